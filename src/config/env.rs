@@ -1,0 +1,245 @@
+//! The environment as one value: read once, asked by name, faults collected.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::Secret;
+
+/// One variable that can't be used, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Name of the variable.
+    pub name: String,
+    /// What is wrong and what is accepted.
+    pub message: String,
+}
+
+/// The configuration can't be used; every fault is listed.
+#[derive(Debug, thiserror::Error)]
+#[error("configuration: {}", list(.faults))]
+pub struct ConfigError {
+    /// The faults, in the order in which they were found.
+    pub faults: Vec<Fault>,
+}
+
+fn list(faults: &[Fault]) -> String {
+    let lines: Vec<String> = faults
+        .iter()
+        .map(|fault| format!("\n  {}: {}", fault.name, fault.message))
+        .collect();
+    lines.concat()
+}
+
+/// Process variables joined with `.env`, asked by name.
+///
+/// A value that doesn't parse is noted as a [`Fault`] and the default is used meanwhile, so that one start lists
+/// all faults. An empty value counts as unset, as in a compose file that passes `NAME=${NAME}`.
+#[derive(Debug, Default)]
+pub struct Env {
+    values: BTreeMap<String, String>,
+    asked: Vec<String>,
+    seen: BTreeSet<String>,
+    faults: Vec<Fault>,
+}
+
+impl Env {
+    /// Reads the process environment and `.env` in the working directory; the process wins.
+    pub fn from_process() -> Self {
+        let mut env = Self::default();
+        match dotenvy::from_path_iter(Path::new(".env")) {
+            Ok(pairs) => env.add_dotenv(pairs),
+            Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => env.fault(".env", error),
+        }
+        let process = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        env.values.extend(process);
+        env
+    }
+
+    /// An environment of the given variables alone, for tests and embedding.
+    pub fn from_pairs<N, V>(pairs: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: Into<String>,
+        V: Into<String>,
+    {
+        Self {
+            values: pairs
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            ..Self::default()
+        }
+    }
+
+    fn add_dotenv(&mut self, pairs: impl Iterator<Item = dotenvy::Result<(String, String)>>) {
+        for pair in pairs {
+            match pair {
+                Ok((name, value)) => {
+                    self.values.insert(name, value);
+                }
+                // The library's message quotes the line, which may hold a secret.
+                Err(_) => self.fault(".env", "a line is not of the form NAME=value"),
+            }
+        }
+    }
+
+    /// Notes that `name` can't be used.
+    pub fn fault(&mut self, name: &str, message: impl Display) {
+        self.faults.push(Fault {
+            name: name.to_owned(),
+            message: message.to_string(),
+        });
+    }
+
+    /// The trimmed value of `name`; `None` when unset or empty.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        if self.seen.insert(name.to_owned()) {
+            self.asked.push(name.to_owned());
+        }
+        let value = self.values.get(name)?.trim();
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+
+    /// The value of `name` as a `T`, or `default` when unset.
+    pub fn parse<T>(&mut self, name: &str, default: T) -> T
+    where
+        T: FromStr,
+        T::Err: Display,
+    {
+        self.parse_optional(name).unwrap_or(default)
+    }
+
+    /// The value of `name` as a `T`, or `None` when unset.
+    pub fn parse_optional<T>(&mut self, name: &str) -> Option<T>
+    where
+        T: FromStr,
+        T::Err: Display,
+    {
+        let value = self.text(name)?;
+        match value.parse() {
+            Ok(parsed) => Some(parsed),
+            Err(error) => {
+                self.fault(name, format_args!("`{value}`: {error}"));
+                None
+            }
+        }
+    }
+
+    /// A count in `min..=max`.
+    pub fn count(&mut self, name: &str, default: usize, min: usize, max: usize) -> usize {
+        let value = self.parse(name, default);
+        if (min..=max).contains(&value) {
+            return value;
+        }
+        self.fault(
+            name,
+            format_args!("`{value}`: must be between {min} and {max}"),
+        );
+        default
+    }
+
+    /// A length of time in whole seconds, in `min..=86400`.
+    pub fn seconds(&mut self, name: &str, default: u64, min: u64) -> Duration {
+        let value: u64 = self.parse(name, default);
+        if (min..=86_400).contains(&value) {
+            return Duration::from_secs(value);
+        }
+        self.fault(
+            name,
+            format_args!("`{value}`: must be between {min} and 86400 seconds"),
+        );
+        Duration::from_secs(default)
+    }
+
+    /// A switch: `1/true/yes/on` or `0/false/no/off`.
+    pub fn flag(&mut self, name: &str, default: bool) -> bool {
+        let Some(value) = self.text(name) else {
+            return default;
+        };
+        match value.to_ascii_lowercase().as_str() {
+            "1" | "true" | "yes" | "on" => true,
+            "0" | "false" | "no" | "off" => false,
+            _ => {
+                self.fault(name, format_args!("`{value}`: must be 1 or 0"));
+                default
+            }
+        }
+    }
+
+    /// Values separated by commas, trimmed, empty ones dropped.
+    pub fn list(&mut self, name: &str) -> Vec<String> {
+        let Some(value) = self.text(name) else {
+            return Vec::new();
+        };
+        value
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// A path; `None` when unset.
+    pub fn path(&mut self, name: &str) -> Option<PathBuf> {
+        self.text(name).map(PathBuf::from)
+    }
+
+    /// The folders in which programs are looked for.
+    pub fn search_path(&self) -> Vec<PathBuf> {
+        let path = self.values.get("PATH").map_or("", String::as_str);
+        std::env::split_paths(path).collect()
+    }
+
+    /// A secret from `name`, or from the file that `name_FILE` points at; both at once is a fault.
+    pub fn secret(&mut self, name: &str) -> Option<Secret> {
+        let twin = format!("{name}_FILE");
+        let inline = self.text(name);
+        let file = self.path(&twin);
+        match (inline, file) {
+            (Some(_), Some(_)) => {
+                self.fault(&twin, format_args!("is set together with {name}: use one"));
+                None
+            }
+            (Some(value), None) => Some(Secret::new(value)),
+            (None, Some(path)) => self.secret_file(&twin, &path),
+            (None, None) => None,
+        }
+    }
+
+    fn secret_file(&mut self, name: &str, path: &Path) -> Option<Secret> {
+        match std::fs::read_to_string(path) {
+            Ok(text) if text.trim().is_empty() => {
+                self.fault(name, format_args!("`{}` is empty", path.display()));
+                None
+            }
+            Ok(text) => Some(Secret::new(text.trim().to_owned())),
+            Err(error) => {
+                self.fault(name, format_args!("`{}`: {error}", path.display()));
+                None
+            }
+        }
+    }
+
+    /// Names asked for so far, in order, once each. `.env.example` is held against this list.
+    pub fn asked(&self) -> &[String] {
+        &self.asked
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every fault noted since the start.
+    pub fn finish(self) -> Result<(), ConfigError> {
+        if self.faults.is_empty() {
+            return Ok(());
+        }
+        Err(ConfigError {
+            faults: self.faults,
+        })
+    }
+}

@@ -1,0 +1,11 @@
+//! Configuration: the environment as one value, and one struct per room parsed from it.
+
+mod env;
+mod http;
+mod secret;
+mod server;
+
+pub use env::{ConfigError, Env, Fault};
+pub use http::{HttpConfig, Origins};
+pub use secret::Secret;
+pub use server::ServerConfig;

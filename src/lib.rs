@@ -1,0 +1,4 @@
+//! serverrs turns a TikTok link into facts and working download links, and streams the bytes without storing them.
+
+pub mod clock;
+pub mod config;

@@ -1,0 +1,3 @@
+//! serverrs: the binary; everything is in the library.
+
+fn main() {}
