@@ -1,0 +1,223 @@
+//! The one HTTP client: two connection pools, one for pages and one for media, behind the same guard.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout, timeout_at};
+use url::Url;
+
+use crate::net::failure::{classify, message};
+use crate::net::guard::{AddressGuard, GuardedResolver};
+use crate::net::page::{is_redirect, location, read_capped};
+use crate::net::proxy::Proxies;
+use crate::net::{
+    ClientConfig, GuardError, Jar, MediaRequest, MediaResponse, NetError, Page, PageRequest, Phase,
+    tls,
+};
+
+/// Redirects followed for one media request.
+const MAX_REDIRECTS: usize = 5;
+/// Idle connections kept per host, and for how long (reliability R4).
+const POOL_IDLE_PER_HOST: usize = 32;
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The one HTTP client: pages with decompression, media without; no redirects, no cookies of its own. Clones share
+/// everything.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pages: reqwest::Client,
+    media: reqwest::Client,
+    guard: Arc<AddressGuard>,
+    proxies: Arc<Proxies>,
+    idle_timeout: Duration,
+    page_head_timeout: Duration,
+    media_head_timeout: Duration,
+}
+
+// The library's `Debug` prints the proxy with its credentials.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("proxies", &self.inner.proxies)
+            .field("guard", &self.inner.guard)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Builds the client, and logs the proxy and the private ranges in use.
+    ///
+    /// # Errors
+    /// [`NetError::Setup`] when TLS can't be set up.
+    pub fn new(config: ClientConfig) -> Result<Self, NetError> {
+        log_way_out(&config);
+        // ALPN decides: the media pool speaks HTTP/1.1 only, so that a stalled transfer holds up no other.
+        let pages = builder(&config, &[b"h2", b"http/1.1"])?;
+        let media = builder(&config, &[b"http/1.1"])?
+            .http1_only()
+            .no_gzip()
+            .no_brotli()
+            .no_deflate();
+        Ok(Self {
+            inner: Arc::new(Inner {
+                pages: build(pages)?,
+                media: build(media)?,
+                guard: config.guard,
+                proxies: config.proxies,
+                idle_timeout: config.idle_timeout,
+                page_head_timeout: config.page_head_timeout,
+                media_head_timeout: config.media_head_timeout,
+            }),
+        })
+    }
+
+    /// Whether `ALLOW_PRIVATE_UPSTREAM` lets more than public addresses be dialled.
+    pub fn is_guard_relaxed(&self) -> bool {
+        !self.inner.guard.exceptions().is_empty()
+    }
+
+    /// Fetches one hop and reads it whole; sends the jar's cookies and keeps what the answer sets. A redirect is
+    /// returned, not followed.
+    ///
+    /// # Errors
+    /// Guard, connection, time-out, size.
+    pub async fn fetch(&self, request: PageRequest<'_>, jar: &mut Jar) -> Result<Page, NetError> {
+        request.hosts.check(request.url)?;
+        match timeout(request.timeout, self.fetch_page(&request, jar)).await {
+            Ok(page) => page,
+            Err(_elapsed) => Err(NetError::Timeout {
+                host: host_of(request.url),
+                phase: Phase::Whole,
+            }),
+        }
+    }
+
+    async fn fetch_page(&self, request: &PageRequest<'_>, jar: &mut Jar) -> Result<Page, NetError> {
+        let deadline = Instant::now() + self.inner.page_head_timeout;
+        let upstream = request.to_upstream(jar);
+        let mut answer = self.send(&self.inner.pages, upstream, deadline).await?;
+        let status = answer.status();
+        let headers = std::mem::take(answer.headers_mut());
+        jar.store(request.url, &headers);
+        let location = is_redirect(status)
+            .then(|| location(request.url, &headers))
+            .flatten();
+        let body = read_capped(answer, &host_of(request.url), request.max_bytes).await?;
+        Ok(Page {
+            status,
+            headers,
+            body,
+            location,
+        })
+    }
+
+    /// Asks for media and returns when the head of the answer is there. Follows up to five redirects inside `hosts`.
+    ///
+    /// # Errors
+    /// Guard, connection, time-out, and a file that comes with a content encoding. A status is no error.
+    pub async fn open(&self, request: MediaRequest<'_>) -> Result<MediaResponse, NetError> {
+        let mut url = Url::parse(request.url).map_err(|_| GuardError::Malformed)?;
+        request.hosts.check(&url)?;
+        let deadline = Instant::now() + self.inner.media_head_timeout;
+        for _ in 0..=MAX_REDIRECTS {
+            let upstream = request.to_upstream(&url);
+            let answer = self.send(&self.inner.media, upstream, deadline).await?;
+            if !is_redirect(answer.status()) {
+                return MediaResponse::new(answer, host_of(&url), self.inner.idle_timeout)
+                    .refuse_encoding();
+            }
+            let Some(next) = location(&url, answer.headers()) else {
+                break;
+            };
+            request.hosts.check_redirect(&url, &next)?;
+            url = next;
+        }
+        Err(NetError::Redirect {
+            host: host_of(&url),
+        })
+    }
+
+    /// Sends one request, already checked, and waits for the head of its answer.
+    async fn send(
+        &self,
+        pool: &reqwest::Client,
+        request: reqwest::Request,
+        deadline: Instant,
+    ) -> Result<reqwest::Response, NetError> {
+        let host = host_of(request.url());
+        let is_direct = self.inner.proxies.route(request.url()).is_none();
+        let answer = match timeout_at(deadline, pool.execute(request)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(classify(error, &host, Phase::Head)),
+            Err(_elapsed) => {
+                let phase = Phase::Head;
+                return Err(NetError::Timeout { host, phase });
+            }
+        };
+        if is_direct {
+            self.check_peer(answer.remote_addr())?;
+        }
+        Ok(answer)
+    }
+
+    /// The second look at the address that was really dialled (reliability R5.3).
+    fn check_peer(&self, peer: Option<SocketAddr>) -> Result<(), GuardError> {
+        match peer {
+            Some(peer) if !self.inner.guard.allows(peer.ip()) => Err(GuardError::PrivateAddress),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn log_way_out(config: &ClientConfig) {
+    if config.proxies.is_configured() {
+        tracing::info!(proxy = %config.proxies, "proxy in use");
+    }
+    if !config.guard.exceptions().is_empty() {
+        tracing::warn!(
+            ranges = ?config.guard.exceptions(),
+            "private upstream addresses are allowed by `ALLOW_PRIVATE_UPSTREAM`"
+        );
+    }
+}
+
+/// What both pools have in common.
+fn builder(config: &ClientConfig, protocols: &[&[u8]]) -> Result<reqwest::ClientBuilder, NetError> {
+    let resolver = GuardedResolver::new(Arc::clone(&config.guard), Arc::clone(&config.proxies));
+    let builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls::client_config(&config.roots, protocols)?)
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .dns_resolver(resolver)
+        .connect_timeout(config.connect_timeout)
+        .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        .tcp_nodelay(true)
+        // The variables are read by `ClientConfig`, never by the library.
+        .no_proxy();
+    if !config.proxies.is_configured() {
+        return Ok(builder);
+    }
+    let proxies = Arc::clone(&config.proxies);
+    let route = move |target: &Url| proxies.route(target).cloned();
+    Ok(builder.proxy(reqwest::Proxy::custom(route)))
+}
+
+fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, NetError> {
+    builder
+        .build()
+        .map_err(|error| NetError::Setup(message(&error.without_url())))
+}
+
+fn host_of(url: &Url) -> String {
+    url.host_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! Name resolution for direct connections: only allowed addresses come out, so the one that was checked is the one
+//! that is dialled, whatever the name answers the next time (reliability R5.3).
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use super::{AddressGuard, GuardError};
+use crate::net::proxy::Proxies;
+
+/// One question to the system's resolver (reliability R4).
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often it is asked.
+const LOOKUP_TRIES: usize = 2;
+
+/// The resolver of both clients.
+#[derive(Debug, Clone)]
+pub(in crate::net) struct GuardedResolver {
+    guard: Arc<AddressGuard>,
+    proxies: Arc<Proxies>,
+}
+
+impl GuardedResolver {
+    pub(in crate::net) fn new(guard: Arc<AddressGuard>, proxies: Arc<Proxies>) -> Self {
+        Self { guard, proxies }
+    }
+
+    async fn lookup(self, host: &str) -> Result<Vec<SocketAddr>, ResolveError> {
+        let mut addresses = lookup(host).await?;
+        // The operator's own proxy may be anywhere.
+        if !self.proxies.is_proxy_host(host) {
+            addresses.retain(|address| self.guard.allows(address.ip()));
+        }
+        if addresses.is_empty() {
+            return Err(GuardError::PrivateAddress.into());
+        }
+        Ok(addresses)
+    }
+}
+
+type ResolveError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let resolver = self.clone();
+        Box::pin(async move {
+            let addresses = resolver.lookup(name.as_str()).await?;
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+async fn lookup(host: &str) -> io::Result<Vec<SocketAddr>> {
+    let mut failure = io::Error::from(io::ErrorKind::NotFound);
+    for _ in 0..LOOKUP_TRIES {
+        let question = tokio::net::lookup_host((host, 0));
+        match tokio::time::timeout(LOOKUP_TIMEOUT, question).await {
+            Ok(Ok(addresses)) => return Ok(addresses.collect()),
+            Ok(Err(error)) => failure = error,
+            Err(_elapsed) => failure = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(failure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Env;
+
+    fn resolver(pairs: &[(&str, &str)]) -> GuardedResolver {
+        let mut env = Env::from_pairs(pairs.iter().copied());
+        GuardedResolver::new(
+            Arc::new(AddressGuard::from_env(&mut env)),
+            Arc::new(Proxies::from_env(&mut env)),
+        )
+    }
+
+    #[tokio::test]
+    async fn resolver_name_with_loopback_address_only_is_refused() {
+        let error = resolver(&[]).lookup("localhost").await.unwrap_err();
+        assert_eq!(
+            error.downcast_ref::<GuardError>(),
+            Some(&GuardError::PrivateAddress)
+        );
+    }
+
+    #[tokio::test]
+    async fn resolver_allowed_range_and_proxy_host_pass() {
+        for pairs in [
+            [("ALLOW_PRIVATE_UPSTREAM", "127.0.0.0/8,::1")],
+            [("PROXY", "http://localhost:3128")],
+        ] {
+            let addresses = resolver(&pairs).lookup("localhost").await.unwrap();
+            assert!(addresses.iter().all(|address| address.ip().is_loopback()));
+        }
+    }
+}

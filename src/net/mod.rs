@@ -1,0 +1,25 @@
+//! The way out: the one HTTP client with its address guard, cookies, proxy and limits.
+//!
+//! Knows no site: extractors bring their hosts ([`HostList`]), headers and cookie files. Nothing else in the house
+//! opens a connection to an upstream.
+
+mod client;
+mod config;
+mod cookies;
+mod error;
+mod failure;
+mod guard;
+mod media;
+mod page;
+mod proxy;
+
+mod tls;
+
+pub use client::Client;
+pub use config::ClientConfig;
+pub use cookies::{CookieFile, GuestCookie, Jar, MediaSession, OperatorCookies};
+pub use error::{NetError, Phase};
+pub use guard::{GuardError, HostList};
+pub use media::{MediaRequest, MediaResponse, RangeAsk};
+pub use page::{Page, PageRequest};
+pub use reqwest::Body;
