@@ -1,0 +1,219 @@
+//! Keys of links: derived from what the operator typed, chosen by the key id in a link (api.md §6).
+
+use std::fmt;
+
+use aes_gcm::aead::{Aead, KeyInit, Payload};
+use aes_gcm::{Aes256Gcm, Nonce};
+use hkdf::Hkdf;
+use rand::Rng;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use super::Purpose;
+use crate::config::Secret;
+
+/// The one version so far.
+const VERSION: u8 = 1;
+const NONCE_BYTES: usize = 12;
+const TAG_BYTES: usize = 16;
+/// What sealing adds: version, key id, nonce, tag.
+pub(super) const OVERHEAD_BYTES: usize = 2 + NONCE_BYTES + TAG_BYTES;
+
+/// Fixed, because all replicas must come to the same key.
+const SALT: &[u8] = b"serverrs/link/v1";
+/// Cost of one guess at a key: 2^15 rounds over 32 MiB, about 0.1 s.
+const SCRYPT_LOG_N: u8 = 15;
+const SCRYPT_R: u32 = 8;
+const SCRYPT_P: u32 = 1;
+
+/// One key, and the id by which links name it.
+struct Key {
+    id: u8,
+    cipher: Aes256Gcm,
+}
+
+/// The keys of this process: one that seals, and all that open.
+pub(super) struct KeyRing {
+    current: Key,
+    previous: Vec<Key>,
+}
+
+impl KeyRing {
+    /// Derives the keys; a random one when there is no `key`.
+    pub(super) fn derive(key: Option<&Secret>, previous: &[Secret]) -> Self {
+        Self {
+            current: key.map_or_else(Key::random, Key::derive),
+            previous: previous.iter().map(Key::derive).collect(),
+        }
+    }
+
+    /// `version | key id | nonce | ciphertext | tag`, under a nonce that was never used: 96 random bits are good for
+    /// 2^32 links a key.
+    pub(super) fn seal(&self, purpose: Purpose, claims: &[u8]) -> Vec<u8> {
+        let mut nonce = [0; NONCE_BYTES];
+        UnwrapErr(SysRng).fill_bytes(&mut nonce);
+        self.current.seal(purpose, nonce, claims)
+    }
+
+    /// The claims of a sealed link; `None` when none of our keys made it for this purpose.
+    pub(super) fn open(&self, purpose: Purpose, sealed: &[u8]) -> Option<Vec<u8>> {
+        let (&[version, id], rest) = sealed.split_first_chunk()?;
+        let (nonce, ciphertext) = rest.split_first_chunk()?;
+        if version != VERSION {
+            return None;
+        }
+        // One byte does not tell all keys apart, so each with this id is tried.
+        let keys = std::iter::once(&self.current).chain(&self.previous);
+        keys.filter(|key| key.id == id)
+            .find_map(|key| key.open(purpose, *nonce, ciphertext))
+    }
+}
+
+impl Key {
+    #[expect(
+        clippy::expect_used,
+        reason = "constant parameters that scrypt accepts"
+    )]
+    fn derive(secret: &Secret) -> Self {
+        let params = scrypt::Params::new(SCRYPT_LOG_N, SCRYPT_R, SCRYPT_P)
+            .expect("2^15, 8 and 1 are within scrypt's limits");
+        let mut master = Zeroizing::new([0; 32]);
+        scrypt::scrypt(secret.reveal().as_bytes(), SALT, &params, &mut *master)
+            .expect("32 bytes are within scrypt's limits");
+        Self::from_master(&master)
+    }
+
+    fn random() -> Self {
+        let mut master = Zeroizing::new([0; 32]);
+        UnwrapErr(SysRng).fill_bytes(&mut *master);
+        Self::from_master(&master)
+    }
+
+    #[expect(clippy::expect_used, reason = "constant lengths that HKDF accepts")]
+    fn from_master(master: &[u8; 32]) -> Self {
+        let derivation = Hkdf::<Sha256>::new(None, master);
+        let mut key = Zeroizing::new([0; 32]);
+        let mut id = [0; 1];
+        derivation
+            .expand(b"enc", &mut *key)
+            .expect("32 bytes are within HKDF's limit");
+        derivation
+            .expand(b"kid", &mut id)
+            .expect("1 byte is within HKDF's limit");
+        Self {
+            id: id[0],
+            cipher: Aes256Gcm::new((&*key).into()),
+        }
+    }
+
+    fn associated_data(&self, purpose: Purpose) -> Vec<u8> {
+        let purpose: &[u8] = match purpose {
+            Purpose::Media => b"media",
+            Purpose::Slideshow => b"slideshow",
+        };
+        [&[VERSION, self.id], purpose].concat()
+    }
+
+    #[expect(
+        clippy::expect_used,
+        reason = "claims are bounded far below the limit of AES-GCM"
+    )]
+    fn seal(&self, purpose: Purpose, nonce: [u8; NONCE_BYTES], claims: &[u8]) -> Vec<u8> {
+        let payload = Payload {
+            msg: claims,
+            aad: &self.associated_data(purpose),
+        };
+        let ciphertext = self
+            .cipher
+            .encrypt(&Nonce::from(nonce), payload)
+            .expect("claims are shorter than 64 GiB");
+        [&[VERSION, self.id], &nonce[..], &ciphertext].concat()
+    }
+
+    fn open(
+        &self,
+        purpose: Purpose,
+        nonce: [u8; NONCE_BYTES],
+        ciphertext: &[u8],
+    ) -> Option<Vec<u8>> {
+        let payload = Payload {
+            msg: ciphertext,
+            aad: &self.associated_data(purpose),
+        };
+        self.cipher.decrypt(&Nonce::from(nonce), payload).ok()
+    }
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyRing")
+            .field("current", &"***")
+            .field("previous", &self.previous.len())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(current: &[u8; 32], previous: &[[u8; 32]]) -> KeyRing {
+        KeyRing {
+            current: Key::from_master(current),
+            previous: previous.iter().map(Key::from_master).collect(),
+        }
+    }
+
+    #[test]
+    fn keys_previous_ones_open_and_never_seal() {
+        let (old, new) = ([1; 32], [2; 32]);
+        let sealed = ring(&old, &[]).seal(Purpose::Media, b"claims");
+        let rotated = ring(&new, &[old]);
+        assert_eq!(
+            rotated.open(Purpose::Media, &sealed).as_deref(),
+            Some(&b"claims"[..])
+        );
+        assert_eq!(ring(&new, &[]).open(Purpose::Media, &sealed), None);
+        let sealed = rotated.seal(Purpose::Media, b"claims");
+        assert_eq!(ring(&old, &[]).open(Purpose::Media, &sealed), None);
+    }
+
+    #[test]
+    fn keys_with_equal_id_are_all_tried() {
+        let id = Key::from_master(&[0; 32]).id;
+        let mut twin = [0; 32];
+        while twin == [0; 32] || Key::from_master(&twin).id != id {
+            let next = u32::from_be_bytes([twin[0], twin[1], twin[2], twin[3]]) + 1;
+            twin[..4].copy_from_slice(&next.to_be_bytes());
+        }
+        let sealed = ring(&[0; 32], &[]).seal(Purpose::Slideshow, b"claims");
+        let opened = ring(&twin, &[[9; 32], [0; 32]]).open(Purpose::Slideshow, &sealed);
+        assert_eq!(opened.as_deref(), Some(&b"claims"[..]));
+        assert_eq!(ring(&twin, &[]).open(Purpose::Slideshow, &sealed), None);
+    }
+
+    #[test]
+    fn keys_overhead_is_what_sealing_adds() {
+        let sealed = ring(&[1; 32], &[]).seal(Purpose::Media, b"claims");
+        assert_eq!(sealed.len(), OVERHEAD_BYTES + 6);
+    }
+
+    #[test]
+    fn keys_nonce_is_new_each_time() {
+        let ring = ring(&[1; 32], &[]);
+        assert_ne!(
+            ring.seal(Purpose::Media, b"c"),
+            ring.seal(Purpose::Media, b"c")
+        );
+    }
+
+    #[test]
+    fn keys_are_not_in_debug_output() {
+        assert_eq!(
+            format!("{:?}", ring(&[1; 32], &[[2; 32]])),
+            "KeyRing { current: \"***\", previous: 1 }"
+        );
+    }
+}

@@ -1,0 +1,13 @@
+//! Links: what a media address of ours says, and how it is sealed.
+//!
+//! Pure apart from the random nonce. `services` mints and opens links; nobody else sees a key.
+
+mod claims;
+mod config;
+mod keys;
+mod link;
+mod token;
+
+pub use config::LinksConfig;
+pub use link::{Hint, Kind, Link, Purpose};
+pub use token::{LinkError, Sealer};
