@@ -4,3 +4,4 @@ pub mod clock;
 pub mod config;
 pub mod links;
 pub mod net;
+pub mod transfer;

@@ -1,0 +1,407 @@
+//! Whether the head of an upstream's answer may be believed, and what it says.
+
+use std::ops::Range;
+
+use http::{HeaderMap, StatusCode, header};
+
+use super::Expected;
+use super::fault::{Fault, check_status};
+use super::identity::{Identity, Validators, text};
+use super::range::{ContentRange, exact_number, parse_content_range, resolve_ask};
+use crate::net::RangeAsk;
+
+/// What an upstream is asked, and what its answer is held against.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Question {
+    /// Bytes asked for.
+    pub(super) ask: RangeAsk,
+    /// Kind of media.
+    pub(super) expected: Expected,
+    /// Bytes of the whole representation as the site declares them; counts only where the upstream says nothing.
+    pub(super) known_length: Option<u64>,
+}
+
+/// What the head of a believable answer says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Facts {
+    /// First byte of the body within the representation.
+    pub(super) start: u64,
+    /// One past the last byte of the body, when known.
+    pub(super) end: Option<u64>,
+    /// Bytes of the whole representation, when known.
+    pub(super) total: Option<u64>,
+    /// 206, not 200.
+    pub(super) is_partial: bool,
+    /// Whether the upstream serves ranges.
+    pub(super) accepts_ranges: bool,
+    /// Only the close of the connection ends the body, so that its length is proven by counting alone.
+    pub(super) is_counted: bool,
+    /// `ETag` and `Last-Modified`.
+    pub(super) validators: Validators,
+    /// `Content-Type`.
+    pub(super) content_type: Option<String>,
+}
+
+impl Facts {
+    /// The representation's name, if it can be resumed at all.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        Some(Identity {
+            total: self.total?,
+            validators: self.validators.clone(),
+        })
+    }
+}
+
+/// Checks the head of an answer against what was asked.
+///
+/// # Errors
+/// The [`Fault`] that the status stands for, or [`Fault::Unusable`] for a head that contradicts the question or itself.
+pub(super) fn check(
+    status: StatusCode,
+    headers: &HeaderMap,
+    question: &Question,
+) -> Result<Facts, Fault> {
+    check_status(status, headers)?;
+    check_encoding(headers)?;
+    let content_type = text(headers, &header::CONTENT_TYPE);
+    check_type(content_type.as_deref(), question.expected)?;
+    let framing = Framing::of(headers)?;
+    let body = if status == StatusCode::PARTIAL_CONTENT {
+        partial(headers, framing, question)?
+    } else {
+        whole(framing, question)?
+    };
+    if body.total == Some(0) || body.end == Some(body.start) {
+        return Err(Fault::Unusable("empty"));
+    }
+    Ok(Facts {
+        start: body.start,
+        end: body.end,
+        total: body.total,
+        is_partial: body.is_partial,
+        accepts_ranges: body.is_partial || is_shortcut(question.ask, headers),
+        is_counted: body.is_counted,
+        validators: Validators::of(headers),
+        content_type,
+    })
+}
+
+/// Media is asked for as it is; a coded body has another length (reliability R1.4).
+fn check_encoding(headers: &HeaderMap) -> Result<(), Fault> {
+    let is_plain = headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if is_plain {
+        return Ok(());
+    }
+    Err(Fault::Unusable("content encoding"))
+}
+
+/// A type that is plainly not the expected kind; an absent or general one is left to the first bytes.
+fn check_type(content_type: Option<&str>, expected: Expected) -> Result<(), Fault> {
+    let Some(content_type) = content_type else {
+        return Ok(());
+    };
+    let essence = content_type.split(';').next().unwrap_or_default();
+    let essence = essence.trim().to_ascii_lowercase();
+    let is_fine = match expected {
+        Expected::Media => {
+            let is_text = essence.starts_with("text/") || essence.starts_with("multipart/");
+            !is_text
+                && !["json", "html", "xml"]
+                    .iter()
+                    .any(|word| essence.contains(word))
+        }
+        Expected::Image => {
+            essence.is_empty()
+                || essence.starts_with("image/")
+                || essence.ends_with("/octet-stream")
+        }
+    };
+    if is_fine {
+        return Ok(());
+    }
+    Err(Fault::Unusable("content type"))
+}
+
+/// 200 to `bytes=0-` of an upstream that serves ranges all the same; to any other ask it shows that it doesn't.
+fn is_shortcut(ask: RangeAsk, headers: &HeaderMap) -> bool {
+    ask == RangeAsk::From(0) && names_bytes(headers)
+}
+
+fn names_bytes(headers: &HeaderMap) -> bool {
+    text(headers, &header::ACCEPT_RANGES).is_some_and(|units| {
+        units
+            .split(',')
+            .any(|unit| unit.trim().eq_ignore_ascii_case("bytes"))
+    })
+}
+
+/// How the end of a body is known (RFC 9112 §6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// `Content-Length`.
+    Length(u64),
+    /// A last chunk.
+    Chunked,
+    /// The connection closes: no telling from a cut (reliability R1.3).
+    Close,
+}
+
+impl Framing {
+    fn of(headers: &HeaderMap) -> Result<Self, Fault> {
+        // With both, the chunks count (RFC 9112 §6.3, third case).
+        if headers.contains_key(header::TRANSFER_ENCODING) {
+            return Ok(Self::Chunked);
+        }
+        if !headers.contains_key(header::CONTENT_LENGTH) {
+            return Ok(Self::Close);
+        }
+        text(headers, &header::CONTENT_LENGTH)
+            .and_then(|length| exact_number(&length))
+            .map(Self::Length)
+            .ok_or(Fault::Unusable("content length"))
+    }
+}
+
+/// The part of [`Facts`] that depends on 200 or 206.
+struct Body {
+    start: u64,
+    end: Option<u64>,
+    total: Option<u64>,
+    is_partial: bool,
+    is_counted: bool,
+}
+
+/// 206: exactly the bytes that were asked for, of a representation of known length (reliability R1.5).
+fn partial(headers: &HeaderMap, framing: Framing, question: &Question) -> Result<Body, Fault> {
+    let content_range = text(headers, &header::CONTENT_RANGE)
+        .and_then(|header| parse_content_range(&header))
+        .ok_or(Fault::Unusable("content range"))?;
+    let ContentRange::Part { range, total } = content_range else {
+        return Err(Fault::Unusable("content range"));
+    };
+    let total = total
+        .or(question.known_length)
+        .ok_or(Fault::Unusable("content range without a total"))?;
+    if resolve_ask(question.ask, total) != Ok(Some(range.clone())) {
+        return Err(Fault::Unusable("another range than asked"));
+    }
+    if matches!(framing, Framing::Length(length) if length != length_of(&range)) {
+        return Err(Fault::Unusable("content length contradicts content range"));
+    }
+    Ok(Body {
+        start: range.start,
+        end: Some(range.end),
+        total: Some(total),
+        is_partial: true,
+        is_counted: false,
+    })
+}
+
+/// 200: the representation from its start.
+fn whole(framing: Framing, question: &Question) -> Result<Body, Fault> {
+    let total = match framing {
+        Framing::Length(length) => Some(length),
+        Framing::Chunked => question.known_length,
+        Framing::Close => Some(
+            question
+                .known_length
+                .ok_or(Fault::Unusable("no length and no chunks"))?,
+        ),
+    };
+    Ok(Body {
+        start: 0,
+        end: total,
+        total,
+        is_partial: false,
+        is_counted: !matches!(framing, Framing::Length(_)) && total.is_some(),
+    })
+}
+
+fn length_of(range: &Range<u64>) -> u64 {
+    range.end - range.start
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: Question = Question {
+        ask: RangeAsk::From(0),
+        expected: Expected::Media,
+        known_length: None,
+    };
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                let name = header::HeaderName::from_static(name);
+                (name, header::HeaderValue::from_static(value))
+            })
+            .collect()
+    }
+
+    fn judge(
+        status: u16,
+        pairs: &[(&'static str, &'static str)],
+        question: &Question,
+    ) -> Result<Facts, Fault> {
+        check(
+            StatusCode::from_u16(status).unwrap(),
+            &headers(pairs),
+            question,
+        )
+    }
+
+    fn refusal(status: u16, pairs: &[(&'static str, &'static str)], question: &Question) -> String {
+        judge(status, pairs, question).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn answer_206_as_asked_is_believed() {
+        let pairs = [
+            ("content-range", "bytes 0-9/10"),
+            ("content-length", "10"),
+            ("etag", "\"a\""),
+            ("content-type", "video/mp4"),
+        ];
+        let facts = judge(206, &pairs, &WHOLE).unwrap();
+        assert_eq!(
+            (facts.start, facts.end, facts.total),
+            (0, Some(10), Some(10))
+        );
+        assert!(facts.is_partial && facts.accepts_ranges && !facts.is_counted);
+        assert_eq!(facts.content_type.as_deref(), Some("video/mp4"));
+        assert_eq!(facts.identity().unwrap().total, 10);
+    }
+
+    #[test]
+    fn answer_206_of_another_range_is_refused() {
+        let asked = |ask| Question { ask, ..WHOLE };
+        let cases = [
+            ("bytes 1-9/10", RangeAsk::From(0)),
+            ("bytes 0-8/10", RangeAsk::From(0)),
+            ("bytes 2-4/10", RangeAsk::Between(2, 5)),
+            ("bytes 8-9/10", RangeAsk::Suffix(1)),
+            ("bytes 0-9/10", RangeAsk::Whole),
+        ];
+        for (content_range, ask) in cases {
+            let refused = refusal(206, &[("content-range", content_range)], &asked(ask));
+            assert_eq!(refused, "another range than asked", "{content_range}");
+        }
+        let clamped = judge(
+            206,
+            &[("content-range", "bytes 2-9/10")],
+            &asked(RangeAsk::Between(2, 99)),
+        );
+        assert_eq!(clamped.unwrap().end, Some(10));
+    }
+
+    #[test]
+    fn answer_206_without_sound_content_range_is_refused() {
+        assert_eq!(refusal(206, &[], &WHOLE), "content range");
+        assert_eq!(
+            refusal(206, &[("content-range", "bytes */10")], &WHOLE),
+            "content range"
+        );
+        let starred = [("content-range", "bytes 0-9/*")];
+        assert_eq!(
+            refusal(206, &starred, &WHOLE),
+            "content range without a total"
+        );
+        let known = Question {
+            known_length: Some(10),
+            ..WHOLE
+        };
+        assert_eq!(judge(206, &starred, &known).unwrap().total, Some(10));
+        let contradiction = [("content-range", "bytes 0-9/10"), ("content-length", "9")];
+        assert_eq!(
+            refusal(206, &contradiction, &WHOLE),
+            "content length contradicts content range"
+        );
+    }
+
+    #[test]
+    fn answer_200_gives_its_length_and_says_whether_ranges_work() {
+        let facts = judge(200, &[("content-length", "10")], &WHOLE).unwrap();
+        assert_eq!(
+            (facts.start, facts.end, facts.total),
+            (0, Some(10), Some(10))
+        );
+        assert!(!facts.is_partial && !facts.accepts_ranges && !facts.is_counted);
+        let pairs = [("content-length", "10"), ("accept-ranges", "bytes")];
+        assert!(judge(200, &pairs, &WHOLE).unwrap().accepts_ranges);
+    }
+
+    #[test]
+    fn answer_chunked_ends_by_its_last_chunk() {
+        let pairs = [("transfer-encoding", "chunked"), ("content-length", "5")];
+        let facts = judge(200, &pairs, &WHOLE).unwrap();
+        assert_eq!(
+            (facts.end, facts.total, facts.is_counted),
+            (None, None, false)
+        );
+        assert_eq!(facts.identity(), None);
+    }
+
+    #[test]
+    fn answer_close_delimited_needs_a_known_length() {
+        assert_eq!(refusal(200, &[], &WHOLE), "no length and no chunks");
+        let known = Question {
+            known_length: Some(10),
+            ..WHOLE
+        };
+        let facts = judge(200, &[], &known).unwrap();
+        assert_eq!((facts.end, facts.is_counted), (Some(10), true));
+    }
+
+    #[test]
+    fn answer_empty_or_coded_or_with_odd_length_is_refused() {
+        assert_eq!(refusal(200, &[("content-length", "0")], &WHOLE), "empty");
+        assert_eq!(
+            refusal(200, &[("content-length", "-1")], &WHOLE),
+            "content length"
+        );
+        let coded = [("content-length", "5"), ("content-encoding", "gzip")];
+        assert_eq!(refusal(200, &coded, &WHOLE), "content encoding");
+        let plain = [("content-length", "5"), ("content-encoding", "identity")];
+        judge(200, &plain, &WHOLE).unwrap();
+    }
+
+    #[test]
+    fn answer_type_is_held_against_the_kind() {
+        let image = Question {
+            expected: Expected::Image,
+            ..WHOLE
+        };
+        let fits = |content_type, question| {
+            judge(
+                200,
+                &[("content-length", "5"), ("content-type", content_type)],
+                question,
+            )
+            .is_ok()
+        };
+        for page in [
+            "text/html",
+            "TEXT/plain; charset=utf-8",
+            "application/json",
+            "application/xhtml+xml",
+        ] {
+            assert!(!fits(page, &WHOLE) && !fits(page, &image), "{page}");
+        }
+        for media in [
+            "video/mp4",
+            "audio/mpeg",
+            "application/octet-stream",
+            "Video/MP4; codecs=\"avc1\"",
+        ] {
+            assert!(fits(media, &WHOLE), "{media}");
+        }
+        assert!(fits("image/webp", &image) && fits("binary/octet-stream", &image));
+        assert!(!fits("video/mp4", &image));
+    }
+}

@@ -1,0 +1,344 @@
+//! The channel between the pump and the body: one sender, one receiver, bounded in bytes and in pieces.
+//!
+//! A general channel is bounded in items, so its bound in bytes is items times the largest piece, and its end is the
+//! sender's drop. Here the bound is in bytes, pieces pass without a copy, and an end must be said: a sender that
+//! goes away without [`Sender::end`] (dropped, panicked, aborted) is [`Event::Lost`] to the receiver (reliability R1.1).
+//!
+//! Few wake-ups: the receiver is woken only when it waits, the sender only when its piece fits and the queue has
+//! run down to half, so that both work through several pieces per turn.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+
+/// The bounds of a channel.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Bytes that may be queued.
+    pub(super) bytes: usize,
+    /// Pieces that may be queued.
+    pub(super) pieces: usize,
+    /// Bytes of one piece; larger ones are sliced.
+    pub(super) piece_bytes: usize,
+}
+
+impl Limits {
+    /// The bounds made consistent: at least one byte and one piece, and every piece fits into the empty queue.
+    fn normalised(self) -> Self {
+        let bytes = self.bytes.max(1);
+        Self {
+            bytes,
+            pieces: self.pieces.max(1),
+            piece_bytes: self.piece_bytes.clamp(1, bytes),
+        }
+    }
+}
+
+/// What the receiver gets.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Event<E> {
+    /// The next piece; never empty.
+    Piece(Bytes),
+    /// The sender said that this is all.
+    End,
+    /// The sender said that this is not all, and why.
+    Failed(E),
+    /// The sender went away without a word.
+    Lost,
+}
+
+/// The receiver is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Closed;
+
+/// A channel with these bounds.
+pub(super) fn channel<E: Copy>(limits: Limits) -> (Sender<E>, Receiver<E>) {
+    let shared = Arc::new(Shared {
+        limits: limits.normalised(),
+        state: Mutex::new(State::default()),
+    });
+    let sender = Sender {
+        shared: Arc::clone(&shared),
+    };
+    (sender, Receiver { shared })
+}
+
+#[derive(Debug)]
+struct Shared<E> {
+    limits: Limits,
+    state: Mutex<State<E>>,
+}
+
+#[derive(Debug)]
+struct State<E> {
+    queue: VecDeque<Bytes>,
+    bytes: usize,
+    taken: u64,
+    last: Option<Last<E>>,
+    is_closed: bool,
+    receiver: Option<Waker>,
+    sender: Option<Blocked>,
+    watcher: Option<Waker>,
+}
+
+/// How the sender ended.
+#[derive(Debug, Clone, Copy)]
+enum Last<E> {
+    End,
+    Failed(E),
+    Lost,
+}
+
+impl<E> Last<E> {
+    fn event(self) -> Event<E> {
+        match self {
+            Self::End => Event::End,
+            Self::Failed(error) => Event::Failed(error),
+            Self::Lost => Event::Lost,
+        }
+    }
+}
+
+/// A sender that waits for room.
+#[derive(Debug)]
+struct Blocked {
+    waker: Waker,
+    bytes: usize,
+}
+
+impl<E> Default for State<E> {
+    fn default() -> Self {
+        Self {
+            queue: VecDeque::new(),
+            bytes: 0,
+            taken: 0,
+            last: None,
+            is_closed: false,
+            receiver: None,
+            sender: None,
+            watcher: None,
+        }
+    }
+}
+
+impl<E> State<E> {
+    fn has_room(&self, limits: &Limits, bytes: usize) -> bool {
+        // Neither sum can overflow: a piece is at most `limits.bytes`, and so is the queue.
+        self.queue.len() < limits.pieces && bytes <= limits.bytes - self.bytes
+    }
+
+    /// Whether the blocked sender is worth waking: its piece fits, and so will some more.
+    fn is_run_down(&self, limits: &Limits, bytes: usize) -> bool {
+        self.has_room(limits, bytes)
+            && self.bytes <= limits.bytes / 2
+            && self.queue.len() <= limits.pieces / 2
+    }
+}
+
+impl<E> Shared<E> {
+    /// No code that can panic runs under the lock, so a poisoned one is as good as any.
+    fn lock(&self) -> MutexGuard<'_, State<E>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+/// Puts the waker of `context` into `slot` unless it is there already.
+fn remember(slot: &mut Option<Waker>, context: &Context<'_>) {
+    match slot {
+        Some(waker) => waker.clone_from(context.waker()),
+        None => *slot = Some(context.waker().clone()),
+    }
+}
+
+/// The pump's side.
+#[derive(Debug)]
+pub(super) struct Sender<E> {
+    shared: Arc<Shared<E>>,
+}
+
+impl<E> Sender<E> {
+    /// Sends a piece, in slices where it is larger than the bounds allow; an empty one is nothing.
+    ///
+    /// # Errors
+    /// [`Closed`] when the receiver is gone, also while waiting for room.
+    pub(super) async fn send(&mut self, mut piece: Bytes) -> Result<(), Closed> {
+        while !piece.is_empty() {
+            let length = piece.len().min(self.shared.limits.piece_bytes);
+            let mut slice = Some(piece.split_to(length));
+            poll_fn(|context| self.poll_push(context, &mut slice)).await?;
+        }
+        Ok(())
+    }
+
+    fn poll_push(
+        &mut self,
+        context: &Context<'_>,
+        slice: &mut Option<Bytes>,
+    ) -> Poll<Result<(), Closed>> {
+        let limits = &self.shared.limits;
+        let mut state = self.shared.lock();
+        if state.is_closed {
+            return Poll::Ready(Err(Closed));
+        }
+        let bytes = slice.as_ref().map_or(0, Bytes::len);
+        if !state.has_room(limits, bytes) {
+            state.sender = Some(Blocked {
+                waker: context.waker().clone(),
+                bytes,
+            });
+            return Poll::Pending;
+        }
+        state.sender = None;
+        state.bytes += bytes;
+        state.queue.extend(slice.take());
+        let receiver = state.receiver.take();
+        drop(state);
+        wake(receiver);
+        Poll::Ready(Ok(()))
+    }
+
+    /// A look at the receiver, independent of sending.
+    pub(super) fn watch(&self) -> Watch<E> {
+        Watch {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// Says that this was all.
+    pub(super) fn end(self) {
+        self.finish(Last::End, false);
+    }
+
+    /// Says that this was not all; what is queued still arrives.
+    pub(super) fn fail(self, error: E) {
+        self.finish(Last::Failed(error), false);
+    }
+
+    /// Says that this was not all, and takes back what is queued.
+    pub(super) fn abort(self, error: E) {
+        self.finish(Last::Failed(error), true);
+    }
+}
+
+impl<E> Sender<E> {
+    fn finish(&self, last: Last<E>, is_clearing: bool) {
+        let mut state = self.shared.lock();
+        if state.last.is_some() {
+            return;
+        }
+        state.last = Some(last);
+        state.sender = None;
+        let mut dropped = VecDeque::new();
+        if is_clearing {
+            std::mem::swap(&mut dropped, &mut state.queue);
+            state.bytes = 0;
+        }
+        let receiver = state.receiver.take();
+        drop(state);
+        wake(receiver);
+    }
+}
+
+impl<E> Drop for Sender<E> {
+    fn drop(&mut self) {
+        self.finish(Last::Lost, false);
+    }
+}
+
+/// A look at the receiver; as a future it resolves when the receiver is gone.
+#[derive(Debug)]
+pub(super) struct Watch<E> {
+    shared: Arc<Shared<E>>,
+}
+
+impl<E> Watch<E> {
+    /// Bytes that the receiver has taken so far.
+    pub(super) fn taken(&self) -> u64 {
+        self.shared.lock().taken
+    }
+}
+
+impl<E> Future for Watch<E> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.shared.lock();
+        if state.is_closed {
+            return Poll::Ready(());
+        }
+        remember(&mut state.watcher, context);
+        Poll::Pending
+    }
+}
+
+/// The body's side.
+#[derive(Debug)]
+pub(super) struct Receiver<E> {
+    shared: Arc<Shared<E>>,
+}
+
+impl<E: Copy> Receiver<E> {
+    /// The next piece, or how it ended; an end is told again when asked again.
+    pub(super) fn poll_next(&mut self, context: &Context<'_>) -> Poll<Event<E>> {
+        let mut state = self.shared.lock();
+        let Some(piece) = state.queue.pop_front() else {
+            let Some(last) = state.last else {
+                remember(&mut state.receiver, context);
+                return Poll::Pending;
+            };
+            return Poll::Ready(last.event());
+        };
+        state.bytes -= piece.len();
+        state.taken += piece.len() as u64;
+        let sender = unblock(&mut state, &self.shared.limits);
+        drop(state);
+        wake(sender);
+        Poll::Ready(Event::Piece(piece))
+    }
+
+    /// How it ended, when nothing is left to take.
+    pub(super) fn ended(&self) -> Option<Event<E>> {
+        let state = self.shared.lock();
+        let last = state.last.filter(|_| state.queue.is_empty())?;
+        Some(last.event())
+    }
+}
+
+/// The sender's waker, if it waits and there is room for it now.
+fn unblock<E>(state: &mut State<E>, limits: &Limits) -> Option<Waker> {
+    let bytes = state.sender.as_ref()?.bytes;
+    if !state.is_run_down(limits, bytes) {
+        return None;
+    }
+    state.sender.take().map(|blocked| blocked.waker)
+}
+
+impl<E> Drop for Receiver<E> {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.is_closed = true;
+        let queue = std::mem::take(&mut state.queue);
+        state.bytes = 0;
+        let sender = state.sender.take().map(|blocked| blocked.waker);
+        let watcher = state.watcher.take();
+        drop(state);
+        drop(queue);
+        wake(sender);
+        wake(watcher);
+    }
+}
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;

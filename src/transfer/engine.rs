@@ -1,0 +1,226 @@
+//! Starts transfers: decides what the client gets before anything is sent, and hands the rest to a pump.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Span;
+
+use super::answer::{Facts, Question};
+use super::body::TransferBody;
+use super::channel::channel;
+use super::opening::{Opened, Opening, Reply};
+use super::pump::Pump;
+use super::range::{self, resolve_ask};
+use super::stats::{Counters, Record, Shared, Stats};
+use super::tail::Tails;
+use super::{Ask, Expected, Head, Origin, Permit, Transfer, TransferConfig, TransferError};
+use crate::net::RangeAsk;
+
+/// Starts transfers and counts them.
+#[derive(Debug)]
+pub struct Engine {
+    config: TransferConfig,
+    counters: Arc<Counters>,
+    tails: Tails,
+    handles: ShutdownHandles,
+}
+
+/// What the life cycle needs of an engine to end it.
+#[derive(Debug, Clone, Default)]
+pub struct ShutdownHandles {
+    /// Every pump; close it and wait to drain.
+    pub tracker: TaskTracker,
+    /// Cancelling it breaks every transfer off, visibly to its client.
+    pub cancel: CancellationToken,
+}
+
+/// The client's wish, read.
+#[derive(Debug)]
+struct Wish {
+    range: RangeAsk,
+    if_range: Option<String>,
+    is_head: bool,
+}
+
+impl Wish {
+    fn of(ask: Ask) -> Self {
+        Self {
+            range: range::parse(ask.range.as_deref()),
+            if_range: ask.if_range,
+            is_head: ask.is_head,
+        }
+    }
+
+    /// What the upstream is asked: always a range, because its answer gives the total and says whether ranges work.
+    fn first_ask(&self) -> RangeAsk {
+        match self.range {
+            _ if self.is_head => RangeAsk::Between(0, 0),
+            // No byte at all; the total is needed to say so.
+            RangeAsk::Suffix(0) => RangeAsk::Between(0, 0),
+            RangeAsk::Whole => RangeAsk::From(0),
+            range => range,
+        }
+    }
+
+    /// Whether the client wants its range of this very representation, or else all of it.
+    fn fits(&self, facts: &Facts) -> bool {
+        self.if_range
+            .as_deref()
+            .is_none_or(|if_range| facts.validators.fit_if_range(if_range))
+    }
+
+    /// The part to be sent; `None` for the whole.
+    fn part<E: std::error::Error>(
+        &self,
+        facts: &Facts,
+    ) -> Result<Option<std::ops::Range<u64>>, TransferError<E>> {
+        let Some(total) = facts.total.filter(|_| facts.is_partial && self.fits(facts)) else {
+            return Ok(None);
+        };
+        resolve_ask(self.range, total).map_err(|_| TransferError::Unsatisfiable { total })
+    }
+
+    fn head(&self, facts: &Facts, range: Option<std::ops::Range<u64>>) -> Head {
+        let is_ignored = self.range != RangeAsk::Whole && !facts.is_partial;
+        Head {
+            range,
+            total: facts.total,
+            accepts_ranges: facts.accepts_ranges && !is_ignored,
+            etag: facts.validators.etag.clone(),
+            last_modified: facts.validators.last_modified.clone(),
+            content_type: facts.content_type.clone(),
+        }
+    }
+}
+
+impl Engine {
+    /// An engine with these settings.
+    pub fn new(config: TransferConfig) -> Self {
+        Self {
+            config,
+            counters: Arc::new(Counters::default()),
+            tails: Tails::new(),
+            handles: ShutdownHandles::default(),
+        }
+    }
+
+    /// The same engine, ended by the life cycle's own handles.
+    #[must_use]
+    pub fn with_handles(self, handles: ShutdownHandles) -> Self {
+        Self { handles, ..self }
+    }
+
+    /// The handles by which the life cycle ends the transfers.
+    pub fn shutdown_handles(&self) -> ShutdownHandles {
+        self.handles.clone()
+    }
+
+    /// The counters as they stand.
+    pub fn stats(&self) -> Stats {
+        self.counters.snapshot()
+    }
+
+    /// Opens the representation and starts to pump it. The permit is held until the body ends or is dropped.
+    ///
+    /// # Errors
+    /// Everything that can be known before the first byte.
+    pub async fn start<O: Origin>(
+        &self,
+        origin: Arc<O>,
+        expected: Expected,
+        known_length: Option<u64>,
+        ask: Ask,
+        permit: Permit,
+    ) -> Result<Transfer, TransferError<O::Error>> {
+        let wish = Wish::of(ask);
+        let question = Question {
+            ask: wish.first_ask(),
+            expected,
+            known_length,
+        };
+        let mut opening = Opening::new(&*origin, &self.tails);
+        let chosen = choose(&mut opening, &wish, &question).await;
+        let refreshed_at = opening.refreshed_at();
+        let (head, opened) = chosen.inspect_err(|_| self.counters.refuse())?;
+        if wish.is_head {
+            let body = TransferBody::empty();
+            return Ok(Transfer { head, body });
+        }
+        let shared = Arc::new(Shared::new(Arc::clone(&self.counters), permit));
+        let (sender, receiver) = channel(self.config.limits());
+        let record = Record::open(Arc::clone(&shared), opened.response.host.clone());
+        let pump = Pump {
+            origin,
+            question,
+            identity: opened.facts.identity(),
+            position: opened.facts.start,
+            end: opened.facts.end,
+            sender,
+            shared,
+            client_stall: self.config.client_stall,
+            refreshed_at,
+            tries: 0,
+        };
+        let body = TransferBody::new(receiver, head.content_length(), record);
+        let cancel = self.handles.cancel.child_token();
+        let drive = pump.drive(*opened, cancel, Span::current());
+        self.handles.tracker.spawn(drive);
+        Ok(Transfer { head, body })
+    }
+}
+
+/// Finds the answer to be served: mostly the first; the whole when the client's range is of an older representation.
+async fn choose<O: Origin>(
+    opening: &mut Opening<'_, O>,
+    wish: &Wish,
+    question: &Question,
+) -> Result<(Head, Box<Opened>), TransferError<O::Error>> {
+    let opened = match opening.open(question).await? {
+        Reply::Opened(opened) => opened,
+        Reply::Unsatisfiable(Some(total)) if wish.if_range.is_none() => {
+            return Err(TransferError::Unsatisfiable { total });
+        }
+        Reply::Unsatisfiable(_) => return past_the_end(opening, wish, question).await,
+    };
+    let part = wish.part(&opened.facts)?;
+    let is_head_or_asked = wish.is_head || part.is_some();
+    if is_head_or_asked || (opened.facts.start, opened.facts.end) == (0, opened.facts.total) {
+        return Ok((wish.head(&opened.facts, part), opened));
+    }
+    drop(opened);
+    let opened = open_whole(opening, question).await?;
+    Ok((wish.head(&opened.facts, None), opened))
+}
+
+/// 416 without a total, or with a condition that may not hold: the whole is opened to know.
+async fn past_the_end<O: Origin>(
+    opening: &mut Opening<'_, O>,
+    wish: &Wish,
+    question: &Question,
+) -> Result<(Head, Box<Opened>), TransferError<O::Error>> {
+    let opened = open_whole(opening, question).await?;
+    if !wish.fits(&opened.facts) {
+        return Ok((wish.head(&opened.facts, None), opened));
+    }
+    match opened.facts.total {
+        Some(total) if resolve_ask(wish.range, total).is_err() => {
+            Err(TransferError::Unsatisfiable { total })
+        }
+        _ => Err(TransferError::Unusable("416 for bytes that are there")),
+    }
+}
+
+async fn open_whole<O: Origin>(
+    opening: &mut Opening<'_, O>,
+    question: &Question,
+) -> Result<Box<Opened>, TransferError<O::Error>> {
+    let question = Question {
+        ask: RangeAsk::From(0),
+        ..*question
+    };
+    match opening.open(&question).await? {
+        Reply::Opened(opened) => Ok(opened),
+        Reply::Unsatisfiable(_) => Err(TransferError::Unusable("range refused")),
+    }
+}

@@ -1,0 +1,324 @@
+//! The task between upstream and channel: copies, takes up again what broke, and says how it ended.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
+
+use super::Origin;
+use super::answer::Question;
+use super::channel::{Closed, Sender};
+use super::fault::Fault;
+use super::identity::Identity;
+use super::opening::{Opened, backoff, mirrors, open_mirror};
+use super::stats::{Outcome, Shared};
+use crate::net::{MediaResponse, NetError, RangeAsk};
+
+/// Tries to take up one break (reliability R1.5).
+const TRIES_PER_BREAK: u32 = 3;
+/// Tries over a whole transfer (reliability R1.5).
+const MAX_TRIES: u32 = 10;
+/// A transfer asks the site anew at most once in this time (reliability R1.6).
+const REFRESH_INTERVAL: Duration = Duration::from_secs(60);
+/// Looks at a client that takes nothing within the time it is given; so it is given up at most one look too late.
+const STALL_CHECKS: u32 = 4;
+
+/// A running transfer, upstream side.
+pub(super) struct Pump<O> {
+    /// Where to ask again.
+    pub(super) origin: Arc<O>,
+    /// What was asked at first.
+    pub(super) question: Question,
+    /// What is being sent; `None` when it can't be taken up again.
+    pub(super) identity: Option<Identity>,
+    /// Next byte within the representation.
+    pub(super) position: u64,
+    /// One past the last byte to be sent, when known.
+    pub(super) end: Option<u64>,
+    /// The way to the client.
+    pub(super) sender: Sender<Outcome>,
+    /// What the body shares with us.
+    pub(super) shared: Arc<Shared>,
+    /// How long the client may take nothing while the channel is full.
+    pub(super) client_stall: Duration,
+    /// When the site was asked anew.
+    pub(super) refreshed_at: Option<Instant>,
+    /// Tries so far to take up again.
+    pub(super) tries: u32,
+}
+
+/// Why copying stopped before the end.
+enum Stop {
+    /// The upstream failed; another try may help.
+    Upstream(Outcome),
+    /// Nothing helps.
+    Final(Outcome),
+}
+
+impl From<Closed> for Stop {
+    fn from(_: Closed) -> Self {
+        Self::Final(Outcome::ClientGone)
+    }
+}
+
+/// How a body's failure is told.
+fn outcome_of(error: &NetError) -> Outcome {
+    match error {
+        NetError::Timeout { .. } => Outcome::UpstreamStall,
+        _ => Outcome::UpstreamReset,
+    }
+}
+
+/// What a pass over the mirrors said, when none could go on.
+#[derive(Debug, Default)]
+struct Misses {
+    is_expired: bool,
+    is_transient: bool,
+    is_changed: bool,
+}
+
+impl Misses {
+    fn note(&mut self, fault: &Fault) {
+        if fault.is_access() {
+            self.is_expired = true;
+        } else if fault.is_transient() || matches!(fault, Fault::RateLimited { .. }) {
+            self.is_transient = true;
+        } else if !matches!(fault, Fault::Net(_)) {
+            self.is_changed = true;
+        }
+    }
+
+    /// The end of the transfer, if waiting can't help.
+    fn verdict(&self, cause: Outcome) -> Option<Outcome> {
+        match (self.is_transient, self.is_changed, self.is_expired) {
+            (true, _, _) => None,
+            (false, true, _) => Some(Outcome::IdentityChanged),
+            (false, false, true) => Some(Outcome::Forbidden),
+            (false, false, false) => Some(cause),
+        }
+    }
+}
+
+impl<O: Origin> Pump<O> {
+    /// Runs to the end: of the bytes, of the client, or of the server. Everything that it waits for is dropped the
+    /// moment that the client is gone.
+    pub(super) async fn drive(mut self, first: Opened, cancel: CancellationToken, span: Span) {
+        let gone = self.sender.watch();
+        let outcome = tokio::select! {
+            biased;
+            outcome = self.run(first, &span) => outcome,
+            () = gone => Outcome::ClientGone,
+            () = cancel.cancelled() => Outcome::Cancelled,
+        };
+        self.finish(outcome);
+    }
+
+    /// The last word to the body (reliability R1.1). A client that takes nothing never sees it, so what it holds is
+    /// freed from here.
+    fn finish(self, outcome: Outcome) {
+        match outcome {
+            Outcome::Complete => self.sender.end(),
+            Outcome::ClientStall | Outcome::Cancelled => {
+                self.sender.abort(outcome);
+                self.shared.free_permit();
+            }
+            outcome => self.sender.fail(outcome),
+        }
+    }
+
+    async fn run(&mut self, first: Opened, span: &Span) -> Outcome {
+        let mut upstream = first;
+        loop {
+            let mirror = upstream.mirror;
+            let cause = match self.copy(upstream).await {
+                Ok(()) => return Outcome::Complete,
+                Err(Stop::Final(outcome)) => return outcome,
+                Err(Stop::Upstream(cause)) => cause,
+            };
+            // Boxed, because it is rare and its future large: the task of every transfer would hold room for it.
+            let resumed = Box::pin(self.resume(cause, mirror).instrument(span.clone()));
+            upstream = match resumed.await {
+                Ok(opened) => opened,
+                Err(outcome) => return outcome,
+            };
+        }
+    }
+
+    /// Copies until the last byte or the first failure.
+    async fn copy(&mut self, upstream: Opened) -> Result<(), Stop> {
+        let mut response = upstream.response;
+        let is_counted = upstream.facts.is_counted;
+        for piece in upstream.lead {
+            self.forward(piece, is_counted, &mut response).await?;
+        }
+        while self.end != Some(self.position) {
+            match response.chunk().await {
+                Ok(Some(piece)) => self.forward(piece, is_counted, &mut response).await?,
+                // Of unknown length, ended by its last chunk.
+                Ok(None) if self.end.is_none() => return Ok(()),
+                Ok(None) => return Err(Stop::Upstream(Outcome::UpstreamShort)),
+                Err(error) => return Err(Stop::Upstream(outcome_of(&error))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a piece on, cut at the end of what was announced.
+    async fn forward(
+        &mut self,
+        mut piece: Bytes,
+        is_counted: bool,
+        response: &mut MediaResponse,
+    ) -> Result<(), Stop> {
+        if let Some(end) = self.end {
+            let room = usize::try_from(end - self.position).unwrap_or(usize::MAX);
+            if is_counted && piece.len() >= room {
+                expect_end(piece.len() > room, response).await?;
+            }
+            piece.truncate(room);
+        }
+        let length = piece.len() as u64;
+        send(&mut self.sender, piece, self.client_stall).await?;
+        self.position += length;
+        Ok(())
+    }
+
+    /// Goes on at the exact byte: the mirrors in turn, the site anew if they have expired, and all that a few times.
+    async fn resume(&mut self, cause: Outcome, mirror: usize) -> Result<Opened, Outcome> {
+        let (Some(identity), Some(end)) = (self.identity.clone(), self.end) else {
+            return Err(cause);
+        };
+        let question = Question {
+            ask: rest(self.position, end, identity.total),
+            ..self.question
+        };
+        // One that stalled will likely stall again; one that broke is likely up again.
+        let first = mirror + usize::from(cause == Outcome::UpstreamStall);
+        for attempt in 0..TRIES_PER_BREAK {
+            if self.tries == MAX_TRIES {
+                break;
+            }
+            self.tries += 1;
+            tokio::time::sleep(backoff(attempt)).await;
+            match self.pass(first, &question, &identity).await {
+                Ok(opened) => return Ok(self.resumed(opened, cause)),
+                Err(misses) => misses.verdict(cause).map_or(Ok(()), Err)?,
+            }
+        }
+        Err(cause)
+    }
+
+    fn resumed(&self, opened: Opened, cause: Outcome) -> Opened {
+        self.shared.note_resume();
+        tracing::debug!(%cause, mirror = opened.mirror, position = self.position, "transfer resumed");
+        opened
+    }
+
+    /// All mirrors; where that doesn't help and one has expired, the site anew and all mirrors again.
+    async fn pass(
+        &mut self,
+        first: usize,
+        question: &Question,
+        identity: &Identity,
+    ) -> Result<Opened, Misses> {
+        let misses = match self.mirrors(first, question, identity).await {
+            Err(misses) if misses.is_expired && self.may_refresh() => misses,
+            reply => return reply,
+        };
+        self.refreshed_at = Some(Instant::now());
+        if let Err(error) = self.origin.refresh().await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "refresh failed");
+            return Err(misses);
+        }
+        self.mirrors(0, question, identity).await
+    }
+
+    fn may_refresh(&self) -> bool {
+        self.refreshed_at
+            .is_none_or(|at| at.elapsed() >= REFRESH_INTERVAL)
+    }
+
+    async fn mirrors(
+        &self,
+        first: usize,
+        question: &Question,
+        identity: &Identity,
+    ) -> Result<Opened, Misses> {
+        let mut misses = Misses::default();
+        let count = mirrors(&*self.origin);
+        for step in 0..count {
+            let mirror = (first + step) % count;
+            let opened = open_mirror(&*self.origin, mirror, question).await;
+            match opened.and_then(|opened| same(opened, identity)) {
+                Ok(opened) => return Ok(opened),
+                Err(fault) => {
+                    tracing::debug!(mirror, %fault, "upstream not resumed");
+                    misses.note(&fault);
+                }
+            }
+        }
+        Err(misses)
+    }
+}
+
+/// A body that only its close ends must end where its bytes are counted out (reliability R1.3).
+async fn expect_end(is_beyond: bool, response: &mut MediaResponse) -> Result<(), Stop> {
+    if is_beyond {
+        return Err(Stop::Final(Outcome::LengthMismatch));
+    }
+    // A connection that breaks after the last byte has brought them all.
+    while let Ok(Some(piece)) = response.chunk().await {
+        if !piece.is_empty() {
+            return Err(Stop::Final(Outcome::LengthMismatch));
+        }
+    }
+    Ok(())
+}
+
+/// The rest of the range that is being sent.
+fn rest(position: u64, end: u64, total: u64) -> RangeAsk {
+    if end == total {
+        RangeAsk::From(position)
+    } else {
+        // `position < end`, for there is a rest.
+        RangeAsk::Between(position, end - 1)
+    }
+}
+
+/// Holds an answer against what the client has part of already.
+fn same(opened: Opened, identity: &Identity) -> Result<Opened, Fault> {
+    if !opened.facts.is_partial {
+        return Err(Fault::Unusable("no ranges"));
+    }
+    match opened.facts.identity() {
+        Some(theirs) if identity.is_same(&theirs) => Ok(opened),
+        _ => Err(Fault::Unusable("another representation")),
+    }
+}
+
+/// Sends a piece; gives a client up that takes nothing for `stall` while the channel is full (reliability R2.2).
+async fn send(sender: &mut Sender<Outcome>, piece: Bytes, stall: Duration) -> Result<(), Stop> {
+    let watch = sender.watch();
+    let mut sending = pin!(sender.send(piece));
+    // Mostly there is room, and no timer is needed.
+    let polled = std::future::poll_fn(|context| Poll::Ready(sending.as_mut().poll(context))).await;
+    if let Poll::Ready(sent) = polled {
+        return Ok(sent?);
+    }
+    let mut taken = watch.taken();
+    let mut idle_checks = 0;
+    while idle_checks < STALL_CHECKS {
+        if let Ok(sent) = tokio::time::timeout(stall / STALL_CHECKS, sending.as_mut()).await {
+            return Ok(sent?);
+        }
+        let now = watch.taken();
+        idle_checks = if now == taken { idle_checks + 1 } else { 0 };
+        taken = now;
+    }
+    Err(Stop::Final(Outcome::ClientStall))
+}

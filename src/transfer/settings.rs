@@ -1,0 +1,109 @@
+//! Settings of transfers, read from the environment.
+
+use std::time::Duration;
+
+use super::channel::Limits;
+use crate::config::Env;
+
+/// Bytes between upstream and client by default: enough to keep a fast client busy over one turn of the upstream,
+/// and 2,000 stopped clients hold 500 MiB at the very most (reliability R3.2).
+const BUFFER_BYTES: usize = 256 * 1024;
+/// Least buffer: one read of a connection.
+const MIN_BUFFER_BYTES: usize = 16 * 1024;
+/// Largest buffer.
+const MAX_BUFFER_BYTES: usize = 64 * 1024 * 1024;
+/// Pieces in the buffer by default.
+const QUEUE_PIECES: usize = 20;
+/// Largest number of pieces.
+const MAX_QUEUE_PIECES: usize = 4096;
+/// Cap of a piece by default: a quarter of the buffer, so that a large read doesn't wait for an empty queue.
+const PIECE_BYTES: usize = 64 * 1024;
+/// Least cap of a piece: the h2 frame and TLS record overhead grows below.
+const MIN_PIECE_BYTES: usize = 1024;
+/// Seconds by default after which a client that takes nothing is given up (README ruling 27).
+const CLIENT_STALL_SECONDS: u64 = 60;
+
+/// Settings of transfers.
+#[derive(Debug, Clone)]
+pub struct TransferConfig {
+    /// `STREAM_BUFFER_BYTES`, bytes, 262144: what may wait between upstream and client of one transfer.
+    pub buffer_bytes: usize,
+    /// `QUEUE_SIZE`, 20: how many pieces may wait there.
+    pub queue_pieces: usize,
+    /// `CHUNK_SIZE`, bytes, 65536: pieces pass as they arrive, larger ones are sliced without copying.
+    pub piece_bytes: usize,
+    /// `CLIENT_STALL_TIMEOUT`, seconds, 60: a client that takes nothing for so long while the buffer is full is cut off.
+    pub client_stall: Duration,
+}
+
+impl Default for TransferConfig {
+    fn default() -> Self {
+        Self {
+            buffer_bytes: BUFFER_BYTES,
+            queue_pieces: QUEUE_PIECES,
+            piece_bytes: PIECE_BYTES,
+            client_stall: Duration::from_secs(CLIENT_STALL_SECONDS),
+        }
+    }
+}
+
+impl TransferConfig {
+    /// Reads `STREAM_BUFFER_BYTES`, `QUEUE_SIZE`, `CHUNK_SIZE`, `CLIENT_STALL_TIMEOUT`.
+    pub fn from_env(env: &mut Env) -> Self {
+        Self {
+            buffer_bytes: env.count(
+                "STREAM_BUFFER_BYTES",
+                BUFFER_BYTES,
+                MIN_BUFFER_BYTES,
+                MAX_BUFFER_BYTES,
+            ),
+            queue_pieces: env.count("QUEUE_SIZE", QUEUE_PIECES, 1, MAX_QUEUE_PIECES),
+            piece_bytes: env.count("CHUNK_SIZE", PIECE_BYTES, MIN_PIECE_BYTES, MAX_BUFFER_BYTES),
+            client_stall: env.seconds("CLIENT_STALL_TIMEOUT", CLIENT_STALL_SECONDS, 1),
+        }
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            bytes: self.buffer_bytes,
+            pieces: self.queue_pieces,
+            piece_bytes: self.piece_bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_unset_are_the_defaults() {
+        let mut env = Env::default();
+        let config = TransferConfig::from_env(&mut env);
+        assert_eq!(
+            format!("{config:?}"),
+            format!("{:?}", TransferConfig::default())
+        );
+        let names = [
+            "STREAM_BUFFER_BYTES",
+            "QUEUE_SIZE",
+            "CHUNK_SIZE",
+            "CLIENT_STALL_TIMEOUT",
+        ];
+        assert_eq!(env.asked(), names);
+        env.finish().unwrap();
+    }
+
+    #[test]
+    fn settings_out_of_bounds_are_faults() {
+        let pairs = [
+            ("STREAM_BUFFER_BYTES", "1"),
+            ("QUEUE_SIZE", "0"),
+            ("CHUNK_SIZE", "many"),
+            ("CLIENT_STALL_TIMEOUT", "0"),
+        ];
+        let mut env = Env::from_pairs(pairs);
+        TransferConfig::from_env(&mut env);
+        assert_eq!(env.finish().unwrap_err().faults.len(), 4);
+    }
+}

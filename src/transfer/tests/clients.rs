@@ -1,0 +1,248 @@
+//! Clients that are slow, stand still or vanish.
+
+use std::io::Write;
+use std::pin::pin;
+use std::sync::Mutex;
+
+use futures_util::poll;
+
+use super::*;
+use crate::transfer::Admission;
+
+/// Lets every task run until all of them wait.
+async fn settle() {
+    tokio::time::sleep(Duration::from_nanos(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopped_reader_stops_the_upstream_within_the_bound() {
+    let (fake, bench) = (sound(), Bench::with(small_buffer()));
+    let mut body = bench.start(&fake, Ask::default()).await.unwrap().body;
+    for read in [0, 10, 20] {
+        take(&mut body, read * PIECE).await;
+        settle().await;
+        let ahead = fake.taken() - bench.engine.stats().bytes;
+        // The bound, and the piece that waits for room.
+        assert!(ahead <= 5 * PIECE as u64, "{ahead} bytes ahead");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_takes_nothing_is_given_up() {
+    let (fake, bench) = (sound(), Bench::with(small_buffer()));
+    let body = bench.start(&fake, Ask::default()).await.unwrap().body;
+    let start = Instant::now();
+    bench.drain().await;
+    assert_eq!(start.elapsed().as_secs(), 60);
+    assert_eq!((fake.open_bodies(), bench.admission.active()), (0, 0));
+    // The client never comes back to see the error.
+    drop(body);
+    assert_eq!(bench.outcome(), Outcome::ClientStall);
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_stops_in_the_middle_is_given_up_in_time() {
+    let (fake, bench) = (sound(), Bench::with(small_buffer()));
+    let mut body = bench.start(&fake, Ask::default()).await.unwrap().body;
+    settle().await;
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    take(&mut body, PIECE).await;
+    let start = Instant::now();
+    bench.drain().await;
+    let waited = start.elapsed().as_secs();
+    assert!((60..=75).contains(&waited), "{waited} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_given_up_that_comes_back_sees_the_break() {
+    let (fake, bench) = (sound(), Bench::with(small_buffer()));
+    let body = bench.start(&fake, Ask::default()).await.unwrap().body;
+    bench.drain().await;
+    assert_eq!(read(body).await.broken, Some(Outcome::ClientStall));
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_takes_a_little_now_and_then_is_served() {
+    let (fake, bench) = (sound(), Bench::with(small_buffer()));
+    let mut body = bench.start(&fake, Ask::default()).await.unwrap().body;
+    for _ in 0..30 {
+        take(&mut body, PIECE).await;
+        tokio::time::sleep(Duration::from_secs(50)).await;
+    }
+    let rest = read(body).await;
+    assert_eq!((rest.bytes.len(), rest.broken), (TOTAL - 30 * PIECE, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn upstream_that_is_slow_is_no_stall_of_the_client() {
+    let fake = broken_once(5000, Ending::Stall, |call| match call.index {
+        1 => Act::Hang,
+        _ => good(call).into(),
+    });
+    let (fake, bench) = (Arc::new(fake), Bench::with(small_buffer()));
+    let mut body = bench.start(&fake, Ask::default()).await.unwrap().body;
+    take(&mut body, 5000).await;
+    let next = tokio::time::timeout(Duration::from_secs(300), body.frame()).await;
+    assert!(next.is_err(), "{next:?}");
+    assert_eq!(fake.open_bodies(), 0);
+}
+
+/// Starts, waits until `calls` requests or refreshes were made and all tasks wait, and drops the body.
+async fn vanish(fake: Fake, taken: usize, calls: usize) {
+    let (fake, bench) = (Arc::new(fake), Bench::with(small_buffer()));
+    let mut body = bench.start(&fake, Ask::default()).await.unwrap().body;
+    take(&mut body, taken).await;
+    while fake.asks().len() + fake.refreshes() < calls {
+        fake.called.notified().await;
+    }
+    settle().await;
+    let start = Instant::now();
+    drop(body);
+    bench.drain().await;
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    assert_eq!((fake.open_bodies(), bench.admission.active()), (0, 0));
+    assert_eq!(bench.outcome(), Outcome::ClientGone);
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_gone_while_the_queue_is_full_frees_everything_at_once() {
+    vanish(Fake::new(good), 0, 1).await;
+    vanish(Fake::new(good), 7000, 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_gone_while_the_upstream_is_silent_frees_everything_at_once() {
+    vanish(broken_once(5000, Ending::Stall, good), 5000, 1).await;
+    let hanging = broken_once(5000, Ending::Reset, |_| Act::Hang);
+    vanish(hanging, 5000, 2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_gone_between_tries_frees_everything_at_once() {
+    vanish(broken_once(5000, Ending::Reset, |_| reset()), 5000, 2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_gone_while_the_site_is_asked_frees_everything_at_once() {
+    let fake = broken_once(5000, Ending::Reset, |_| Answer::status(403));
+    vanish(fake.refresh(Refresh::Hangs), 5000, 3).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_gone_before_the_head_frees_everything_at_once() {
+    let (fake, bench) = (Arc::new(Fake::new(|_| Act::Hang).tail("a")), Bench::new());
+    {
+        let mut started = pin!(bench.start(&fake, Ask::default()));
+        assert!(poll!(started.as_mut()).is_pending());
+        assert_eq!(bench.admission.active(), 1);
+    }
+    assert_eq!((fake.open_bodies(), bench.admission.active()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn permit_is_held_until_the_last_byte_is_taken() {
+    let (fake, bench) = (Arc::new(Fake::new(good)), Bench::new());
+    let mut body = bench
+        .start(&fake, range("bytes=0-1999"))
+        .await
+        .unwrap()
+        .body;
+    bench.drain().await;
+    assert_eq!((fake.open_bodies(), bench.admission.active()), (0, 1));
+    take(&mut body, 2000).await;
+    assert_eq!(bench.admission.active(), 0);
+    assert_eq!(bench.outcome(), Outcome::Complete);
+}
+
+#[tokio::test(start_paused = true)]
+async fn counters_tell_transfers_apart() {
+    let bench = Bench::new();
+    let fine = Arc::new(Fake::new(good));
+    bench.fetch(&fine, range("bytes=0-9")).await;
+    bench.fetch(&fine, range("bytes=0-9")).await;
+    drop(bench.start(&fine, Ask::default()).await.unwrap());
+    bench
+        .start(
+            &Arc::new(Fake::new(|_| Answer::status(403))),
+            Ask::default(),
+        )
+        .await
+        .unwrap_err();
+    let stats = bench.engine.stats();
+    assert_eq!((stats.started, stats.refused, stats.bytes), (3, 1, 20));
+    assert_eq!(
+        (stats.completed(), stats.ended(Outcome::ClientGone)),
+        (2, 1)
+    );
+}
+
+/// What was logged, one line per event.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn transfer_is_logged_once_with_its_bytes_and_outcome() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let fake = Arc::new(broken_once(5000, Ending::Reset, good));
+    Bench::new().fetch(&fake, Ask::default()).await;
+    drop(Bench::new().start(&sound(), Ask::default()).await.unwrap());
+    let logged = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let ended: Vec<&str> = logged.lines().collect();
+    assert_eq!(ended.len(), 2, "{logged}");
+    assert!(
+        ended[0].contains("transfer ended host=cdn.example bytes=100000 elapsed_ms="),
+        "{logged}"
+    );
+    assert!(ended[0].ends_with("resumes=1 outcome=complete"), "{logged}");
+    assert!(
+        ended[1].ends_with("resumes=0 outcome=client_gone"),
+        "{logged}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn clients_that_vanish_anywhere_on_many_threads_leave_nothing_behind() {
+    const CLIENTS: usize = 400;
+    let mut bench = Bench::with(small_buffer());
+    bench.admission = Admission::new(CLIENTS, 0, Duration::ZERO);
+    let (bench, fake) = (Arc::new(bench), sound());
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|client| {
+            let (bench, fake) = (Arc::clone(&bench), Arc::clone(&fake));
+            tokio::spawn(async move {
+                let mut body = bench.start(&fake, Ask::default()).await.unwrap().body;
+                let length = client * TOTAL / (CLIENTS - 1);
+                let got = take(&mut body, length).await;
+                assert!(file().starts_with(&got));
+            })
+        })
+        .collect();
+    for client in clients {
+        client.await.unwrap();
+    }
+    bench.drain().await;
+    assert_eq!((fake.open_bodies(), bench.admission.active()), (0, 0));
+    let stats = bench.engine.stats();
+    assert_eq!(stats.started, CLIENTS as u64);
+    assert_eq!(
+        stats.completed() + stats.ended(Outcome::ClientGone),
+        CLIENTS as u64
+    );
+    assert!(stats.completed() >= 1);
+}
