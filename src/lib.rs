@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod extract;
 pub mod links;
 pub mod net;
 pub mod transfer;

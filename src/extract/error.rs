@@ -1,0 +1,116 @@
+//! Why a site gave no media.
+
+use std::time::Duration;
+
+use super::Refusal;
+use crate::net::NetError;
+
+/// Why the site says no to one post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Unavailable {
+    /// Deleted, banned, or never existed.
+    NotFound,
+    /// The author restricted it.
+    Private,
+    /// Only visible when logged in.
+    LoginRequired,
+    /// Behind an age or sensitivity gate.
+    AgeRestricted,
+    /// Withheld in the region we ask from.
+    RegionBlocked,
+    /// Under review, or failed it.
+    UnderReview,
+}
+
+/// How the site turned our request away, whatever post was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Block {
+    /// The page answered 403.
+    Forbidden,
+    /// A captcha page.
+    Captcha,
+    /// A maintenance page: the header set or the address is refused.
+    Maintenance,
+    /// 429.
+    RateLimited,
+}
+
+/// Why an extraction failed, by what the caller can do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExtractError {
+    /// The site says no to this post; asking again will not help.
+    #[error("{site}: unavailable: {reason:?}: {message}")]
+    Unavailable {
+        /// Site name.
+        site: &'static str,
+        /// What the caller is told.
+        reason: Unavailable,
+        /// The site's own word, for the log.
+        message: String,
+    },
+    /// The site turns us away; another egress or a later time may help.
+    #[error("{site}: blocked: {block:?}")]
+    Blocked {
+        /// Site name.
+        site: &'static str,
+        /// How.
+        block: Block,
+        /// The site's own `Retry-After`.
+        retry_after: Option<Duration>,
+    },
+    /// The site wants fresh cookies, which only the operator can bring.
+    #[error("{site}: fresh cookies are needed: {advice}")]
+    CookiesNeeded {
+        /// Site name.
+        site: &'static str,
+        /// What the operator does; names the variable and the default file, no path of this machine.
+        advice: &'static str,
+    },
+    /// The challenge of the site was not solved within the bounds.
+    #[error("{site}: challenge not solved: {message}")]
+    Challenge {
+        /// Site name.
+        site: &'static str,
+        /// What failed.
+        message: &'static str,
+    },
+    /// The answer did not have the shape we know: the site changed.
+    #[error("{site}: unexpected answer in {step}")]
+    Shape {
+        /// Site name.
+        site: &'static str,
+        /// Which part of the answer.
+        step: &'static str,
+        /// What the JSON reader says; positions and field names only.
+        #[source]
+        source: Option<serde_json::Error>,
+    },
+    /// The site has trouble of its own: HTTP 5xx, or its own status code for it.
+    #[error("{site}: answered with code {code}")]
+    Upstream {
+        /// Site name.
+        site: &'static str,
+        /// HTTP status or the site's own status code.
+        code: i64,
+    },
+    /// A short link led to something that is not served.
+    #[error("short link leads to no post: {0:?}")]
+    Refused(Refusal),
+    /// The network failed.
+    #[error(transparent)]
+    Net(#[from] NetError),
+}
+
+impl ExtractError {
+    /// Whether the same request may succeed when it is sent again at once.
+    pub fn may_retry(&self) -> bool {
+        match self {
+            Self::Net(error) => error.may_retry(),
+            Self::Shape { .. } | Self::Upstream { .. } => true,
+            _ => false,
+        }
+    }
+}

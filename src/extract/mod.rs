@@ -1,0 +1,82 @@
+//! An address in, what can be had there out.
+//!
+//! One folder per site, each an [`Extractor`]; `services` calls them and knows no site by name. Reading addresses
+//! and mapping answers is pure; only the `request` part of a site talks to [`crate::net`].
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use url::Url;
+
+use crate::config::Env;
+use crate::net::{Client, HostList, MediaSession, OperatorCookies};
+
+pub mod douyin;
+mod error;
+mod hop;
+mod identity;
+mod lenient;
+mod model;
+pub mod select;
+pub mod tiktok;
+#[cfg(test)]
+mod upstream;
+
+pub use error::{Block, ExtractError, Unavailable};
+pub use model::{
+    Author, Classified, Codec, Container, Content, Extraction, Format, Image, Music, Refusal,
+    Source, SourceKey, Statistics, Tracks,
+};
+
+/// One site.
+pub trait Extractor: Send + Sync {
+    /// Short name used in logs, metrics and links, e.g. `tiktok`.
+    fn site(&self) -> &'static str;
+
+    /// Date of the newest recording or report this extractor was made for, `YYYY.MM.DD`.
+    fn version(&self) -> &'static str;
+
+    /// Recognises an address without any I/O. Never panics.
+    fn classify(&self, url: &Url) -> Classified;
+
+    /// The source of the post with this id, as found in a link; `None` when `id` has not the site's form.
+    fn source(&self, id: &str) -> Option<Source>;
+
+    /// Follows a short link, hop by hop inside the site's own hosts, to the post it names.
+    ///
+    /// # Errors
+    /// [`ExtractError::Refused`] when it leads to no post, `Unavailable` (`NotFound`) when the code is dead.
+    fn locate<'a>(
+        &'a self,
+        net: &'a Client,
+        short: &'a Source,
+    ) -> BoxFuture<'a, Result<Source, ExtractError>>;
+
+    /// Fetches what the site says about a post.
+    fn extract<'a>(
+        &'a self,
+        net: &'a Client,
+        post: &'a Source,
+    ) -> BoxFuture<'a, Result<Extraction, ExtractError>>;
+
+    /// Hosts on which media of this site may lie.
+    fn media_hosts(&self) -> &HostList;
+
+    /// The operator's cookies for this site as they are now; read-only.
+    fn operator_cookies(&self) -> Option<Arc<OperatorCookies>>;
+
+    /// Name of the guest cookie that media requests need and a link may carry.
+    fn media_cookie(&self) -> Option<&'static str>;
+
+    /// What media requests need when only a link is at hand: the headers of an extraction, and the one cookie of
+    /// [`Extractor::media_cookie`] with the value that the link carries.
+    fn guest_session(&self, media_cookie: Option<&str>) -> MediaSession;
+}
+
+/// Every site this server knows. A new one is one more line.
+pub fn all(env: &mut Env) -> Vec<Arc<dyn Extractor>> {
+    vec![
+        Arc::new(tiktok::TikTok::from_env(env)),
+        Arc::new(douyin::Douyin::from_env(env)),
+    ]
+}
