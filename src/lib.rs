@@ -3,6 +3,10 @@
 pub mod clock;
 pub mod config;
 pub mod extract;
+pub mod lifecycle;
 pub mod links;
 pub mod net;
+pub mod process;
+pub mod server;
+pub mod telemetry;
 pub mod transfer;

@@ -1,0 +1,138 @@
+//! The log: one subscriber, set once by `main`, writing to standard error.
+
+use std::io::IsTerminal;
+use std::str::FromStr;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::config::Env;
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people; coloured on a terminal.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.to_ascii_lowercase().as_str() {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("must be text or json"),
+        }
+    }
+}
+
+/// What is logged, and how.
+#[derive(Debug)]
+pub struct TelemetryConfig {
+    /// `RUST_LOG` (a full filter), else `LOG_LEVEL` (info; a level for our own code, at most `info` for libraries,
+    /// which at `debug` print headers and addresses).
+    pub filter: EnvFilter,
+    /// `LOG_FORMAT`: `text` (default) or `json`.
+    pub format: LogFormat,
+}
+
+impl TelemetryConfig {
+    /// Reads `RUST_LOG`, `LOG_LEVEL` and `LOG_FORMAT`; faults are noted in `env`.
+    pub fn from_env(env: &mut Env) -> Self {
+        let full = env.text("RUST_LOG");
+        let level = env.parse("LOG_LEVEL", LevelFilter::INFO);
+        Self {
+            filter: full.map_or_else(
+                || filter_for(level),
+                |directives| parse_filter(env, &directives, level),
+            ),
+            format: env.parse("LOG_FORMAT", LogFormat::Text),
+        }
+    }
+}
+
+fn filter_for(level: LevelFilter) -> EnvFilter {
+    let libraries = level.min(LevelFilter::INFO);
+    EnvFilter::new(format!("{libraries},{}={level}", env!("CARGO_CRATE_NAME")))
+}
+
+fn parse_filter(env: &mut Env, directives: &str, fallback: LevelFilter) -> EnvFilter {
+    EnvFilter::builder()
+        .parse(directives)
+        .unwrap_or_else(|error| {
+            env.fault("RUST_LOG", format_args!("`{directives}`: {error}"));
+            filter_for(fallback)
+        })
+}
+
+/// Starts the log for the whole process; a log that runs already stays.
+pub fn install(config: TelemetryConfig) {
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(config.filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    // Fails only when the program around this library has a log of its own.
+    let _ = match config.format {
+        LogFormat::Text => builder.finish().try_init(),
+        LogFormat::Json => builder.json().finish().try_init(),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> (TelemetryConfig, Vec<String>) {
+        let mut env = Env::from_pairs(pairs.iter().copied());
+        let config = TelemetryConfig::from_env(&mut env);
+        let faults = match env.finish() {
+            Ok(()) => Vec::new(),
+            Err(error) => error.faults.into_iter().map(|fault| fault.name).collect(),
+        };
+        (config, faults)
+    }
+
+    fn directives(pairs: &[(&str, &str)]) -> Vec<String> {
+        let (config, faults) = read(pairs);
+        assert!(faults.is_empty(), "{faults:?}");
+        let text = config.filter.to_string();
+        let mut parts: Vec<String> = text.split(',').map(str::to_owned).collect();
+        parts.sort();
+        parts
+    }
+
+    #[test]
+    fn level_applies_to_us_and_info_at_most_to_libraries() {
+        assert_eq!(directives(&[]), ["info", "serverrs=info"]);
+        let debug = directives(&[("LOG_LEVEL", "DEBUG")]);
+        assert_eq!(debug, ["info", "serverrs=debug"]);
+        let error = directives(&[("LOG_LEVEL", "error")]);
+        assert_eq!(error, ["error", "serverrs=error"]);
+    }
+
+    #[test]
+    fn rust_log_wins_over_log_level() {
+        let both = directives(&[("RUST_LOG", "warn,serverrs=trace"), ("LOG_LEVEL", "error")]);
+        assert_eq!(both, ["serverrs=trace", "warn"]);
+    }
+
+    #[test]
+    fn bad_values_are_faults_and_defaults_hold() {
+        let (config, faults) = read(&[
+            ("RUST_LOG", "serverrs=loud"),
+            ("LOG_LEVEL", "loud"),
+            ("LOG_FORMAT", "xml"),
+        ]);
+        assert_eq!(faults, ["LOG_LEVEL", "RUST_LOG", "LOG_FORMAT"]);
+        assert_eq!(config.format, LogFormat::Text);
+    }
+
+    #[test]
+    fn json_is_recognised() {
+        assert_eq!(read(&[("LOG_FORMAT", "JSON")]).0.format, LogFormat::Json);
+    }
+}
