@@ -8,5 +8,6 @@ pub mod links;
 pub mod net;
 pub mod process;
 pub mod server;
+pub mod services;
 pub mod telemetry;
 pub mod transfer;

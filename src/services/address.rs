@@ -1,0 +1,132 @@
+//! The posted text -> one address. Pure.
+
+use std::sync::Arc;
+
+use url::{Host, Url};
+
+use super::ResolveError;
+use crate::extract::{Classified, Extractor, Source};
+
+/// Longest text that is looked at, in bytes; share texts are a few hundred.
+const MAX_TEXT: usize = 8 * 1024;
+
+/// Finds the address in a posted text and the extractor that knows it.
+///
+/// The text may be an address with or without its scheme, or a share text with one http(s) address in it.
+///
+/// # Errors
+/// [`ResolveError::BadUrl`], [`ResolveError::UnsupportedHost`] or [`ResolveError::Refused`]; nothing is dialled.
+pub(super) fn classify(
+    extractors: &[Arc<dyn Extractor>],
+    text: &str,
+) -> Result<(Arc<dyn Extractor>, Source), ResolveError> {
+    let url = parse(text)?;
+    for extractor in extractors {
+        match extractor.classify(&url) {
+            Classified::Foreign => {}
+            Classified::Source(source) => return Ok((Arc::clone(extractor), source)),
+            Classified::Refused(refusal) => return Err(ResolveError::Refused(refusal)),
+        }
+    }
+    Err(ResolveError::UnsupportedHost)
+}
+
+fn parse(text: &str) -> Result<Url, ResolveError> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > MAX_TEXT {
+        return Err(ResolveError::BadUrl);
+    }
+    let candidate = match find_http(text) {
+        Some(found) => found.to_owned(),
+        None if text.contains("://") || text.contains(char::is_whitespace) => {
+            return Err(ResolveError::BadUrl);
+        }
+        None => format!("https://{text}"),
+    };
+    let url = Url::parse(&candidate).map_err(|_| ResolveError::BadUrl)?;
+    check(&url)?;
+    Ok(url)
+}
+
+/// The first `http://` or `https://` up to the next white space.
+fn find_http(text: &str) -> Option<&str> {
+    let lower = text.to_ascii_lowercase();
+    let start = ["https://", "http://"]
+        .iter()
+        .filter_map(|scheme| lower.find(scheme))
+        .min()?;
+    text.get(start..)?.split_whitespace().next()
+}
+
+/// A site's own address has a name, no port, and no user.
+fn check(url: &Url) -> Result<(), ResolveError> {
+    if !url.username().is_empty() || url.password().is_some() || url.port().is_some() {
+        return Err(ResolveError::BadUrl);
+    }
+    match url.host() {
+        Some(Host::Domain(name)) if name.contains('.') => Ok(()),
+        Some(Host::Domain(_)) | None => Err(ResolveError::BadUrl),
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) => Err(ResolveError::UnsupportedHost),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Option<String> {
+        parse(text).ok().map(String::from)
+    }
+
+    #[test]
+    fn address_in_share_text_is_found() {
+        assert_eq!(
+            parsed("Check this out! https://vm.tiktok.com/ZMabc/ it is great").as_deref(),
+            Some("https://vm.tiktok.com/ZMabc/")
+        );
+    }
+
+    #[test]
+    fn address_without_scheme_gets_one() {
+        assert_eq!(
+            parsed("  www.tiktok.com/@a/video/1 ").as_deref(),
+            Some("https://www.tiktok.com/@a/video/1")
+        );
+    }
+
+    #[test]
+    fn scheme_in_capitals_is_found() {
+        assert_eq!(
+            parsed("HTTPS://WWW.TIKTOK.COM/@a/video/1").as_deref(),
+            Some("https://www.tiktok.com/@a/video/1")
+        );
+    }
+
+    #[test]
+    fn addresses_that_no_site_uses_are_refused() {
+        for text in [
+            "",
+            "hello",
+            "hello world",
+            "ftp://tiktok.com/x",
+            "file:///etc/passwd",
+            "https://",
+            "https://user@www.tiktok.com/@a/video/1",
+            "https://user:pass@www.tiktok.com/@a/video/1",
+            "https://www.tiktok.com:8443/@a/video/1",
+            "http://127.0.0.1/?tiktok.com",
+            "http://2130706433/tiktok.com",
+            "http://0x7f.1/",
+            "http://[::1]/@a/video/1",
+            "http://localhost/@a/video/1",
+        ] {
+            assert!(parse(text).is_err(), "{text} was accepted");
+        }
+    }
+
+    #[test]
+    fn text_over_the_limit_is_refused() {
+        let long = format!("https://www.tiktok.com/{}", "a".repeat(MAX_TEXT));
+        assert!(matches!(parse(&long), Err(ResolveError::BadUrl)));
+    }
+}

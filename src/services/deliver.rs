@@ -1,0 +1,125 @@
+//! Link -> bytes.
+
+use std::sync::Arc;
+
+use super::origin::LinkOrigin;
+use super::{OriginError, Resolver, ServicesConfig};
+use crate::links::{Kind, Link, LinkError, Purpose, Sealer};
+use crate::transfer::{Admission, Ask, Busy, Engine, Expected, Permit, Transfer, TransferError};
+
+/// Why a link gives no bytes; decided before the head goes out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeliverError {
+    /// The link is not ours, or too old.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// Too many transfers at once.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// No addresses for it.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    /// The upstream gave nothing usable.
+    #[error(transparent)]
+    Transfer(TransferError<OriginError>),
+}
+
+impl From<TransferError<OriginError>> for DeliverError {
+    fn from(error: TransferError<OriginError>) -> Self {
+        match error {
+            TransferError::Refresh(error) => Self::Origin(error),
+            error => Self::Transfer(error),
+        }
+    }
+}
+
+/// A link's bytes, ready to be sent.
+#[derive(Debug)]
+pub struct Delivery {
+    /// What the link says.
+    pub link: Link,
+    /// Head and body.
+    pub transfer: Transfer,
+}
+
+/// Delivers what links name. Cheap to clone.
+#[derive(Clone)]
+pub struct Deliverer {
+    resolver: Resolver,
+    sealer: Arc<Sealer>,
+    engine: Arc<Engine>,
+    admission: Admission,
+}
+
+impl Deliverer {
+    /// A deliverer over the same sites and keys as the resolver and the minter.
+    pub fn new(
+        config: &ServicesConfig,
+        resolver: Resolver,
+        sealer: Arc<Sealer>,
+        engine: Arc<Engine>,
+    ) -> Self {
+        Self {
+            resolver,
+            sealer,
+            engine,
+            admission: Admission::new(config.max_streams, config.max_queue, config.queue_timeout),
+        }
+    }
+
+    /// Opens a link and starts its transfer.
+    ///
+    /// # Errors
+    /// [`DeliverError`]; nothing has been sent then.
+    pub async fn deliver(&self, token: &str, ask: Ask) -> Result<Delivery, DeliverError> {
+        let link = self.sealer.open(Purpose::Media, token).await?;
+        let extractor = self
+            .resolver
+            .extractor(&link.site)
+            .ok_or(LinkError::Invalid)?;
+        let post = extractor.source(&link.id).ok_or(LinkError::Invalid)?;
+        let permit = self.admission.admit().await?;
+        let origin = LinkOrigin::find(&self.resolver, extractor, post, &link).await?;
+        let transfer = self.start(Arc::new(origin), &link, ask, permit).await?;
+        Ok(Delivery { link, transfer })
+    }
+
+    /// The places for transfers.
+    pub fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    async fn start(
+        &self,
+        origin: Arc<LinkOrigin>,
+        link: &Link,
+        ask: Ask,
+        permit: Permit,
+    ) -> Result<Transfer, DeliverError> {
+        let started = self.run(&origin, link, ask.clone(), permit).await;
+        let Err(TransferError::Refresh(OriginError::FormatGone)) = started else {
+            return Ok(started?);
+        };
+        let nearest = Arc::new(origin.nearest(link).await?);
+        let permit = self.admission.admit().await?;
+        Ok(self.run(&nearest, link, ask, permit).await?)
+    }
+
+    async fn run(
+        &self,
+        origin: &Arc<LinkOrigin>,
+        link: &Link,
+        ask: Ask,
+        permit: Permit,
+    ) -> Result<Transfer, TransferError<OriginError>> {
+        let known_length = origin.known_length();
+        let expected = match link.kind {
+            Kind::Image => Expected::Image,
+            Kind::Video | Kind::Audio | Kind::Slideshow => Expected::Media,
+        };
+        self.engine
+            .start(Arc::clone(origin), expected, known_length, ask, permit)
+            .await
+    }
+}

@@ -1,0 +1,278 @@
+//! Extraction -> sealed links: what is offered of a post, and which of it is picked by default.
+
+use std::sync::Arc;
+
+use crate::extract::{Container, Content, Extraction, Extractor, Format, Image, Tracks, select};
+use crate::links::{Hint, Kind, Link, Purpose, Sealer};
+
+/// One downloadable thing, with its link.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// `video-1080p`, `mute-1080p`, `audio-128k`, `image-3`.
+    pub name: String,
+    /// Format id.
+    pub format_id: String,
+    /// `1080p`, `128k` or `original`.
+    pub quality: String,
+    /// File name extension without dot.
+    pub extension: &'static str,
+    /// The sealed link.
+    pub token: String,
+    /// The format; `None` for a picture.
+    pub format: Option<Format>,
+    /// The picture; `None` for a format.
+    pub image: Option<Image>,
+}
+
+/// The default picks, as sealed links.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Picks {
+    /// The watermarked file.
+    pub watermark: Option<String>,
+    /// The watermarked file, if its short side is 720 or more.
+    pub watermark_hd: Option<String>,
+    /// The clean file for everyone.
+    pub no_watermark: Option<String>,
+    /// The best clean file.
+    pub no_watermark_hd: Option<String>,
+    /// The sound.
+    pub sound: Option<String>,
+}
+
+/// Everything offered of one post.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Offers {
+    /// Unix second from which the links are dead.
+    pub expires_at: u64,
+    /// Formats: with picture and sound, best first, the watermarked last; then sound; then picture alone. For a
+    /// slideshow: sound, then pictures.
+    pub entries: Vec<Entry>,
+    /// The default picks.
+    pub picks: Picks,
+}
+
+/// Mints links.
+#[derive(Debug, Clone)]
+pub struct Minter {
+    sealer: Arc<Sealer>,
+}
+
+impl Minter {
+    /// A minter that seals with `sealer`.
+    pub fn new(sealer: Arc<Sealer>) -> Self {
+        Self { sealer }
+    }
+
+    /// Seals a link for everything that `extraction` offers. `max_height` limits the picks to that short side where
+    /// anything that small exists.
+    pub async fn mint(
+        &self,
+        extractor: &dyn Extractor,
+        extraction: &Extraction,
+        max_height: Option<u32>,
+    ) -> Offers {
+        let mint = Mint {
+            sealer: &self.sealer,
+            extraction,
+            expires_at: self.sealer.expiry(),
+            cookie: media_cookie(extractor, extraction),
+        };
+        match &extraction.content {
+            Content::Video { formats } => mint.video(formats, max_height).await,
+            Content::Slideshow { images, audio } => mint.slideshow(images, audio.as_ref()).await,
+        }
+    }
+}
+
+/// The one guest cookie that a link may carry.
+fn media_cookie(extractor: &dyn Extractor, extraction: &Extraction) -> Option<String> {
+    let name = extractor.media_cookie()?;
+    extraction
+        .session
+        .cookies
+        .iter()
+        .find(|cookie| cookie.name == name)
+        .map(|cookie| cookie.value.clone())
+}
+
+struct Mint<'a> {
+    sealer: &'a Sealer,
+    extraction: &'a Extraction,
+    expires_at: u64,
+    cookie: Option<String>,
+}
+
+impl Mint<'_> {
+    async fn video(&self, formats: &[Format], max_height: Option<u32>) -> Offers {
+        let mut entries = Vec::with_capacity(formats.len());
+        for class in [Tracks::Combined, Tracks::Audio, Tracks::Video] {
+            for format in formats.iter().filter(|format| format.tracks == class) {
+                entries.push(self.format(format).await);
+            }
+        }
+        let picks = pick(formats, &entries, max_height);
+        Offers {
+            expires_at: self.expires_at,
+            entries,
+            picks,
+        }
+    }
+
+    async fn slideshow(&self, images: &[Image], audio: Option<&Format>) -> Offers {
+        let mut entries = Vec::with_capacity(images.len() + 1);
+        let mut picks = Picks::default();
+        if let Some(format) = audio {
+            let entry = self.format(format).await;
+            picks.sound = Some(entry.token.clone());
+            entries.push(entry);
+        }
+        for (number, image) in (1..).zip(images) {
+            entries.push(self.image(number, image).await);
+        }
+        Offers {
+            expires_at: self.expires_at,
+            entries,
+            picks,
+        }
+    }
+
+    async fn format(&self, format: &Format) -> Entry {
+        let kind = match format.tracks {
+            Tracks::Combined | Tracks::Video => Kind::Video,
+            Tracks::Audio => Kind::Audio,
+        };
+        let quality = quality(format);
+        Entry {
+            name: name(format, &quality),
+            format_id: format.id.clone(),
+            quality,
+            extension: extension(format),
+            token: self
+                .seal(
+                    kind,
+                    &format.id,
+                    extension(format),
+                    None,
+                    format.urls.first(),
+                )
+                .await,
+            format: Some(format.clone()),
+            image: None,
+        }
+    }
+
+    async fn image(&self, number: u32, image: &Image) -> Entry {
+        let id = format!("image-{number}");
+        Entry {
+            token: self
+                .seal(
+                    Kind::Image,
+                    &id,
+                    IMAGE_EXTENSION,
+                    Some(number),
+                    image.urls.first(),
+                )
+                .await,
+            name: id.clone(),
+            format_id: id,
+            quality: "original".to_owned(),
+            extension: IMAGE_EXTENSION,
+            format: None,
+            image: Some(image.clone()),
+        }
+    }
+
+    async fn seal(
+        &self,
+        kind: Kind,
+        format: &str,
+        extension: &str,
+        index: Option<u32>,
+        url: Option<&String>,
+    ) -> String {
+        let link = Link {
+            expires_at: self.expires_at,
+            site: self.extraction.site.clone(),
+            id: self.extraction.id.clone(),
+            format: format.to_owned(),
+            kind,
+            author: self.extraction.author.handle.clone(),
+            extension: extension.to_owned(),
+            index,
+            hint: url.map(|url| Hint {
+                url: url.clone(),
+                cookie: self.cookie.clone(),
+            }),
+        };
+        self.sealer.seal(Purpose::Media, &link).await
+    }
+}
+
+/// What a picture is called until its own type is known, which is when it is fetched.
+const IMAGE_EXTENSION: &str = "jpg";
+
+fn extension(format: &Format) -> &'static str {
+    match (format.container, format.tracks) {
+        (Container::Mp4, Tracks::Audio) => Container::M4a.extension(),
+        (container, _) => container.extension(),
+    }
+}
+
+/// The site's own label, else the short side, else the bit rate.
+fn quality(format: &Format) -> String {
+    if let Some(label) = &format.label {
+        return label.clone();
+    }
+    match (format.tracks, format.short_side(), format.bitrate_bps) {
+        (Tracks::Audio, _, Some(bps)) => format!("{}k", bps.div_ceil(1000)),
+        (Tracks::Combined | Tracks::Video, Some(side), _) => format!("{side}p"),
+        _ => "original".to_owned(),
+    }
+}
+
+/// Only sound may be called `audio`: clients look for that word.
+fn name(format: &Format, quality: &str) -> String {
+    let class = match format.tracks {
+        Tracks::Combined => "video",
+        Tracks::Audio => "audio",
+        Tracks::Video => "mute",
+    };
+    format!("{class}-{quality}")
+}
+
+fn pick(formats: &[Format], entries: &[Entry], max_height: Option<u32>) -> Picks {
+    let small: Vec<Format>;
+    let formats = match max_height {
+        Some(limit) => {
+            small = within(formats, limit);
+            &small
+        }
+        None => formats,
+    };
+    let token = |format: Option<&Format>| {
+        let id = &format?.id;
+        let entry = entries.iter().find(|entry| entry.format_id == *id)?;
+        Some(entry.token.clone())
+    };
+    Picks {
+        watermark: token(select::watermark(formats)),
+        watermark_hd: token(select::watermark_hd(formats)),
+        no_watermark: token(select::no_watermark(formats)),
+        no_watermark_hd: token(select::no_watermark_hd(formats)),
+        sound: token(select::mp3(formats)),
+    }
+}
+
+/// The formats whose short side fits, sound included; all of them when no picture is that small.
+fn within(formats: &[Format], limit: u32) -> Vec<Format> {
+    let fits = |format: &Format| format.short_side().is_none_or(|side| side <= limit);
+    let is_clean = |format: &&Format| format.tracks == Tracks::Combined && !format.is_watermarked;
+    if formats.iter().filter(is_clean).any(fits) {
+        return formats
+            .iter()
+            .filter(|format| fits(format))
+            .cloned()
+            .collect();
+    }
+    formats.to_vec()
+}

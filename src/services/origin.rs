@@ -1,0 +1,226 @@
+//! Where the bytes of a link lie: cached extraction, the link's own hint, or a new extraction.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use http::Method;
+
+use super::{ResolveError, Resolver};
+use crate::extract::{Content, Extraction, Extractor, Format, Source, Tracks};
+use crate::links::{Hint, Kind, Link};
+use crate::net::{Jar, MediaRequest, MediaResponse, MediaSession, NetError, RangeAsk};
+use crate::transfer::Origin;
+
+/// Why there are no addresses for a link.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OriginError {
+    /// The site gave nothing.
+    #[error(transparent)]
+    Resolve(#[from] Arc<ResolveError>),
+    /// The post has no such format any more.
+    #[error("format is gone")]
+    FormatGone,
+}
+
+/// The addresses of one file, and what must be sent with a request for it.
+#[derive(Debug)]
+struct Addresses {
+    urls: Vec<String>,
+    headers: Vec<(String, String)>,
+    jar: Jar,
+    /// The extraction they come from; `None` when they come from the link itself.
+    extraction: Option<Arc<Extraction>>,
+    filesize: Option<u64>,
+}
+
+/// The bytes that a link names.
+pub(super) struct LinkOrigin {
+    resolver: Resolver,
+    extractor: Arc<dyn Extractor>,
+    post: Source,
+    format: String,
+    addresses: ArcSwap<Addresses>,
+}
+
+impl LinkOrigin {
+    /// Finds addresses for a link: the cached extraction, else the link's hint, else the site is asked.
+    ///
+    /// # Errors
+    /// [`OriginError`] when the site is asked and gives nothing, or nothing of that kind.
+    pub(super) async fn find(
+        resolver: &Resolver,
+        extractor: &Arc<dyn Extractor>,
+        post: Source,
+        link: &Link,
+    ) -> Result<Self, OriginError> {
+        let cached = resolver.cached(&post).await;
+        let addresses = match (cached, &link.hint) {
+            (Some(extraction), _) => {
+                let format = same_or_nearest(&extraction, link).ok_or(OriginError::FormatGone)?;
+                from_extraction(extractor.as_ref(), &extraction, &format)
+                    .map(|addresses| (format, addresses))
+            }
+            (None, Some(hint)) => Some((link.format.clone(), from_hint(extractor.as_ref(), hint))),
+            (None, None) => None,
+        };
+        let (format, addresses) = match addresses {
+            Some(found) => found,
+            None => Self::ask(resolver, extractor, &post, link, None).await?,
+        };
+        Ok(Self {
+            resolver: resolver.clone(),
+            extractor: Arc::clone(extractor),
+            post,
+            format,
+            addresses: ArcSwap::from_pointee(addresses),
+        })
+    }
+
+    /// The same link after its format is gone: the nearest of its kind in what the site says now.
+    ///
+    /// # Errors
+    /// As [`LinkOrigin::find`].
+    pub(super) async fn nearest(self: Arc<Self>, link: &Link) -> Result<Self, OriginError> {
+        let stale = self.addresses.load().extraction.clone();
+        let (format, addresses) = Self::ask(
+            &self.resolver,
+            &self.extractor,
+            &self.post,
+            link,
+            stale.as_ref(),
+        )
+        .await?;
+        Ok(Self {
+            resolver: self.resolver.clone(),
+            extractor: Arc::clone(&self.extractor),
+            post: self.post.clone(),
+            format,
+            addresses: ArcSwap::from_pointee(addresses),
+        })
+    }
+
+    async fn ask(
+        resolver: &Resolver,
+        extractor: &Arc<dyn Extractor>,
+        post: &Source,
+        link: &Link,
+        stale: Option<&Arc<Extraction>>,
+    ) -> Result<(String, Addresses), OriginError> {
+        let extraction = resolver.refresh(extractor, post.clone(), stale).await?;
+        let format = same_or_nearest(&extraction, link).ok_or(OriginError::FormatGone)?;
+        let addresses = from_extraction(extractor.as_ref(), &extraction, &format)
+            .ok_or(OriginError::FormatGone)?;
+        Ok((format, addresses))
+    }
+
+    /// Bytes of the file as the site says, for answers that don't tell their own length.
+    pub(super) fn known_length(&self) -> Option<u64> {
+        self.addresses.load().filesize
+    }
+}
+
+impl Origin for LinkOrigin {
+    type Error = OriginError;
+
+    fn mirrors(&self) -> usize {
+        self.addresses.load().urls.len()
+    }
+
+    async fn open(&self, mirror: usize, ask: RangeAsk) -> Result<MediaResponse, NetError> {
+        let addresses = self.addresses.load_full();
+        let index = mirror % addresses.urls.len().max(1);
+        let url = addresses.urls.get(index).map_or("", String::as_str);
+        let request = MediaRequest {
+            method: Method::GET,
+            url,
+            range: ask,
+            headers: &addresses.headers,
+            jar: &addresses.jar,
+            hosts: self.extractor.media_hosts(),
+        };
+        self.resolver.net().open(request).await
+    }
+
+    async fn refresh(&self) -> Result<(), OriginError> {
+        let stale = self.addresses.load().extraction.clone();
+        let extraction = self
+            .resolver
+            .refresh(&self.extractor, self.post.clone(), stale.as_ref())
+            .await?;
+        let addresses = from_extraction(self.extractor.as_ref(), &extraction, &self.format)
+            .ok_or(OriginError::FormatGone)?;
+        self.addresses.store(Arc::new(addresses));
+        Ok(())
+    }
+}
+
+fn from_extraction(
+    extractor: &dyn Extractor,
+    extraction: &Arc<Extraction>,
+    format: &str,
+) -> Option<Addresses> {
+    let (urls, filesize) = if let Some(number) = image_number(format) {
+        (image_urls(extraction, number)?, None)
+    } else {
+        let format = extraction.format(format)?;
+        (format.urls.clone(), format.filesize)
+    };
+    let addresses = with_session(extractor, urls, &extraction.session);
+    Some(Addresses {
+        extraction: Some(Arc::clone(extraction)),
+        filesize,
+        ..addresses
+    })
+}
+
+fn from_hint(extractor: &dyn Extractor, hint: &Hint) -> Addresses {
+    let session = extractor.guest_session(hint.cookie.as_deref());
+    with_session(extractor, vec![hint.url.clone()], &session)
+}
+
+fn with_session(extractor: &dyn Extractor, urls: Vec<String>, session: &MediaSession) -> Addresses {
+    Addresses {
+        urls,
+        headers: session.headers.clone(),
+        jar: Jar::resume(session, extractor.operator_cookies()),
+        extraction: None,
+        filesize: None,
+    }
+}
+
+/// The link's own format, else the nearest of the same kind (api.md §5.5).
+fn same_or_nearest(extraction: &Extraction, link: &Link) -> Option<String> {
+    if let Some(number) = image_number(&link.format) {
+        return image_urls(extraction, number).map(|_| link.format.clone());
+    }
+    if extraction.format(&link.format).is_some() {
+        return Some(link.format.clone());
+    }
+    let nearest = match (&extraction.content, link.kind) {
+        (Content::Video { formats }, Kind::Video) => formats.iter().find(|format| is_clean(format)),
+        (Content::Video { formats }, Kind::Audio) => {
+            formats.iter().find(|format| format.tracks == Tracks::Audio)
+        }
+        (Content::Slideshow { audio, .. }, Kind::Audio) => audio.as_ref(),
+        _ => None,
+    };
+    nearest.map(|format| format.id.clone())
+}
+
+fn is_clean(format: &Format) -> bool {
+    format.tracks == Tracks::Combined && !format.is_watermarked
+}
+
+/// The number in `image-3`, counted from 1.
+fn image_number(format: &str) -> Option<usize> {
+    format.strip_prefix("image-")?.parse().ok()
+}
+
+fn image_urls(extraction: &Extraction, number: usize) -> Option<Vec<String>> {
+    let Content::Slideshow { images, .. } = &extraction.content else {
+        return None;
+    };
+    let image = images.get(number.checked_sub(1)?)?;
+    Some(image.urls.clone())
+}
