@@ -1,8 +1,18 @@
 //! serverrs turns a TikTok link into facts and working download links, and streams the bytes without storing them.
+//!
+//! The flow: address -> [`extract::Source`] -> [`extract::Extraction`] -> [`extract::Format`] -> [`links::Link`] ->
+//! [`transfer`] -> body. The rooms, and who may know whom:
+//!
+//! `{http, cli} -> services -> {extract, links, transfer} -> net -> config`
+//!
+//! Downwards only; siblings don't import each other. `tests/it/layers.rs` guards it.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod extract;
+pub mod http;
 pub mod lifecycle;
 pub mod links;
 pub mod net;

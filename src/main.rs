@@ -1,3 +1,7 @@
 //! serverrs: the binary; everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    serverrs::cli::run()
+}

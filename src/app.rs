@@ -1,0 +1,151 @@
+//! Everything the server is made of, built once from the settings.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::warn;
+
+use crate::clock::Clock;
+use crate::config::{Env, HttpConfig, ServerConfig};
+use crate::extract::{self, Extractor};
+use crate::lifecycle::Lifecycle;
+use crate::links::{LinksConfig, Sealer};
+use crate::net::{Client, ClientConfig, NetError};
+use crate::services::{Deliverer, Minter, Resolver, ServicesConfig};
+use crate::transfer::{Engine, ShutdownHandles, TransferConfig};
+
+/// All settings, typed. Made from an [`Env`], whose `finish` then tells every fault at once.
+pub struct Settings {
+    /// Where and how the server listens.
+    pub server: ServerConfig,
+    /// The API.
+    pub http: HttpConfig,
+    /// Links and their key.
+    pub links: LinksConfig,
+    /// Limits of the services.
+    pub services: ServicesConfig,
+    /// Transfers.
+    pub transfer: TransferConfig,
+    /// The way out.
+    pub net: ClientConfig,
+    /// Every site, with its own settings.
+    pub extractors: Vec<Arc<dyn Extractor>>,
+    /// `FFMPEG_PATH`, else `ffmpeg` on the `PATH`; `None` when there is none.
+    pub ffmpeg: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Asks `env` for everything. Faults are noted in `env`.
+    pub fn from_env(env: &mut Env) -> Self {
+        Self {
+            server: ServerConfig::from_env(env),
+            http: HttpConfig::from_env(env),
+            links: LinksConfig::from_env(env),
+            services: ServicesConfig::from_env(env),
+            transfer: TransferConfig::from_env(env),
+            net: ClientConfig::from_env(env),
+            extractors: extract::all(env),
+            ffmpeg: ffmpeg(env),
+        }
+    }
+}
+
+fn ffmpeg(env: &mut Env) -> Option<PathBuf> {
+    let name = env
+        .path("FFMPEG_PATH")
+        .unwrap_or_else(|| PathBuf::from("ffmpeg"));
+    if name.components().count() > 1 {
+        return name.is_file().then_some(name);
+    }
+    let folders = env.search_path();
+    folders
+        .iter()
+        .map(|folder| Path::new(folder).join(&name))
+        .find(|candidate| candidate.is_file())
+}
+
+/// What handlers share.
+pub struct App {
+    pub(crate) http: HttpConfig,
+    pub(crate) body_timeout: Duration,
+    /// What links begin with; no trailing slash.
+    pub(crate) base_url: String,
+    pub(crate) resolver: Resolver,
+    pub(crate) minter: Minter,
+    pub(crate) deliverer: Deliverer,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) clock: Clock,
+    pub(crate) started: Instant,
+    pub(crate) port: u16,
+    pub(crate) max_queue: usize,
+    pub(crate) has_ffmpeg: bool,
+    pub(crate) instance_id: String,
+    pub(crate) instance_region: String,
+}
+
+impl App {
+    /// Builds every service. `port` is the one that is really listened on.
+    ///
+    /// # Errors
+    /// [`NetError`] when TLS can't be set up.
+    pub fn new(settings: Settings, port: u16, lifecycle: Lifecycle) -> Result<Arc<Self>, NetError> {
+        let clock = Clock::System;
+        warn_of_key(&settings.links);
+        let sealer = Arc::new(Sealer::new(&settings.links, clock));
+        warm_up(&sealer, &lifecycle);
+        let net = Client::new(settings.net)?;
+        let resolver = Resolver::new(
+            &settings.services,
+            settings.extractors,
+            net,
+            &lifecycle.tracker,
+        );
+        let handles = ShutdownHandles {
+            tracker: lifecycle.tracker.clone(),
+            cancel: lifecycle.hard.clone(),
+        };
+        let engine = Arc::new(Engine::new(settings.transfer).with_handles(handles));
+        let deliverer = Deliverer::new(
+            &settings.services,
+            resolver.clone(),
+            Arc::clone(&sealer),
+            engine,
+        );
+        Ok(Arc::new(Self {
+            base_url: settings.server.public_url(port),
+            body_timeout: settings.server.body_timeout,
+            http: settings.http,
+            resolver,
+            minter: Minter::new(sealer),
+            deliverer,
+            lifecycle,
+            clock,
+            started: Instant::now(),
+            port,
+            max_queue: settings.services.max_queue,
+            has_ffmpeg: settings.ffmpeg.is_some(),
+            instance_id: settings.server.instance_id,
+            instance_region: settings.server.instance_region,
+        }))
+    }
+}
+
+fn warn_of_key(links: &LinksConfig) {
+    if links.key.is_none() {
+        warn!(
+            "`ENCRYPTION_KEY` is not set: links die with this process; `serverrs key` prints one"
+        );
+    }
+    if links.is_weak() {
+        warn!("a weak `ENCRYPTION_KEY` is accepted by `ALLOW_INSECURE_KEY`: anybody can guess it");
+    }
+}
+
+/// Derives the key while the server already listens (ruling 32).
+fn warm_up(sealer: &Arc<Sealer>, lifecycle: &Lifecycle) {
+    let sealer = Arc::clone(sealer);
+    lifecycle
+        .tracker
+        .spawn(async move { sealer.warm_up().await });
+}

@@ -1,0 +1,73 @@
+//! `serverrs serve`: the server itself.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use tracing::info;
+
+use super::{EXIT_CONFIG, complain, say};
+use crate::app::{App, Settings};
+use crate::config::Env;
+use crate::lifecycle::Lifecycle;
+use crate::server::{self, Server};
+use crate::{http, process, telemetry};
+
+/// Reads the environment, listens, and serves until told to stop.
+pub(super) fn run() -> ExitCode {
+    let mut env = Env::from_process();
+    let telemetry = telemetry::TelemetryConfig::from_env(&mut env);
+    let settings = Settings::from_env(&mut env);
+    if let Err(error) = env.finish() {
+        complain(&error.to_string());
+        return ExitCode::from(EXIT_CONFIG);
+    }
+    telemetry::install(telemetry);
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("runtime: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(serve(settings)) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(settings: Settings) -> Result<ExitCode, String> {
+    process::raise_descriptor_limit(settings.services.max_streams);
+    let wanted = settings.server.address();
+    let listen = |error| format!("listen on {wanted}: {error}; HOST and PORT say where");
+    let listener = server::bind(wanted).map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    let lifecycle = Lifecycle::new();
+    let config = settings.server.clone();
+    let app =
+        App::new(settings, address.port(), lifecycle.clone()).map_err(|error| error.to_string())?;
+    announce(address, &app.base_url);
+    info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+    let server = Server::new(config, http::router(app), lifecycle);
+    let outcome = server
+        .run(listener)
+        .await
+        .map_err(|error| format!("signals: {error}"))?;
+    Ok(ExitCode::from(outcome.exit_code()))
+}
+
+/// What a person at a terminal wants to know.
+fn announce(address: SocketAddr, base_url: &str) {
+    say(&format!(
+        "serverrs {} listening on http://{address}",
+        env!("CARGO_PKG_VERSION")
+    ));
+    say(&format!(
+        "try: curl -s {base_url}/tiktok -H 'Content-Type: application/json' -d '{{\"url\":\"https://www.tiktok.com/@user/video/ID\"}}'"
+    ));
+}

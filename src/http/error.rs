@@ -1,0 +1,342 @@
+//! Errors to the client: the one place that picks status codes (api.md §7 as ruled by 10, 25 and 37).
+
+use std::any::Any;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_RANGE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use serde_json::{Value, json};
+use tracing::error;
+
+use crate::extract::{Block, ExtractError, Refusal, Unavailable};
+use crate::links::LinkError;
+use crate::net::{NetError, Phase};
+use crate::services::{DeliverError, OriginError, ResolveError};
+use crate::transfer::{Busy, TransferError};
+
+/// `Retry-After` when the site turned us away and said nothing itself.
+const BLOCKED_RETRY: Duration = Duration::from_secs(5);
+
+/// Longest `Retry-After` that is passed on.
+const MAX_RETRY: Duration = Duration::from_secs(3600);
+
+/// An error answer. As a response it has no body yet: [`super::finish`] writes it, because it knows the request id.
+#[derive(Debug, Clone)]
+pub(super) struct ApiError(Box<Facts>);
+
+#[derive(Debug, Clone)]
+struct Facts {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    detail: Option<Value>,
+    retry_after: Option<Duration>,
+    total: Option<u64>,
+}
+
+impl ApiError {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self(Box::new(Facts {
+            status,
+            code,
+            message: message.into(),
+            detail: None,
+            retry_after: None,
+            total: None,
+        }))
+    }
+
+    /// The stable machine word.
+    #[cfg(test)]
+    pub(super) fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    fn retry(mut self, after: Duration) -> Self {
+        self.0.retry_after = Some(after.clamp(Duration::from_secs(1), MAX_RETRY));
+        self
+    }
+
+    fn detail(mut self, detail: Value) -> Self {
+        self.0.detail = Some(detail);
+        self
+    }
+
+    /// A missing parameter, with FastAPI's `detail` list that clients of ServerPY read.
+    pub(super) fn missing(place: &'static str, name: &'static str, message: &'static str) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "missing_field", message)
+            .detail(json!([{"type": "missing", "loc": [place, name], "msg": "Field required"}]))
+    }
+
+    /// A parameter of the wrong type.
+    pub(super) fn invalid(place: &'static str, name: &'static str, kind: &'static str) -> Self {
+        let message = format!("`{name}` must be {kind}");
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_field",
+            message.clone(),
+        )
+        .detail(json!([{"type": "type_error", "loc": [place, name], "msg": message}]))
+    }
+
+    /// The body as it is sent.
+    pub(super) fn body(&self, request_id: &str) -> Vec<u8> {
+        let error = &self.0;
+        let detail = error.detail.clone().unwrap_or_else(|| json!(error.message));
+        let mut body = json!({
+            "status": "error",
+            "code": error.status.as_u16(),
+            "error": error.message,
+            "message": error.message,
+            "detail": detail,
+            "error_code": error.code,
+            "success": false,
+            "request_id": request_id,
+        });
+        if let (Some(after), Some(fields)) = (error.retry_after, body.as_object_mut()) {
+            fields.insert("retry_after".to_owned(), json!(after.as_secs()));
+        }
+        body.to_string().into_bytes()
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let error = &self.0;
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = error.status;
+        if let Some(after) = error.retry_after {
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from(after.as_secs()));
+        }
+        if let Some(total) = error.total
+            && let Ok(value) = HeaderValue::from_str(&format!("bytes */{total}"))
+        {
+            response.headers_mut().insert(CONTENT_RANGE, value);
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The answer to a handler that panicked; the panic is logged, the server goes on.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "signature of the panic layer"
+)]
+pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let message = panic
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    error!(message, "a handler panicked");
+    internal().into_response()
+}
+
+fn internal() -> ApiError {
+    ApiError::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "Unexpected server error",
+    )
+}
+
+impl From<Busy> for ApiError {
+    fn from(busy: Busy) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "Server is busy, try again shortly",
+        )
+        .retry(busy.retry_after)
+    }
+}
+
+impl From<LinkError> for ApiError {
+    fn from(error: LinkError) -> Self {
+        let (code, message) = match error {
+            LinkError::Invalid => ("link_invalid", "Invalid or corrupted encrypted data"),
+            LinkError::Expired => ("link_expired", "Encrypted data has expired"),
+        };
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+}
+
+impl From<&ResolveError> for ApiError {
+    fn from(error: &ResolveError) -> Self {
+        match error {
+            ResolveError::BadUrl => bad_url(),
+            ResolveError::UnsupportedHost => Self::new(
+                StatusCode::BAD_REQUEST,
+                "unsupported_host",
+                "Only TikTok and Douyin URLs are supported",
+            ),
+            ResolveError::Refused(refusal) => refused(*refusal),
+            ResolveError::Extract(error) => extract(error),
+            ResolveError::Busy(busy) => (*busy).into(),
+            ResolveError::Timeout(after) => Self::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "upstream_timeout",
+                format!("Request timeout after {} seconds", after.as_secs()),
+            ),
+            ResolveError::Internal => internal(),
+        }
+    }
+}
+
+impl From<DeliverError> for ApiError {
+    fn from(error: DeliverError) -> Self {
+        match error {
+            DeliverError::Link(error) => error.into(),
+            DeliverError::Busy(busy) => busy.into(),
+            DeliverError::Origin(OriginError::Resolve(error)) => Self::from(error.as_ref()),
+            DeliverError::Origin(OriginError::FormatGone) => Self::new(
+                StatusCode::NOT_FOUND,
+                "format_not_found",
+                "Requested format not found",
+            ),
+            DeliverError::Transfer(error) => transfer(&error),
+        }
+    }
+}
+
+fn bad_url() -> ApiError {
+    ApiError::new(StatusCode::BAD_REQUEST, "bad_url", "Invalid URL")
+}
+
+fn refused(refusal: Refusal) -> ApiError {
+    let (code, message) = match refusal {
+        Refusal::BadUrl => return bad_url(),
+        Refusal::NotAPost => (
+            "unsupported_url",
+            "Only links to single posts are supported: a video or photo post, or a short link to one",
+        ),
+        Refusal::Live => (
+            "live_unsupported",
+            "Live broadcasts are not supported: send a link to a video or photo post",
+        ),
+    };
+    ApiError::new(StatusCode::BAD_REQUEST, code, message)
+}
+
+fn extract(error: &ExtractError) -> ApiError {
+    match error {
+        ExtractError::Unavailable { reason, .. } => unavailable(*reason),
+        ExtractError::Blocked {
+            block, retry_after, ..
+        } => blocked(*block, *retry_after),
+        ExtractError::CookiesNeeded { advice, .. } => ApiError::new(
+            StatusCode::BAD_GATEWAY,
+            "cookies_needed",
+            format!("The site wants fresh cookies: {advice}"),
+        ),
+        ExtractError::Refused(refusal) => refused(*refusal),
+        ExtractError::Net(error) => net(error),
+        ExtractError::Upstream { .. } => upstream_error(),
+        _ => ApiError::new(
+            StatusCode::BAD_GATEWAY,
+            "extraction_failed",
+            "Extraction failed",
+        ),
+    }
+}
+
+fn unavailable(reason: Unavailable) -> ApiError {
+    let (status, code, message) = match reason {
+        Unavailable::NotFound => (
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "Video not found. Please check the URL and make sure the video exists.",
+        ),
+        Unavailable::Private => (StatusCode::FORBIDDEN, "private", "This video is private."),
+        Unavailable::AgeRestricted => (
+            StatusCode::FORBIDDEN,
+            "age_restricted",
+            "This content is age restricted and requires login/authentication",
+        ),
+        Unavailable::RegionBlocked => (
+            StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS,
+            "region_blocked",
+            "This content is not available in the region of this server",
+        ),
+        Unavailable::UnderReview => (
+            StatusCode::FORBIDDEN,
+            "private",
+            "This video is under review and not public.",
+        ),
+        _ => (
+            StatusCode::FORBIDDEN,
+            "login_required",
+            "This content requires login/authentication",
+        ),
+    };
+    ApiError::new(status, code, message)
+}
+
+fn blocked(block: Block, retry_after: Option<Duration>) -> ApiError {
+    let (code, message) = match block {
+        Block::RateLimited => (
+            "upstream_rate_limited",
+            "The site limits our requests, try again later",
+        ),
+        _ => (
+            "ip_blocked",
+            "Service temporarily unavailable due to IP block, retrying with different endpoint",
+        ),
+    };
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
+        .retry(retry_after.unwrap_or(BLOCKED_RETRY))
+}
+
+fn net(error: &NetError) -> ApiError {
+    match error {
+        NetError::Timeout { phase, .. } if *phase != Phase::Connect => ApiError::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "upstream_timeout",
+            "The site did not answer in time",
+        ),
+        _ => upstream_error(),
+    }
+}
+
+fn upstream_error() -> ApiError {
+    ApiError::new(
+        StatusCode::BAD_GATEWAY,
+        "upstream_error",
+        "The site could not be reached or gave a broken answer",
+    )
+}
+
+fn unsatisfiable(total: u64) -> ApiError {
+    let mut error = ApiError::new(
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        "range_not_satisfiable",
+        format!("Requested range not satisfiable, the file has {total} bytes"),
+    );
+    error.0.total = Some(total);
+    error
+}
+
+fn transfer(error: &TransferError<OriginError>) -> ApiError {
+    match error {
+        TransferError::Unsatisfiable { total } => unsatisfiable(*total),
+        TransferError::Forbidden => ApiError::new(
+            StatusCode::BAD_GATEWAY,
+            "upstream_forbidden",
+            "The site refuses to deliver this file",
+        ),
+        TransferError::Gone => ApiError::new(
+            StatusCode::BAD_GATEWAY,
+            "upstream_gone",
+            "The site does not have this file any more",
+        ),
+        TransferError::RateLimited { retry_after } => blocked(Block::RateLimited, *retry_after),
+        TransferError::Net(error) => net(error),
+        TransferError::Refresh(OriginError::Resolve(error)) => ApiError::from(error.as_ref()),
+        _ => upstream_error(),
+    }
+}

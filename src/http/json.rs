@@ -1,0 +1,66 @@
+//! JSON in and out.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::Serialize;
+
+use super::error::ApiError;
+
+/// Largest request body in bytes (ruling 8).
+const MAX_BODY: usize = 64 * 1024;
+
+/// An answer that must not be stored, because it holds links or figures of the moment.
+pub(super) fn no_store<T: Serialize>(value: &T) -> Result<Response, ApiError> {
+    let body = serde_json::to_vec(value).map_err(|error| {
+        tracing::error!(err = %error, "answer could not be written as JSON");
+        ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Unexpected server error",
+        )
+    })?;
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    Ok((headers, body).into_response())
+}
+
+/// Reads a request body, bounded in bytes and time.
+pub(super) async fn read_body(body: Body, limit: Duration) -> Result<Bytes, ApiError> {
+    let read = Limited::new(body, MAX_BODY).collect();
+    match tokio::time::timeout(limit, read).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            format!("Request body is larger than {MAX_BODY} bytes"),
+        )),
+        Ok(Err(_)) => Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "body_incomplete",
+            "Request body ended early",
+        )),
+        Err(_) => Err(ApiError::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "body_timeout",
+            format!("Request body took longer than {} seconds", limit.as_secs()),
+        )),
+    }
+}
+
+/// Whether the request says its body is an HTML form.
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| {
+            let kind = value.split(';').next().unwrap_or_default().trim();
+            kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        })
+}

@@ -1,0 +1,44 @@
+//! The API over HTTP: the only room that knows axum (with `server`, which carries it).
+//!
+//! [`router`] is the table of contents.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+
+use crate::app::App;
+
+mod cors;
+mod error;
+mod finish;
+mod headers;
+mod json;
+mod routes;
+mod wire;
+
+/// What handlers share.
+pub(crate) type AppState = Arc<App>;
+
+/// Every route, and the layers around them.
+pub fn router(app: AppState) -> Router {
+    let cors = cors::layer(&app.http);
+    Router::new()
+        .route("/", get(routes::index::show))
+        .route("/tiktok", post(routes::resolve::resolve))
+        .route("/resolve", post(routes::resolve::resolve))
+        .route("/stream", get(routes::media::deliver))
+        .route("/download", get(routes::media::deliver))
+        .route("/health", get(routes::health::show))
+        .fallback(routes::not_found)
+        .method_not_allowed_fallback(routes::method_not_allowed)
+        .layer(DefaultBodyLimit::disable())
+        .layer(axum::middleware::from_fn(finish::target_limit))
+        .layer(tower_http::catch_panic::CatchPanicLayer::custom(
+            error::panicked,
+        ))
+        .layer(axum::middleware::from_fn(finish::finish))
+        .layer(cors)
+        .with_state(app)
+}

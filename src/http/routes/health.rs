@@ -1,0 +1,204 @@
+//! `GET /health`: how this server is (api.md §9). Touches no network.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::http::error::ApiError;
+use crate::http::{AppState, json};
+use crate::process;
+use crate::services::CacheStats;
+use crate::transfer::Admission;
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+    degraded: Vec<&'static str>,
+    time: f64,
+    timestamp: f64,
+    time_iso: String,
+    ytdlp: &'static str,
+    extractor: Extractors,
+    workers: Places,
+    streams: Places,
+    queue: Queue,
+    memory: Memory,
+    file_descriptors: Descriptors,
+    redis: Redis,
+    cache: Cache,
+    ffmpeg: bool,
+    instance_id: String,
+    instance_region: String,
+    port: u16,
+    version: &'static str,
+    uptime_seconds: u64,
+}
+
+#[derive(Serialize)]
+struct Extractors {
+    name: &'static str,
+    version: &'static str,
+    #[serde(flatten)]
+    sites: BTreeMap<&'static str, &'static str>,
+}
+
+#[derive(Serialize)]
+struct Places {
+    max: usize,
+    active: usize,
+}
+
+#[derive(Serialize)]
+struct Queue {
+    waiting: usize,
+    max: usize,
+}
+
+#[derive(Serialize)]
+struct Memory {
+    rss: String,
+    vms: String,
+    percent: String,
+    rss_bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Descriptors {
+    current: i64,
+    soft_limit: i64,
+    hard_limit: i64,
+}
+
+/// Nothing is shared between processes yet, so nothing is connected.
+#[derive(Serialize)]
+struct Redis {
+    status: &'static str,
+    caching_enabled: bool,
+}
+
+#[derive(Serialize)]
+struct Cache {
+    entries: u64,
+    hits: u64,
+    misses: u64,
+}
+
+/// How this server is; 503 while it drains.
+pub(in crate::http) async fn show(State(app): State<AppState>) -> Result<Response, ApiError> {
+    let health = look(&app);
+    let is_draining = app.lifecycle.is_draining();
+    let answer = json::no_store(&health)?;
+    if is_draining {
+        return Ok((StatusCode::SERVICE_UNAVAILABLE, answer).into_response());
+    }
+    Ok(answer)
+}
+
+fn look(app: &AppState) -> Health {
+    let now = app.clock.unix();
+    let streams = app.deliverer.admission();
+    let extractions = app.resolver.admission();
+    let CacheStats {
+        entries,
+        hits,
+        misses,
+    } = app.resolver.cache_stats();
+    Health {
+        status: if app.lifecycle.is_draining() {
+            "draining"
+        } else {
+            "ok"
+        },
+        degraded: Vec::new(),
+        time: now.as_secs_f64(),
+        timestamp: now.as_secs_f64(),
+        time_iso: OffsetDateTime::from(app.clock.now())
+            .format(&Rfc3339)
+            .unwrap_or_default(),
+        ytdlp: newest(app),
+        extractor: extractors(app),
+        workers: places(extractions),
+        streams: places(streams),
+        queue: Queue {
+            waiting: extractions.waiting() + streams.waiting(),
+            max: app.max_queue,
+        },
+        memory: memory(),
+        file_descriptors: descriptors(),
+        redis: Redis {
+            status: "disconnected",
+            caching_enabled: false,
+        },
+        cache: Cache {
+            entries,
+            hits,
+            misses,
+        },
+        ffmpeg: app.has_ffmpeg,
+        instance_id: app.instance_id.clone(),
+        instance_region: app.instance_region.clone(),
+        port: app.port,
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_seconds: app.started.elapsed().as_secs(),
+    }
+}
+
+/// The newest of the extractors' dates: monitors of ServerPY parse one here.
+fn newest(app: &AppState) -> &'static str {
+    let extractors = app.resolver.extractors().iter();
+    extractors.map(|site| site.version()).max().unwrap_or("")
+}
+
+fn extractors(app: &AppState) -> Extractors {
+    let sites = app.resolver.extractors().iter();
+    Extractors {
+        name: "native",
+        version: newest(app),
+        sites: sites.map(|site| (site.site(), site.version())).collect(),
+    }
+}
+
+fn places(admission: &Admission) -> Places {
+    Places {
+        max: admission.max(),
+        active: admission.active(),
+    }
+}
+
+fn memory() -> Memory {
+    let memory = process::memory();
+    let resident = memory.resident.unwrap_or(0);
+    let share = match memory.total {
+        Some(total) if total > 0 => resident as f64 / total as f64 * 100.0,
+        _ => 0.0,
+    };
+    Memory {
+        rss: mebibytes(resident),
+        vms: mebibytes(memory.address_space.unwrap_or(0)),
+        percent: format!("{share:.2}%"),
+        rss_bytes: resident,
+    }
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.2} MB", bytes as f64 / 1_048_576.0)
+}
+
+fn descriptors() -> Descriptors {
+    let descriptors = process::descriptors();
+    let known = |value: Option<u64>| {
+        value
+            .and_then(|value| i64::try_from(value).ok())
+            .unwrap_or(-1)
+    };
+    Descriptors {
+        current: known(descriptors.current),
+        soft_limit: known(descriptors.soft_limit),
+        hard_limit: known(descriptors.hard_limit),
+    }
+}
