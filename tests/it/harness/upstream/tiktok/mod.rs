@@ -1,0 +1,22 @@
+//! TikTok as seen from outside: post pages with their cookies, the CDN with its demands, and everything that a page can
+//! be instead of a page.
+
+mod api;
+mod challenge;
+mod files;
+mod item;
+mod pages;
+mod post;
+
+pub(crate) use api::{AppApi, DouyinDetail, serve_douyin_share};
+pub(crate) use challenge::Challenge;
+pub(crate) use item::{Gear, Item, samples};
+pub(crate) use pages::{
+    captcha, gzip_bomb, login_redirect, maintenance, oversize, serve_short_link, status_page,
+};
+pub(crate) use post::Post;
+
+/// Host of the pages.
+pub(crate) const WWW: &str = "www.tiktok.com";
+/// The guest cookie that the CDN wants back.
+pub(crate) const CHAIN_TOKEN: &str = "tt_chain_token";

@@ -1,0 +1,291 @@
+//! The state of the simulated sites: what exists, what was handed out, what goes wrong, what was asked.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::answer::{Answer, Reply};
+use super::fault::{Fault, Rule, TunnelFault};
+use super::media::{Media, Need, Payload};
+use super::page::Page;
+use super::plan::Plan;
+use super::record::{Record, Traffic};
+use super::wire::Request;
+
+/// How long a test waits for something that should happen at once; generous, because machines are busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A handle to the shared state; clones are the same world.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct World(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pages: Vec<Page>,
+    media: HashMap<String, Media>,
+    /// Address -> values of the cookie set beside it.
+    handed_out: HashMap<String, Vec<String>>,
+    rules: Vec<Rule>,
+    tunnels: HashMap<String, TunnelFault>,
+    traffic: Traffic,
+    connections_made: u64,
+}
+
+impl World {
+    /// An empty world, in which every address is unknown.
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().expect("world")
+    }
+
+    /// Adds a page; it hides an older one for the same requests.
+    pub(crate) fn page(&self, page: Page) {
+        self.state().pages.push(page);
+    }
+
+    /// Adds a file under the exact address. It can be fetched once a page that contains the address was served.
+    pub(crate) fn media(&self, address: &str, media: Media) {
+        self.state().media.insert(address.to_owned(), media);
+    }
+
+    /// The file under an address.
+    ///
+    /// # Panics
+    /// There is none.
+    pub(crate) fn media_at(&self, address: &str) -> Media {
+        let state = self.state();
+        let media = state.media.get(address);
+        media
+            .unwrap_or_else(|| panic!("no media at {address}"))
+            .clone()
+    }
+
+    /// Makes an address good without any page.
+    pub(crate) fn hand_out(&self, address: &str) {
+        self.state()
+            .handed_out
+            .entry(address.to_owned())
+            .or_default();
+    }
+
+    /// Lets something go wrong.
+    pub(crate) fn fault(&self, rule: Rule) {
+        self.state().rules.push(rule);
+    }
+
+    /// Ends all faults of answers.
+    pub(crate) fn clear_faults(&self) {
+        self.state().rules.clear();
+    }
+
+    /// Lets something go wrong with every tunnel to a host from now on.
+    pub(crate) fn tunnel_fault(&self, host: &str, fault: TunnelFault) {
+        self.state().tunnels.insert(host.to_owned(), fault);
+    }
+
+    /// Looks at what was asked so far.
+    pub(crate) fn look<T>(&self, at: impl FnOnce(&Traffic) -> T) -> T {
+        at(&self.state().traffic)
+    }
+
+    /// All requests so far.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        self.look(|traffic| traffic.records.clone())
+    }
+
+    /// Number of requests so far for an address.
+    pub(crate) fn count(&self, address: &str) -> usize {
+        self.look(|traffic| traffic.of(address).count())
+    }
+
+    /// Returns when `is_so` holds.
+    ///
+    /// # Panics
+    /// It doesn't hold in time.
+    pub(crate) async fn wait_for(&self, what: &str, is_so: impl Fn(&Traffic) -> bool) {
+        let wait = async {
+            loop {
+                let changed = self.0.changed.notified();
+                if self.look(&is_so) {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        let is_in_time = tokio::time::timeout(PATIENCE, wait).await.is_ok();
+        assert!(
+            is_in_time,
+            "not within {PATIENCE:?}: {what}; {:#?}",
+            self.state().traffic
+        );
+    }
+
+    /// Fails if anything unscripted was asked for.
+    pub(crate) fn assert_no_unknown(&self) {
+        let unknown = self.look(|traffic| traffic.unknown.clone());
+        assert!(
+            unknown.is_empty(),
+            "unknown addresses were asked for: {unknown:#?}"
+        );
+    }
+
+    /// Changes the traffic and wakes those who wait.
+    pub(super) fn update<T>(&self, change: impl FnOnce(&mut Traffic) -> T) -> T {
+        let result = change(&mut self.state().traffic);
+        self.0.changed.notify_waiters();
+        result
+    }
+
+    /// Counts a connection in; returns its number.
+    pub(super) fn connected(&self) -> u64 {
+        self.update(|traffic| traffic.open_connections += 1);
+        let mut state = self.state();
+        state.connections_made += 1;
+        state.connections_made
+    }
+
+    /// Notes a CONNECT and says what goes wrong with it.
+    pub(super) fn tunnelled(&self, authority: &str, host: &str) -> Option<TunnelFault> {
+        self.update(|traffic| traffic.tunnels.push(authority.to_owned()));
+        self.state().tunnels.get(host).cloned()
+    }
+
+    /// Notes a request; returns the number of its record.
+    pub(super) fn asked(&self, connection: u64, request: &Request) -> usize {
+        self.update(|traffic| {
+            traffic.records.push(Record::new(connection, request));
+            traffic.records.len() - 1
+        })
+    }
+
+    /// Decides what a request is answered, faults included.
+    pub(super) fn decide(&self, request: &Request) -> Plan {
+        let faults = self.strike(request);
+        let page = self.find_page(request);
+        let mut hold = None;
+        let reply = match page {
+            Some(answer) => {
+                if request.method != "HEAD" && !faults.iter().any(Fault::hides_body) {
+                    self.note_handed_out(&answer);
+                }
+                hold.clone_from(&answer.gate);
+                answer.reply(request)
+            }
+            None => self.media_reply(request, &faults),
+        };
+        let mut plan = Plan::new(request, reply);
+        plan.hold = hold;
+        for fault in &faults {
+            plan.apply(fault);
+        }
+        plan
+    }
+
+    fn strike(&self, request: &Request) -> Vec<Fault> {
+        let rules = &mut self.state().rules;
+        rules
+            .iter_mut()
+            .filter_map(|rule| rule.strike(request))
+            .collect()
+    }
+
+    fn find_page(&self, request: &Request) -> Option<Answer> {
+        let (respond, nth) = {
+            let mut state = self.state();
+            let page = state
+                .pages
+                .iter_mut()
+                .rev()
+                .find(|page| page.matches(request))?;
+            page.next()
+        };
+        Some(respond(request, nth))
+    }
+
+    fn note_handed_out(&self, answer: &Answer) {
+        let mut state = self.state();
+        for address in answer.hands_out.iter() {
+            let cookies = state.handed_out.entry(address.clone()).or_default();
+            cookies.extend(answer.page_cookie.clone());
+        }
+    }
+
+    fn media_reply(&self, request: &Request, faults: &[Fault]) -> Reply {
+        let state = self.state();
+        let Some(media) = state.media.get(&request.address) else {
+            drop(state);
+            self.update(|traffic| {
+                traffic
+                    .unknown
+                    .push(format!("{} {}", request.method, request.address));
+            });
+            return Reply::html(599, "the simulated upstream knows nothing of this address");
+        };
+        let refusal = match state.handed_out.get(&request.address) {
+            None => Some("no page handed this address out"),
+            Some(cookies) => media
+                .needs
+                .iter()
+                .find_map(|need| refusal(need, cookies, request)),
+        };
+        let media = media.clone();
+        drop(state);
+        if let Some(reason) = refusal {
+            self.update(|traffic| {
+                traffic
+                    .refused
+                    .push(format!("{reason}: {} {}", request.method, request.address));
+            });
+            return Reply::html(403, "Access Denied");
+        }
+        faulty(media, faults).reply(request, has_ignored_range(faults))
+    }
+}
+
+fn refusal(need: &Need, cookies: &[String], request: &Request) -> Option<&'static str> {
+    match need {
+        Need::PageCookie(name) => match request.cookie(name) {
+            None => Some("the page's cookie is missing"),
+            Some(value) if cookies.iter().any(|known| known == value) => None,
+            Some(_) => Some("the cookie is of another page"),
+        },
+        Need::RefererHost(host) => {
+            let referer = request.header("referer").unwrap_or_default();
+            let rest = referer.strip_prefix("https://").unwrap_or_default();
+            let named = rest.split('/').next().unwrap_or_default();
+            let is_there = named == *host || named.ends_with(&format!(".{host}"));
+            (!is_there).then_some("the referer is missing or of another site")
+        }
+    }
+}
+
+/// The file as it is after those faults that replace it.
+fn faulty(mut media: Media, faults: &[Fault]) -> Media {
+    for fault in faults {
+        if let Fault::Replaced { etag, seed } = fault {
+            media.etag.clone_from(etag);
+            media.payload = Payload::Random {
+                seed: *seed,
+                length: media.payload.len(),
+            };
+        }
+    }
+    media
+}
+
+fn has_ignored_range(faults: &[Fault]) -> bool {
+    faults
+        .iter()
+        .any(|fault| matches!(fault, Fault::IgnoreRange))
+}
