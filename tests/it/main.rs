@@ -2,5 +2,10 @@
 
 #![cfg(test)]
 
+mod clients;
+mod config;
 mod harness;
+mod instances;
 mod layers;
+mod ytdlp;
+mod ytdlp_differences;

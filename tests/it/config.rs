@@ -1,0 +1,148 @@
+//! `.env.example` against what the server really asks for, and what it does with settings that it can't use.
+
+use std::collections::BTreeSet;
+
+use serverrs::app::Settings;
+use serverrs::config::Env;
+use serverrs::telemetry::TelemetryConfig;
+
+use crate::harness::Builder;
+
+const EXAMPLE: &str = include_str!("../../.env.example");
+
+/// Names as they stand in the example, set or commented out.
+fn names_in_example() -> Vec<String> {
+    EXAMPLE
+        .lines()
+        .filter_map(|line| {
+            let line = line.strip_prefix('#').unwrap_or(line);
+            let (name, _) = line.split_once('=')?;
+            let is_name = name
+                .bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+            (is_name && !name.is_empty()).then(|| name.to_owned())
+        })
+        .collect()
+}
+
+/// Names that the server asks for. The standard proxy variables count in lower case too; the example has one case.
+fn names_asked_for() -> Vec<String> {
+    let mut env = Env::from_pairs([("", ""); 0]);
+    TelemetryConfig::from_env(&mut env);
+    drop(Settings::from_env(&mut env));
+    let is_upper = |name: &&String| !name.bytes().any(|byte| byte.is_ascii_lowercase());
+    env.asked().iter().filter(is_upper).cloned().collect()
+}
+
+#[test]
+fn example_lists_every_variable_once() {
+    let example = names_in_example();
+    let unique: BTreeSet<_> = example.iter().collect();
+    assert_eq!(
+        unique.len(),
+        example.len(),
+        "a name stands twice: {example:#?}"
+    );
+    assert_eq!(example, names_asked_for());
+}
+
+#[test]
+fn example_values_are_the_defaults() {
+    let pairs: Vec<(&str, &str)> = EXAMPLE
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .filter(|(name, _)| !name.starts_with('#'))
+        .collect();
+    assert!(pairs.len() > 20, "the example sets only {pairs:?}");
+    let read = |env: &mut Env| {
+        let settings = Settings::from_env(env);
+        format!(
+            "{:?} {:?} {:?} {:?}",
+            settings.server, settings.http, settings.services, settings.transfer
+        )
+    };
+    assert_eq!(
+        read(&mut Env::from_pairs(pairs)),
+        read(&mut Env::from_pairs([("", ""); 0]))
+    );
+}
+
+#[tokio::test]
+async fn server_with_bad_settings_names_every_one_and_does_not_start() {
+    let (status, output) = Builder::offline()
+        .env("PORT", "99999")
+        .env("QUEUE_SIZE", "0")
+        .env("CACHE_TTL", "soon")
+        .env("CORS_ORIGINS", "example.com")
+        .env("PROXY", "gopher://user:canary@proxy.example")
+        .env("ALLOW_PRIVATE_UPSTREAM", "everything")
+        .env("LOG_FORMAT", "xml")
+        .run_to_end()
+        .await;
+    assert_eq!(status.code(), Some(78), "{output}");
+    for name in [
+        "PORT",
+        "QUEUE_SIZE",
+        "CACHE_TTL",
+        "CORS_ORIGINS",
+        "PROXY",
+        "ALLOW_PRIVATE_UPSTREAM",
+        "LOG_FORMAT",
+    ] {
+        assert!(output.contains(&format!("  {name}: ")), "{name}: {output}");
+    }
+    assert!(!output.contains("canary"), "{output}");
+}
+
+#[tokio::test]
+async fn server_with_a_weak_key_does_not_start() {
+    for key in ["overflow", "your_secret_key_here", "change-me", "short"] {
+        let (status, output) = Builder::offline()
+            .env("ENCRYPTION_KEY", key)
+            .run_to_end()
+            .await;
+        assert_eq!(status.code(), Some(78), "{key}: {output}");
+        assert!(output.contains("ENCRYPTION_KEY"), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn replica_without_a_key_does_not_start() {
+    let (status, output) = Builder::offline()
+        .without("ENCRYPTION_KEY")
+        .env("INSTANCE_ID", "a")
+        .run_to_end()
+        .await;
+    assert_eq!(status.code(), Some(78), "{output}");
+    assert!(output.contains("ENCRYPTION_KEY"), "{output}");
+}
+
+#[tokio::test]
+async fn server_without_a_key_starts_and_warns() {
+    let mut server = Builder::offline().without("ENCRYPTION_KEY").start().await;
+    server.wait_for_log("`ENCRYPTION_KEY` is not set").await;
+    assert_eq!(server.api().get("/health").await.status, 200);
+}
+
+#[tokio::test]
+async fn dotenv_is_read_and_the_environment_wins() {
+    let server = Builder::offline()
+        .file(".env", "INSTANCE_ID=from-file\nINSTANCE_REGION=from-file\n")
+        .env("INSTANCE_REGION", "from-process")
+        .start()
+        .await;
+    let health = server.api().get("/health").await.json();
+    assert_eq!(health["instance_id"], "from-file");
+    assert_eq!(health["instance_region"], "from-process");
+}
+
+#[tokio::test]
+async fn secret_comes_from_a_file_too() {
+    let server = Builder::offline()
+        .without("ENCRYPTION_KEY")
+        .env("ENCRYPTION_KEY_FILE", "key.txt")
+        .file("key.txt", "a-key-that-is-long-enough-91\n")
+        .start()
+        .await;
+    assert!(!server.logs().contains("`ENCRYPTION_KEY` is not set"));
+}
