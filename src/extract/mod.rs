@@ -52,7 +52,7 @@ pub trait Extractor: Send + Sync {
         short: &'a Source,
     ) -> BoxFuture<'a, Result<Source, ExtractError>>;
 
-    /// Fetches what the site says about a post.
+    /// Fetches what the site says about a post; a short link is located first.
     fn extract<'a>(
         &'a self,
         net: &'a Client,

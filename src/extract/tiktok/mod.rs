@@ -195,9 +195,6 @@ impl Extractor for TikTok {
         short: &'a Source,
     ) -> BoxFuture<'a, Result<Source, ExtractError>> {
         Box::pin(async move {
-            if let SourceKey::Post(_) = short.key {
-                return Ok(short.clone());
-            }
             let trail = Trail {
                 site: SITE,
                 hosts: &self.identity.page.hosts,
@@ -214,14 +211,10 @@ impl Extractor for TikTok {
         post: &'a Source,
     ) -> BoxFuture<'a, Result<Extraction, ExtractError>> {
         Box::pin(async move {
-            let located = match &post.key {
-                SourceKey::Post(_) => post.clone(),
-                SourceKey::Short(_) => self.locate(net, post).await?,
-            };
-            let SourceKey::Post(id) = &located.key else {
+            let SourceKey::Post(id) = &post.key else {
                 return Err(answer::shape("short link"));
             };
-            self.post(net, id, &located.url).await
+            self.post(net, id, &post.url).await
         })
     }
 
