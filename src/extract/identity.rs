@@ -39,6 +39,11 @@ fn parse_embedded<T: DeserializeOwned>(embedded: &'static str) -> T {
     toml::from_str(embedded).expect("the embedded identity file is valid")
 }
 
+/// Default of a switch that is on unless the file says otherwise.
+pub(in crate::extract) fn yes() -> bool {
+    true
+}
+
 /// `USER_AGENT`, if it is set and can be sent.
 pub(in crate::extract) fn user_agent_override(env: &mut Env) -> Option<HeaderText> {
     let value = env.text("USER_AGENT")?;

@@ -62,6 +62,9 @@ pub trait Extractor: Send + Sync {
     /// Hosts on which media of this site may lie.
     fn media_hosts(&self) -> &HostList;
 
+    /// Whether the last byte of a file is to be reached before its first ones are served.
+    fn proves_tails(&self) -> bool;
+
     /// The operator's cookies for this site as they are now; read-only.
     fn operator_cookies(&self) -> Option<Arc<OperatorCookies>>;
 

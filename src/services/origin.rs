@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use http::Method;
 
 use super::{ResolveError, Resolver};
-use crate::extract::{Content, Extraction, Extractor, Format, Source, Tracks};
+use crate::extract::{Content, Extraction, Extractor, Format, Source, SourceKey, Tracks};
 use crate::links::{Hint, Kind, Link};
 use crate::net::{Jar, MediaRequest, MediaResponse, MediaSession, NetError, RangeAsk};
 use crate::transfer::Origin;
@@ -140,6 +140,14 @@ impl Origin for LinkOrigin {
             hosts: self.extractor.media_hosts(),
         };
         self.resolver.net().open(request).await
+    }
+
+    fn tail_key(&self) -> Option<String> {
+        let SourceKey::Post(id) = &self.post.key else {
+            return None;
+        };
+        let is_wanted = self.extractor.proves_tails();
+        is_wanted.then(|| format!("{}/{id}/{}", self.extractor.site(), self.format))
     }
 
     async fn refresh(&self) -> Result<(), OriginError> {

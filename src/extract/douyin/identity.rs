@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::config::Env;
 use crate::extract::hop::HopPolicy;
 use crate::extract::identity::{
-    HeaderSet, HeaderText, PageHosts, load, milliseconds, user_agent_override,
+    HeaderSet, HeaderText, PageHosts, load, milliseconds, user_agent_override, yes,
 };
 use crate::extract::tiktok::identity::ChallengeLimits;
 
@@ -64,6 +64,8 @@ pub(super) enum AnswerKind {
 #[serde(deny_unknown_fields)]
 pub(super) struct MediaIdentity {
     pub(super) hosts: Vec<String>,
+    #[serde(default = "yes")]
+    pub(super) proves_tails: bool,
     pub(super) user_agent: HeaderText,
     pub(super) headers: HeaderSet,
 }

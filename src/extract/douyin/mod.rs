@@ -121,6 +121,10 @@ impl Extractor for Douyin {
         &self.media_hosts
     }
 
+    fn proves_tails(&self) -> bool {
+        self.identity.media.proves_tails
+    }
+
     fn operator_cookies(&self) -> Option<Arc<OperatorCookies>> {
         self.cookies.load()
     }

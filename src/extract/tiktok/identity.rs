@@ -10,6 +10,7 @@ use crate::config::Env;
 use crate::extract::hop::HopPolicy;
 use crate::extract::identity::{
     Browsers, HeaderSet, HeaderText, Padding, PageHosts, load, milliseconds, user_agent_override,
+    yes,
 };
 
 const EMBEDDED: &str = include_str!("identity.toml");
@@ -69,6 +70,8 @@ pub(in crate::extract) struct ChallengeLimits {
 #[serde(deny_unknown_fields)]
 pub(super) struct MediaIdentity {
     pub(super) hosts: Vec<String>,
+    #[serde(default = "yes")]
+    pub(super) proves_tails: bool,
     pub(super) headers: HeaderSet,
     pub(super) cookie: MediaCookie,
 }

@@ -222,6 +222,10 @@ impl Extractor for TikTok {
         &self.media_hosts
     }
 
+    fn proves_tails(&self) -> bool {
+        self.identity.media.proves_tails
+    }
+
     fn operator_cookies(&self) -> Option<Arc<OperatorCookies>> {
         self.cookies.load()
     }
