@@ -6,6 +6,6 @@ mod server;
 mod tools;
 pub(crate) mod upstream;
 
-pub(crate) use api::{Api, Fetched};
+pub(crate) use api::{Api, Fetched, plain_client, try_fetch};
 pub(crate) use server::{Builder, TestServer};
 pub(crate) use tools::{PythonEnv, has_tool, run, skip};

@@ -67,7 +67,7 @@ async fn framing_faults_are_byte_exact() {
         (
             Fault::ChunkedHalf { at: 4 },
             "Transfer-Encoding: chunked",
-            "4\r\n0123\r\n1000\r\nhalf of a chunk",
+            "4\r\n0123\r\n1000\r\n456789",
         ),
         (
             Fault::ChunkedBadSize { at: 4 },

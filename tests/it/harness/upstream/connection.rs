@@ -9,6 +9,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::ca::{Ca, Leaf};
 use super::fault::TunnelFault;
+use super::media::Payload;
 use super::plan::{Cut, Framing, Opening, Plan};
 use super::record::{Progress, Record};
 use super::wire::{Head, Request, Socket, Wire, find_header};
@@ -16,6 +17,8 @@ use super::world::World;
 
 /// Largest piece written at once.
 const PIECE: u64 = 16 * 1024;
+/// Bytes of a chunk that is cut; its size says more.
+const HALF_CHUNK: u64 = 15;
 /// Pieces per second of a body whose rate is limited.
 const PIECES_PER_SECOND: u64 = 20;
 
@@ -222,7 +225,8 @@ impl Sending<'_> {
         let mut at = 0;
         loop {
             if let Some((_, cut)) = plan.cut.take_if(|(cut_at, _)| *cut_at == at) {
-                if let Some(ended) = self.cut(cut).await? {
+                let rest = plan.reply.range.start + at..plan.reply.range.end;
+                if let Some(ended) = self.cut(cut, &plan.reply.payload, rest).await? {
                     return Ok(ended);
                 }
                 continue;
@@ -269,7 +273,13 @@ impl Sending<'_> {
         written
     }
 
-    async fn cut(&mut self, cut: Cut) -> io::Result<Option<Ended>> {
+    /// Cuts before these bytes of the payload.
+    async fn cut(
+        &mut self,
+        cut: Cut,
+        payload: &Payload,
+        rest: std::ops::Range<u64>,
+    ) -> io::Result<Option<Ended>> {
         match cut {
             Cut::Pause(gate) => {
                 self.note(|record| record.progress = Progress::Held);
@@ -279,6 +289,12 @@ impl Sending<'_> {
             }
             Cut::Reset => self.reset().map(Some),
             Cut::End => self.end().await.map(Some),
+            Cut::HalfChunk => {
+                let few = rest.end.min(rest.start + HALF_CHUNK);
+                self.write(b"1000\r\n").await?;
+                self.write(&payload.slice(rest.start..few)).await?;
+                self.end().await.map(Some)
+            }
             Cut::Raw(bytes) => {
                 self.write(bytes).await?;
                 self.end().await.map(Some)

@@ -147,7 +147,17 @@ pub(crate) struct Rule {
     first: u64,
     last: u64,
     from_offset: u64,
+    part: Part,
     seen: u64,
+}
+
+/// Which of the two requests that open a transfer a rule looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Any,
+    /// The proof that the end can be reached: `bytes=-1`.
+    Tail,
+    BesidesTail,
 }
 
 impl Rule {
@@ -173,6 +183,7 @@ impl Rule {
             first: 1,
             last: u64::MAX,
             from_offset: 0,
+            part: Part::Any,
             seen: 0,
         }
     }
@@ -201,6 +212,18 @@ impl Rule {
         self
     }
 
+    /// Counts only requests for the last byte alone.
+    pub(crate) fn of_tail(mut self) -> Self {
+        self.part = Part::Tail;
+        self
+    }
+
+    /// Counts every request but those for the last byte alone.
+    pub(crate) fn besides_tail(mut self) -> Self {
+        self.part = Part::BesidesTail;
+        self
+    }
+
     /// Counts a request and returns the fault if it is this request's turn.
     pub(super) fn strike(&mut self, request: &Request) -> Option<Fault> {
         let is_meant = match &self.scope {
@@ -208,7 +231,13 @@ impl Rule {
             Scope::Host(host) => *host == request.host,
             Scope::PathPrefix(prefix) => request.target.starts_with(prefix),
         };
-        if !is_meant || range_start(request) < self.from_offset {
+        let is_tail = request.header("range") == Some("bytes=-1");
+        let is_part = match self.part {
+            Part::Any => true,
+            Part::Tail => is_tail,
+            Part::BesidesTail => !is_tail,
+        };
+        if !is_meant || !is_part || range_start(request) < self.from_offset {
             return None;
         }
         self.seen += 1;

@@ -28,6 +28,8 @@ pub(super) enum Cut {
     End,
     /// These raw bytes, then a clean end.
     Raw(&'static [u8]),
+    /// The head of a chunk and a few of its bytes, then a clean end.
+    HalfChunk,
     /// A pause.
     Pause(Gate),
 }
@@ -120,9 +122,7 @@ impl Plan {
             }
             Fault::Chunked => self.framing = Framing::Chunked,
             Fault::ChunkedUnfinished { at } => self.end_chunked(*at, Cut::End),
-            Fault::ChunkedHalf { at } => {
-                self.end_chunked(*at, Cut::Raw(b"1000\r\nhalf of a chunk"));
-            }
+            Fault::ChunkedHalf { at } => self.end_chunked(*at, Cut::HalfChunk),
             Fault::ChunkedBadSize { at } => self.end_chunked(*at, Cut::Raw(b"zzzz\r\n")),
             Fault::CloseDelimited => self.framing = Framing::Close,
             Fault::CloseDelimitedShort { at } => {
