@@ -15,6 +15,10 @@ use crate::config::ServerConfig;
 /// (at most 17 bytes each) also leave while the client takes no data.
 const CONTROL_WRITE: usize = 64;
 
+/// By how much the connection outwaits its transfer in a stall: the transfer knows the reason and gives up first, so
+/// that the log tells a client that stalled from one that left.
+const STALL_MARGIN: Duration = Duration::from_millis(500);
+
 /// How long a client may take.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
@@ -28,7 +32,7 @@ impl Limits {
         Self {
             head: config.header_timeout,
             idle: config.keepalive_timeout,
-            stall: config.client_stall_timeout,
+            stall: config.client_stall_timeout + STALL_MARGIN,
         }
     }
 }
@@ -173,6 +177,15 @@ impl Activity {
         state.unframed = state.unframed.saturating_sub(1);
     }
 
+    /// A response broke off. When the client has taken nothing for its whole time, that is why.
+    pub(super) fn broke_off(&self) {
+        let mut state = self.lock();
+        let patience = self.limits.stall.saturating_sub(STALL_MARGIN);
+        state.is_stalled |= state
+            .blocked_since
+            .is_some_and(|since| since.elapsed() >= patience);
+    }
+
     /// Whether the connection must end by a reset: a plain end would pass a cut response off as whole, or leave data
     /// with the system for a client that doesn't read.
     pub(super) fn must_reset(&self) -> bool {
@@ -205,8 +218,9 @@ impl Activity {
     /// When the wait for a request ends, and how.
     fn waiting(&self, state: &State, now: Instant) -> (Instant, Verdict) {
         if state.exchanges > 0 {
-            // HTTP/2 streams change the state without waking the connection: look again.
-            let later = now + self.limits.idle;
+            // HTTP/2 streams change the state without waking the connection: look again, early enough for a stall that
+            // begins right after this look.
+            let later = now + self.limits.idle.min(self.limits.stall);
             return (later, Verdict::Wait(later));
         }
         if state.is_in_head {
@@ -285,6 +299,20 @@ mod tests {
     }
 
     #[test]
+    fn stall_that_begins_unseen_is_looked_for_in_time() {
+        let activity = Activity::new(LIMITS, true, Instant::now());
+        activity.begin();
+        let seen = Instant::now();
+        let Verdict::Wait(look) = activity.judge(seen) else {
+            panic!("a request runs");
+        };
+        activity.hand_over();
+        assert!(look <= Instant::now() + LIMITS.stall);
+        assert!(matches!(activity.judge(look), Verdict::Wait(_)));
+        assert_eq!(activity.judge(after(31)), Verdict::Close(Reason::Stalled));
+    }
+
+    #[test]
     fn running_exchange_has_no_limit_of_its_own() {
         let activity = h1(Instant::now());
         activity.begin();
@@ -311,6 +339,23 @@ mod tests {
         activity.blocked();
         assert_eq!(activity.judge(after(31)), Verdict::Close(Reason::Stalled));
         assert!(activity.must_reset());
+    }
+
+    #[test]
+    fn response_that_breaks_off_is_a_stall_only_after_the_whole_time() {
+        let impatient = Limits {
+            stall: STALL_MARGIN,
+            ..LIMITS
+        };
+        for (limits, is_stall) in [(LIMITS, false), (impatient, true)] {
+            let activity = Activity::new(limits, false, Instant::now());
+            activity.begin();
+            activity.broke_off();
+            assert!(!activity.must_reset());
+            activity.blocked();
+            activity.broke_off();
+            assert_eq!(activity.must_reset(), is_stall);
+        }
     }
 
     #[test]

@@ -123,7 +123,8 @@ impl HttpBody for WatchedBody {
                 }
             }
             Poll::Ready(None) => self.ended(),
-            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
+            Poll::Ready(Some(Err(_))) => self.exchange.0.broke_off(),
+            Poll::Pending => {}
         }
         polled
     }

@@ -25,8 +25,6 @@ const TRIES_PER_BREAK: u32 = 3;
 const MAX_TRIES: u32 = 10;
 /// A transfer asks the site anew at most once in this time (reliability R1.6).
 const REFRESH_INTERVAL: Duration = Duration::from_secs(60);
-/// Looks at a client that takes nothing within the time it is given; so it is given up at most one look too late.
-const STALL_CHECKS: u32 = 4;
 
 /// A running transfer, upstream side.
 pub(super) struct Pump<O> {
@@ -310,15 +308,12 @@ async fn send(sender: &mut Sender<Outcome>, piece: Bytes, stall: Duration) -> Re
     if let Poll::Ready(sent) = polled {
         return Ok(sent?);
     }
-    let mut taken = watch.taken();
-    let mut idle_checks = 0;
-    while idle_checks < STALL_CHECKS {
-        if let Ok(sent) = tokio::time::timeout(stall / STALL_CHECKS, sending.as_mut()).await {
-            return Ok(sent?);
+    let end = || watch.pressed_since().unwrap_or_else(Instant::now) + stall;
+    loop {
+        match tokio::time::timeout_at(end(), sending.as_mut()).await {
+            Ok(sent) => return Ok(sent?),
+            Err(_) if end() <= Instant::now() => return Err(Stop::Final(Outcome::ClientStall)),
+            Err(_) => {}
         }
-        let now = watch.taken();
-        idle_checks = if now == taken { idle_checks + 1 } else { 0 };
-        taken = now;
     }
-    Err(Stop::Final(Outcome::ClientStall))
 }

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 /// The bounds of a channel.
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +78,9 @@ struct Shared<E> {
 struct State<E> {
     queue: VecDeque<Bytes>,
     bytes: usize,
-    taken: u64,
+    /// Since when the receiver has taken nothing, from the first time that the sender found no room; `None` once all
+    /// has been taken.
+    pressed_since: Option<Instant>,
     last: Option<Last<E>>,
     is_closed: bool,
     receiver: Option<Waker>,
@@ -115,7 +118,7 @@ impl<E> Default for State<E> {
         Self {
             queue: VecDeque::new(),
             bytes: 0,
-            taken: 0,
+            pressed_since: None,
             last: None,
             is_closed: false,
             receiver: None,
@@ -192,6 +195,7 @@ impl<E> Sender<E> {
         }
         let bytes = slice.as_ref().map_or(0, Bytes::len);
         if !state.has_room(limits, bytes) {
+            state.pressed_since.get_or_insert_with(Instant::now);
             state.sender = Some(Blocked {
                 waker: context.waker().clone(),
                 bytes,
@@ -262,9 +266,9 @@ pub(super) struct Watch<E> {
 }
 
 impl<E> Watch<E> {
-    /// Bytes that the receiver has taken so far.
-    pub(super) fn taken(&self) -> u64 {
-        self.shared.lock().taken
+    /// Since when the receiver has taken nothing although there was too much; `None` when it keeps up.
+    pub(super) fn pressed_since(&self) -> Option<Instant> {
+        self.shared.lock().pressed_since
     }
 }
 
@@ -299,7 +303,11 @@ impl<E: Copy> Receiver<E> {
             return Poll::Ready(last.event());
         };
         state.bytes -= piece.len();
-        state.taken += piece.len() as u64;
+        if state.queue.is_empty() {
+            state.pressed_since = None;
+        } else if let Some(since) = &mut state.pressed_since {
+            *since = Instant::now();
+        }
         let sender = unblock(&mut state, &self.shared.limits);
         drop(state);
         wake(sender);

@@ -54,6 +54,18 @@ async fn client_that_stops_in_the_middle_is_given_up_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn client_that_stops_is_given_up_its_whole_time_after_the_last_piece() {
+    let (fake, bench) = (Arc::new(Fake::new(good)), Bench::with(small_buffer()));
+    let mut body = bench.start(&fake, Ask::default()).await.unwrap().body;
+    let start = Instant::now();
+    settle().await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    take(&mut body, PIECE).await;
+    bench.drain().await;
+    assert_eq!(start.elapsed().as_secs(), 70);
+}
+
+#[tokio::test(start_paused = true)]
 async fn client_given_up_that_comes_back_sees_the_break() {
     let (fake, bench) = (sound(), Bench::with(small_buffer()));
     let body = bench.start(&fake, Ask::default()).await.unwrap().body;
