@@ -48,14 +48,46 @@ fn parse(text: &str) -> Result<Url, ResolveError> {
     Ok(url)
 }
 
-/// The first `http://` or `https://` up to the next white space.
+/// The first `http://` or `https://`, up to where the sentence around it goes on.
 fn find_http(text: &str) -> Option<&str> {
     let lower = text.to_ascii_lowercase();
     let start = ["https://", "http://"]
         .iter()
         .filter_map(|scheme| lower.find(scheme))
         .min()?;
-    text.get(start..)?.split_whitespace().next()
+    let address = text.get(start..)?.split(ends_address).next()?;
+    Some(address.trim_end_matches(TRAILING))
+}
+
+/// Marks of a sentence that may stand right behind an address; no address of a post ends so.
+const TRAILING: [char; 9] = ['.', ',', ';', ':', '!', '?', ')', ']', '\''];
+
+/// White space, and marks that are never inside an address. Share texts put the wide ones without a space.
+fn ends_address(char: char) -> bool {
+    char.is_whitespace()
+        || matches!(
+            char,
+            '<' | '>'
+                | '"'
+                | '“'
+                | '”'
+                | '„'
+                | '«'
+                | '»'
+                | '，'
+                | '。'
+                | '！'
+                | '？'
+                | '、'
+                | '；'
+                | '：'
+                | '（'
+                | '）'
+                | '【'
+                | '】'
+                | '「'
+                | '」'
+        )
 }
 
 /// A site's own address has a name, no port, and no user.
@@ -84,6 +116,22 @@ mod tests {
             parsed("Check this out! https://vm.tiktok.com/ZMabc/ it is great").as_deref(),
             Some("https://vm.tiktok.com/ZMabc/")
         );
+    }
+
+    #[test]
+    fn address_ends_where_the_sentence_goes_on() {
+        for text in [
+            "(see https://vm.tiktok.com/ZMabc/).",
+            "<https://vm.tiktok.com/ZMabc/>",
+            "“https://vm.tiktok.com/ZMabc/”",
+            "看 https://vm.tiktok.com/ZMabc/，快！",
+        ] {
+            assert_eq!(
+                parsed(text).as_deref(),
+                Some("https://vm.tiktok.com/ZMabc/"),
+                "{text}"
+            );
+        }
     }
 
     #[test]
