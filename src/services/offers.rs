@@ -263,9 +263,9 @@ fn pick(formats: &[Format], entries: &[Entry], max_height: Option<u32>) -> Picks
     }
 }
 
-/// The formats whose short side fits, sound included; all of them when no picture is that small.
+/// The formats that fit, sound included; all of them when no picture is that small.
 fn within(formats: &[Format], limit: u32) -> Vec<Format> {
-    let fits = |format: &Format| format.short_side().is_none_or(|side| side <= limit);
+    let fits = |format: &Format| height(format).is_none_or(|height| height <= limit);
     let is_clean = |format: &&Format| format.tracks == Tracks::Combined && !format.is_watermarked;
     if formats.iter().filter(is_clean).any(fits) {
         return formats
@@ -275,4 +275,13 @@ fn within(formats: &[Format], limit: u32) -> Vec<Format> {
             .collect();
     }
     formats.to_vec()
+}
+
+/// The short side, or what the site calls it when that is less: files called `540p` are 576 wide.
+fn height(format: &Format) -> Option<u32> {
+    let label = format.label.as_deref().unwrap_or_default();
+    let named = label.split('p').next().and_then(|lines| lines.parse().ok());
+    format
+        .short_side()
+        .map(|side| named.map_or(side, |named: u32| named.min(side)))
 }
