@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, IF_NONE_MATCH, IF_RANGE, RANGE};
+use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, IF_NONE_MATCH, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 use crate::http::error::ApiError;
@@ -72,6 +72,7 @@ fn respond(delivery: Delivery, is_inline: bool, if_none_match: Option<&str>) -> 
     if headers::is_not_modified(if_none_match, head.etag.as_deref()) {
         headers.remove(CONTENT_LENGTH);
         headers.remove(ACCEPT_RANGES);
+        headers.remove(CONTENT_RANGE);
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     let status = match head.range {
