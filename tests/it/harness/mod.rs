@@ -1,11 +1,17 @@
 //! What every test stands on: the simulated upstream, the server under test, and a plain client for it.
 
 mod api;
+mod raw;
+mod refusal;
 mod selftest;
 mod server;
+mod stage;
 mod tools;
 pub(crate) mod upstream;
 
-pub(crate) use api::{Api, Fetched, plain_client, try_fetch};
-pub(crate) use server::{Builder, TestServer};
+pub(crate) use api::{Api, Fetched, fetch, plain_client, try_fetch};
+pub(crate) use raw::{Raw, raw};
+pub(crate) use refusal::{assert_bare_refusal, assert_refusal, without_request_id};
+pub(crate) use server::{Builder, KEY, TestServer};
+pub(crate) use stage::{Stage, address, entry, eventually, link, text, token};
 pub(crate) use tools::{PythonEnv, has_tool, run, skip};
