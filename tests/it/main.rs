@@ -8,5 +8,6 @@ mod faults;
 mod harness;
 mod instances;
 mod layers;
+mod resolve;
 mod ytdlp;
 mod ytdlp_differences;
