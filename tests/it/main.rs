@@ -8,6 +8,7 @@ mod faults;
 mod harness;
 mod instances;
 mod layers;
+mod media;
 mod resolve;
 mod ytdlp;
 mod ytdlp_differences;
