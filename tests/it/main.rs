@@ -4,6 +4,7 @@
 
 mod clients;
 mod config;
+mod errors;
 mod faults;
 mod harness;
 mod instances;
