@@ -7,6 +7,7 @@ mod config;
 mod errors;
 mod faults;
 mod harness;
+mod health;
 mod instances;
 mod layers;
 mod media;
