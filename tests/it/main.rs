@@ -14,5 +14,6 @@ mod layers;
 mod media;
 mod other_doors;
 mod resolve;
+mod wire;
 mod ytdlp;
 mod ytdlp_differences;
