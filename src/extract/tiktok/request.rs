@@ -17,7 +17,9 @@ use super::retry::Attempts;
 use super::{SITE, status, url};
 use crate::extract::hop::host;
 use crate::extract::{Classified, ExtractError, SourceKey, Unavailable};
-use crate::net::{Client, Jar, MediaSession, NetError, OperatorCookies, Page, PageRequest, Phase};
+use crate::net::{
+    Client, GuardError, Jar, MediaSession, NetError, OperatorCookies, Page, PageRequest, Phase,
+};
 
 /// One post to be asked for.
 pub(super) struct PostRequest<'a> {
@@ -140,6 +142,10 @@ impl PostRequest<'_> {
     /// The target of a redirect, if it is still the post's page.
     fn moved(&self, target: Url) -> Result<Url, ExtractError> {
         self.identity.page.hosts.check(&target)?;
+        // The operator's cookies go with every hop.
+        if target.scheme() != "https" {
+            return Err(NetError::Guard(GuardError::Downgrade).into());
+        }
         if target.path() == "/login" || target.path().starts_with("/login/") {
             return Err(status::unavailable(
                 SITE,
@@ -213,6 +219,7 @@ mod tests {
             "https://evil.test/",
             "http://127.0.0.1/",
             "https://www.tiktok.com:444/",
+            "http://www.tiktok.com/@u/video/7524919459643919624",
         ] {
             let guarded = moved(foreign);
             assert!(

@@ -38,12 +38,12 @@ async fn status_codes_and_their_messages_are_told_apart() {
         (10204, "person_geo_fencing", 451, "region_blocked"),
         (10204, "copyright_geo_filter", 451, "region_blocked"),
         (10231, "", 451, "region_blocked"),
-        (10101, "SysErrPanic", 502, "extraction_failed"),
+        (10101, "SysErrPanic", 502, "upstream_error"),
         (
             100_004,
             "canary https://v16.tiktokcdn.com/?signature=1",
             502,
-            "extraction_failed",
+            "upstream_error",
         ),
     ]
     .into_iter()
@@ -152,7 +152,7 @@ async fn trouble_of_the_site_is_tried_once_more() {
     for (number, status) in [500, 502, 503, 504].into_iter().enumerate() {
         let url = page(&stage, 60 + number, Answer::status(status));
         let before = stage.pages_asked();
-        assert_refusal(&stage.post(&url).await, 502, "extraction_failed");
+        assert_refusal(&stage.post(&url).await, 502, "upstream_error");
         assert_eq!(stage.pages_asked() - before, 2, "{status}");
     }
     stage.assert_well().await;
@@ -277,6 +277,23 @@ async fn redirect_of_the_page_outside_is_not_followed() {
         "{tunnels:?}"
     );
     stage.assert_well().await;
+}
+
+#[tokio::test]
+async fn redirect_of_the_page_to_plain_http_is_not_followed() {
+    let stage = Stage::new().await;
+    let id = "7524919459643900130";
+    let to = format!("http://{WWW}/@real.name/video/{id}");
+    let url = page(&stage, 130, Answer::redirect(301, &to));
+    let refused = stage.post(&url).await;
+    assert!(
+        stage
+            .world()
+            .records()
+            .iter()
+            .all(|record| record.address.starts_with("https://"))
+    );
+    assert_refusal(&refused, 502, "upstream_error");
 }
 
 #[tokio::test]
