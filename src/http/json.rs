@@ -4,15 +4,20 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
+use bytes::BytesMut;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use serde::Serialize;
 
 use super::error::ApiError;
 
 /// Largest request body in bytes (ruling 8).
 const MAX_BODY: usize = 64 * 1024;
+
+/// Bytes of a larger body that are read and thrown away: a client that is still writing when the connection closes
+/// gets a reset in place of the answer.
+const MAX_DISCARDED: usize = 1024 * 1024;
 
 /// An answer that must not be stored, because it holds links or figures of the moment.
 pub(super) fn no_store<T: Serialize>(value: &T) -> Result<Response, ApiError> {
@@ -33,25 +38,51 @@ pub(super) fn no_store<T: Serialize>(value: &T) -> Result<Response, ApiError> {
 
 /// Reads a request body, bounded in bytes and time.
 pub(super) async fn read_body(body: Body, limit: Duration) -> Result<Bytes, ApiError> {
-    let read = Limited::new(body, MAX_BODY).collect();
-    match tokio::time::timeout(limit, read).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body_too_large",
-            format!("Request body is larger than {MAX_BODY} bytes"),
-        )),
-        Ok(Err(_)) => Err(ApiError::new(
-            StatusCode::BAD_REQUEST,
-            "body_incomplete",
-            "Request body ended early",
-        )),
-        Err(_) => Err(ApiError::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "body_timeout",
-            format!("Request body took longer than {} seconds", limit.as_secs()),
-        )),
+    tokio::time::timeout(limit, collect(body))
+        .await
+        .unwrap_or_else(|_| {
+            Err(ApiError::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "body_timeout",
+                format!("Request body took longer than {} seconds", limit.as_secs()),
+            ))
+        })
+}
+
+async fn collect(mut body: Body) -> Result<Bytes, ApiError> {
+    let mut kept = BytesMut::new();
+    let mut taken = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| incomplete())?;
+        let data = frame.into_data().unwrap_or_default();
+        taken += data.len();
+        if taken > MAX_DISCARDED {
+            break;
+        }
+        if taken <= MAX_BODY {
+            kept.extend_from_slice(&data);
+        }
     }
+    if taken > MAX_BODY {
+        return Err(too_large());
+    }
+    Ok(kept.freeze())
+}
+
+fn incomplete() -> ApiError {
+    ApiError::new(
+        StatusCode::BAD_REQUEST,
+        "body_incomplete",
+        "Request body ended early",
+    )
+}
+
+fn too_large() -> ApiError {
+    ApiError::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        format!("Request body is larger than {MAX_BODY} bytes"),
+    )
 }
 
 /// Whether the request says its body is an HTML form.

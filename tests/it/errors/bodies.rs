@@ -109,7 +109,7 @@ async fn body_over_64_kib_is_too_large() {
         "body_too_large",
     );
     let chunks =
-        futures_util::stream::iter((0..100).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1024])));
+        futures_util::stream::iter((0..500).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1024])));
     let request = stage
         .api()
         .request(Method::POST, "/resolve")
