@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tokio_util::sync::CancellationToken;
 
 use super::channel::{Event, Receiver};
 use super::stats::{Outcome, Record};
@@ -32,6 +33,8 @@ pub struct TransferBody {
 struct Running {
     receiver: Receiver<Outcome>,
     record: Record,
+    /// Cancelled when the server cuts what still runs.
+    cut: CancellationToken,
 }
 
 impl TransferBody {
@@ -44,9 +47,18 @@ impl TransferBody {
     }
 
     /// What `receiver` brings, `length` bytes if that is known.
-    pub(super) fn new(receiver: Receiver<Outcome>, length: Option<u64>, record: Record) -> Self {
+    pub(super) fn new(
+        receiver: Receiver<Outcome>,
+        length: Option<u64>,
+        record: Record,
+        cut: CancellationToken,
+    ) -> Self {
         Self {
-            running: Some(Running { receiver, record }),
+            running: Some(Running {
+                receiver,
+                record,
+                cut,
+            }),
             remaining: length,
         }
     }
@@ -69,7 +81,10 @@ impl TransferBody {
 
     /// Ends the transfer: the pump sees its receiver gone.
     fn close(&mut self, outcome: Outcome) {
-        if let Some(Running { receiver, record }) = self.running.take() {
+        if let Some(Running {
+            receiver, record, ..
+        }) = self.running.take()
+        {
             drop(receiver);
             record.close(outcome);
         }
@@ -129,6 +144,8 @@ impl Drop for TransferBody {
             Some(Event::End) if self.remaining.is_none() => Outcome::Complete,
             Some(Event::Failed(outcome)) => outcome,
             Some(Event::Lost) => Outcome::Lost,
+            // The connection is cut along with the pump, and either may go first.
+            _ if running.cut.is_cancelled() => Outcome::Cancelled,
             Some(Event::End | Event::Piece(_)) | None => Outcome::ClientGone,
         };
         self.close(outcome);

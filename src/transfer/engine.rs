@@ -162,8 +162,8 @@ impl Engine {
             refreshed_at,
             tries: 0,
         };
-        let body = TransferBody::new(receiver, head.content_length(), record);
         let cancel = self.handles.cancel.child_token();
+        let body = TransferBody::new(receiver, head.content_length(), record, cancel.clone());
         let drive = pump.drive(*opened, cancel, Span::current());
         self.handles.tracker.spawn(drive);
         Ok(Transfer { head, body })

@@ -258,3 +258,12 @@ async fn clients_that_vanish_anywhere_on_many_threads_leave_nothing_behind() {
     );
     assert!(stats.completed() >= 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn body_dropped_by_the_hard_end_is_no_client_that_left() {
+    let (fake, bench) = (sound(), Bench::with(small_buffer()));
+    let body = bench.start(&fake, Ask::default()).await.unwrap().body;
+    bench.engine.shutdown_handles().cancel.cancel();
+    drop(body);
+    assert_eq!(bench.outcome(), Outcome::Cancelled);
+}
