@@ -2,18 +2,24 @@
 
 #![cfg(test)]
 
+mod admission;
 mod clients;
+mod clients_gone;
 mod config;
 mod errors;
 mod faults;
 mod harness;
 mod health;
+mod hostile;
 mod http2;
 mod instances;
 mod layers;
 mod media;
 mod other_doors;
+mod raw;
 mod resolve;
+mod shutdown;
+mod slow;
 mod wire;
 mod ytdlp;
 mod ytdlp_differences;

@@ -1,0 +1,69 @@
+//! More clients than places: they wait in turn, and what can't wait is told when to come back.
+
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+
+use crate::harness::Fetched;
+use crate::harness::upstream::{Fault, Gate, Rule};
+use crate::raw::Stage;
+use crate::raw::h1::Raw;
+
+/// A stage with one place, taken by a client whose upstream waits for the gate.
+async fn full(settings: &[(&str, &str)]) -> (Stage, Raw, Gate) {
+    let one_place = [settings, &[("MAX_STREAMS", "1")]].concat();
+    let stage = Stage::new(100_003, &one_place).await;
+    let gate = Gate::new();
+    let stall = Fault::Stall {
+        at: 1,
+        gate: gate.clone(),
+    };
+    let rule = Rule::address(&stage.file.address, stall).besides_tail();
+    stage.upstream.world.fault(rule.nth(1));
+    let client = stage.begun(stage.connect().await).await;
+    stage.streams(1).await;
+    (stage, client, gate)
+}
+
+fn assert_busy(fetched: &Fetched) {
+    assert_eq!(fetched.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(fetched.json()["error_code"], "busy");
+    let seconds: u64 = fetched.header("retry-after").parse().expect("seconds");
+    assert!((1..=30).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test]
+async fn second_client_waits_for_its_time_and_is_told_to_come_back() {
+    let (stage, _client, _gate) = full(&[("QUEUE_TIMEOUT", "1")]).await;
+    let asked = Instant::now();
+    let fetched = stage.server.api().get(&stage.file.link).await;
+    assert_busy(&fetched);
+    assert!(asked.elapsed() >= Duration::from_secs(1));
+    // What is not a transfer does not queue.
+    assert_eq!(stage.health().await["streams"]["active"], 1);
+}
+
+#[tokio::test]
+async fn client_that_finds_the_queue_full_is_told_at_once() {
+    let (stage, _client, _gate) = full(&[("QUEUE_TIMEOUT", "600"), ("MAX_QUEUE", "1")]).await;
+    let mut waiting = stage.connect().await;
+    waiting.get(&stage.file.link).await;
+    while stage.health().await["queue"]["waiting"] != 1 {}
+    assert_busy(&stage.server.api().get(&stage.file.link).await);
+    drop(waiting);
+    while stage.health().await["queue"]["waiting"] != 0 {}
+}
+
+#[tokio::test]
+async fn waiting_client_is_served_when_the_place_becomes_free() {
+    let (stage, mut client, gate) = full(&[("QUEUE_TIMEOUT", "600")]).await;
+    let mut waiting = stage.connect().await;
+    waiting.get(&stage.file.link).await;
+    while stage.health().await["queue"]["waiting"] != 1 {}
+    gate.open();
+    let owed = stage.file.media.payload.whole();
+    assert_eq!(client.take(owed.len()).await, owed);
+    assert!(waiting.head().await.starts_with("HTTP/1.1 200 "));
+    assert_eq!(waiting.take(owed.len()).await, owed);
+    stage.streams(0).await;
+}

@@ -1,0 +1,320 @@
+//! Clients that mean harm: each is cut within its limit, and costs neither memory nor the others' answers.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::interval;
+
+use crate::raw::h1::{End, Raw};
+use crate::raw::h2::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, H2, HEADERS, PING, PREFACE, RST_STREAM,
+    SETTINGS, WINDOW_UPDATE, flood, frame, get, setting,
+};
+use crate::raw::{Process, Stage};
+
+/// Every limit of the server.
+const LIMIT: Duration = Duration::from_secs(1);
+const SECOND: &str = "1";
+/// Time beyond the limit: a second by reliability R2.1, and what a busy machine adds.
+const SLACK: Duration = Duration::from_secs(4);
+/// Growth of resident memory that a flood may cause (proofs C2).
+const RSS_SLACK: u64 = 20 * 1024 * 1024;
+
+/// A server with all limits at a second.
+async fn strict() -> Stage {
+    let limits = [
+        "HEADER_TIMEOUT",
+        "BODY_TIMEOUT",
+        "KEEPALIVE_TIMEOUT",
+        "CLIENT_STALL_TIMEOUT",
+    ];
+    Stage::new(1_000_003, &limits.map(|name| (name, SECOND))).await
+}
+
+/// Fails unless the server ends the connection within its limit; returns what it said.
+async fn assert_cut(stage: &Stage, client: Raw, started: Instant) -> String {
+    let (said, _) = client.until_end().await;
+    let elapsed = started.elapsed();
+    assert!(
+        (LIMIT..LIMIT + SLACK).contains(&elapsed),
+        "cut after {elapsed:?}"
+    );
+    stage.health().await;
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+/// Sends `start`, and then `drip` every 50 ms, until the server ends the connection.
+async fn assert_drip_is_cut(start: &str, drip: &str) -> String {
+    let stage = strict().await;
+    let started = Instant::now();
+    let mut client = stage.connect().await;
+    client.send(start).await.expect("an open connection");
+    let mut pace = interval(Duration::from_millis(50));
+    while client.send(drip).await.is_ok() {
+        assert!(started.elapsed() < LIMIT + SLACK, "still open");
+        pace.tick().await;
+    }
+    assert!(started.elapsed() >= LIMIT);
+    stage.health().await;
+    let (said, _) = client.until_end().await;
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+#[tokio::test]
+async fn clients_that_send_no_whole_head_are_cut() {
+    let stage = strict().await;
+    let starts = ["", "G", "PRI * HT", "GET /health HTTP/1.1\r\nHost: te"];
+    for start in starts {
+        let started = Instant::now();
+        let mut client = stage.connect().await;
+        client.send(start).await.expect("an open connection");
+        assert_eq!(assert_cut(&stage, client, started).await, "", "{start}");
+    }
+}
+
+#[tokio::test]
+async fn idle_connection_is_cut() {
+    let stage = strict().await;
+    let mut client = stage.connect().await;
+    client.get("/health").await;
+    client.answer().await;
+    assert_cut(&stage, client, Instant::now()).await;
+}
+
+#[tokio::test]
+async fn head_that_drips_is_cut() {
+    assert_drip_is_cut("GET /health HTTP/1.1\r\nHost: test\r\nX-Drip: ", "a").await;
+    assert_drip_is_cut("GET /health HTTP/1.1\r\nHost: test\r\n", "X-A: b\r\n").await;
+}
+
+#[tokio::test]
+async fn body_that_drips_is_told_and_cut() {
+    let head = "POST /tiktok HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n";
+    let said = assert_drip_is_cut(&format!("{head}Content-Length: 5000\r\n\r\n"), " ").await;
+    // The answer may be lost to the reset that the rest of the drip draws.
+    assert!(
+        said.is_empty() || said.starts_with("HTTP/1.1 408 "),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn body_that_never_comes_is_told() {
+    let stage = strict().await;
+    let mut client = stage.connect().await;
+    let started = Instant::now();
+    let head = "POST /tiktok HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n";
+    let head = format!("{head}Content-Length: 50\r\n\r\n");
+    client.send(head).await.expect("an open connection");
+    let said = assert_cut(&stage, client, started).await;
+    assert!(said.starts_with("HTTP/1.1 408 "), "{said}");
+}
+
+#[tokio::test]
+async fn body_of_an_h2_request_that_never_comes_is_told() {
+    let stage = strict().await;
+    let mut client = H2::connect(stage.server.base(), &[]).await;
+    // 0x83 is `:method: POST`.
+    let mut block = get("/tiktok");
+    block[0] = 0x83;
+    let head = frame(HEADERS, END_HEADERS, 1, &block);
+    client.send(head).await.expect("an open connection");
+    let started = Instant::now();
+    client.next_of(HEADERS).await.expect("an answer");
+    let said = client.next_of(DATA).await.expect("a body").payload;
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(started.elapsed() >= LIMIT / 2 && started.elapsed() < LIMIT + SLACK);
+    assert!(said.contains("\"code\":408"), "{said}");
+}
+
+#[tokio::test]
+async fn h2_connection_without_a_request_is_cut() {
+    let stage = strict().await;
+    let started = Instant::now();
+    let client = H2::connect(stage.server.base(), &[]).await;
+    assert_eq!(client.until_end().await, Some(0));
+    assert!(started.elapsed() < 2 * LIMIT + SLACK);
+    stage.health().await;
+}
+
+#[tokio::test]
+async fn h2_preface_alone_is_cut() {
+    let stage = strict().await;
+    let mut client = stage.connect().await;
+    client.send(PREFACE).await.expect("an open connection");
+    client.until_end().await;
+    stage.health().await;
+}
+
+#[tokio::test]
+async fn h2_head_that_never_ends_is_cut() {
+    let stage = strict().await;
+    let mut client = H2::connect(stage.server.base(), &[]).await;
+    let open = frame(HEADERS, END_STREAM, 1, &get("/health"));
+    client.send(open).await.expect("an open connection");
+    client.until_end().await;
+    stage.health().await;
+}
+
+/// Sends these bytes again and again until the server ends the connection; it must, without growing by much, and the
+/// others must be served meanwhile.
+async fn assert_flood_is_cut(name: &str, once: &[u8], again: &[u8]) {
+    let stage = strict().await;
+    stage.health().await;
+    let process: Process = stage.process();
+    let resident = process.resident();
+    let mut client = H2::connect(stage.server.base(), &[]).await;
+    client.send(once).await.expect("an open connection");
+    let again = again.repeat(1 + 16 * 1024 / again.len());
+    let flooding = tokio::spawn(async move { flood(client, &again).await });
+    while !flooding.is_finished() {
+        stage.health().await;
+    }
+    let sent = flooding.await.expect("no panic");
+    let grown = process.resident().saturating_sub(resident);
+    assert!(
+        grown <= RSS_SLACK,
+        "{name}: {grown} bytes more after {sent}"
+    );
+    stage.health().await;
+    stage.streams(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ping_flood_is_cut() {
+    assert_flood_is_cut("PING", &[], &frame(PING, 0, 0, &[7; 8])).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_flood_is_cut() {
+    assert_flood_is_cut("SETTINGS", &[], &frame(SETTINGS, 0, 0, &setting(4, 1))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn continuation_flood_is_cut() {
+    let open = frame(HEADERS, END_STREAM, 1, &get("/health"));
+    let more = frame(CONTINUATION, 0, 1, &literal_header());
+    assert_flood_is_cut("CONTINUATION", &open, &more).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn empty_continuation_flood_is_cut() {
+    let open = frame(HEADERS, END_STREAM, 1, &get("/health"));
+    assert_flood_is_cut("empty", &open, &frame(CONTINUATION, 0, 1, &[])).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn window_update_flood_is_cut() {
+    let update = frame(WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes());
+    assert_flood_is_cut("WINDOW_UPDATE", &[], &update).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn empty_data_flood_is_cut() {
+    let mut block = get("/tiktok");
+    block[0] = 0x83;
+    let open = frame(HEADERS, END_HEADERS, 1, &block);
+    assert_flood_is_cut("DATA", &open, &frame(DATA, 0, 1, &[])).await;
+}
+
+/// A header field that adds to a block: `x: yyyy…`, never indexed (RFC 7541 §6.2.3).
+fn literal_header() -> Vec<u8> {
+    let mut field = vec![0x10, 1, b'x', 100];
+    field.extend([b'y'; 100]);
+    field
+}
+
+/// `HEADERS` and `RST_STREAM` at once, for streams 1, 3, 5 … (CVE-2023-44487).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rapid_reset_is_cut() {
+    let stage = strict().await;
+    let resident = stage.process().resident();
+    let mut client = H2::connect(stage.server.base(), &[]).await;
+    let block = get(&stage.file.link);
+    let mut sent = 0;
+    'flood: for batch in 0..1_000_u32 {
+        let mut bytes = Vec::new();
+        for stream in (batch * 100..(batch + 1) * 100).map(|n| 2 * n + 1) {
+            bytes.extend(frame(HEADERS, END_STREAM | END_HEADERS, stream, &block));
+            bytes.extend(frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes()));
+        }
+        if client.send(bytes).await.is_err() {
+            break 'flood;
+        }
+        sent += 100;
+    }
+    assert!(sent < 100_000, "never cut");
+    client.until_end().await;
+    stage.streams(0).await;
+    stage.upstream_left().await;
+    let grown = stage.process().resident().saturating_sub(resident);
+    assert!(grown <= RSS_SLACK, "{grown} bytes more");
+}
+
+/// More streams than allowed are refused one by one, and the connection goes on.
+#[tokio::test]
+async fn streams_over_the_limit_are_refused() {
+    let stage = Stage::new(64 * 1024 * 1024, &[]).await;
+    let mut client = H2::connect(stage.server.base(), &setting(4, 0)).await;
+    for stream in 0..101 {
+        client.get(2 * stream + 1, &stage.file.link).await;
+    }
+    let refused = client.next_of(RST_STREAM).await.expect("a refusal");
+    // REFUSED_STREAM.
+    assert_eq!(refused.payload, 7_u32.to_be_bytes());
+    assert_eq!(refused.stream, 201);
+    stage.streams(100).await;
+    drop(client);
+    stage.streams(0).await;
+}
+
+/// Clients that only hold connections, and the questions asked meanwhile.
+const HOLDERS: usize = 500;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hundreds_of_silent_clients_cost_the_others_nothing() {
+    let stage = strict().await;
+    let resident = stage.process().resident();
+    let descriptors = stage.process().descriptors();
+    let started = Instant::now();
+    let mut holders = Vec::new();
+    for number in 0..HOLDERS {
+        let mut client = stage.connect().await;
+        let start = ["", "GET / HT", "PRI * HT", "POST /tiktok HTTP/1.1\r\n"][number % 4];
+        client.send(start).await.expect("an open connection");
+        holders.push(client);
+    }
+    let answer = stage.server.api().get(&stage.file.link).await;
+    assert_eq!(answer.sha256(), stage.file.media.payload.sha256());
+    for holder in holders {
+        let (said, end) = holder.until_end().await;
+        assert_eq!((said.len(), end), (0, End::Closed));
+    }
+    assert!(started.elapsed() < LIMIT + 2 * SLACK);
+    let grown = stage.process().resident().saturating_sub(resident);
+    assert!(grown <= RSS_SLACK, "{grown} bytes more");
+    assert!(stage.process().descriptors() <= descriptors + 8);
+}
+
+#[tokio::test]
+async fn frames_that_make_no_sense_end_the_connection_only() {
+    let stage = strict().await;
+    let nonsense = [
+        frame(SETTINGS, 0, 1, &[]),
+        frame(SETTINGS, 0, 0, &[0; 5]),
+        frame(PING, 0, 0, &[0; 3]),
+        frame(DATA, 0, 0, b"x"),
+        frame(WINDOW_UPDATE, 0, 0, &0_u32.to_be_bytes()),
+        frame(HEADERS, END_HEADERS, 2, &get("/health")),
+        frame(HEADERS, END_HEADERS, 1, &[0xFF; 40]),
+        frame(CONTINUATION, 0, 1, &[]),
+        vec![0xFF; 64],
+    ];
+    for bytes in nonsense {
+        let mut client = H2::connect(stage.server.base(), &[]).await;
+        client.send(&bytes).await.expect("an open connection");
+        let goaway = client.next_of(GOAWAY).await;
+        let is_told = goaway.is_none_or(|frame| frame.payload[4..8] != [0; 4]);
+        assert!(is_told, "{bytes:x?}");
+        stage.health().await;
+    }
+}

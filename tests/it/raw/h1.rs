@@ -1,0 +1,129 @@
+//! A raw HTTP/1.1 client: a socket, and reading with a limit on patience instead of a hang.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+
+/// Longest wait for something that should come; longer than every limit that tests set.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// FIN.
+    Closed,
+    /// RST.
+    Reset,
+}
+
+/// A connection.
+pub(crate) struct Raw {
+    tcp: TcpStream,
+    seen: Vec<u8>,
+}
+
+impl Raw {
+    /// Connects to the server at `base`.
+    pub(crate) async fn connect(base: &str) -> Self {
+        let tcp = TcpStream::connect(base.trim_start_matches("http://")).await;
+        Self::over(tcp.expect("a connection"))
+    }
+
+    /// The same with a receive buffer of a few KiB: what the client doesn't read soon stays with the server.
+    pub(crate) async fn connect_narrow(base: &str) -> Self {
+        let socket = TcpSocket::new_v4().expect("socket");
+        socket.set_recv_buffer_size(4096).expect("receive buffer");
+        let address = base.trim_start_matches("http://").parse();
+        let tcp = socket.connect(address.expect("an address")).await;
+        Self::over(tcp.expect("a connection"))
+    }
+
+    fn over(tcp: TcpStream) -> Self {
+        tcp.set_nodelay(true).expect("no delay");
+        Self {
+            tcp,
+            seen: Vec::new(),
+        }
+    }
+
+    /// Sends bytes.
+    ///
+    /// # Errors
+    /// The server has closed or reset.
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        let sending = self.tcp.write_all(bytes.as_ref());
+        timeout(PATIENCE, sending).await.expect("the server reads")
+    }
+
+    /// Sends a GET.
+    pub(crate) async fn get(&mut self, target: &str) {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: test\r\n\r\n");
+        self.send(request).await.expect("an open connection");
+    }
+
+    /// Reads the head of an answer; what comes with it of the body is kept for [`Raw::take`].
+    pub(crate) async fn head(&mut self) -> String {
+        loop {
+            if let Some(at) = find(&self.seen, b"\r\n\r\n") {
+                let head = self.seen.drain(..at + 4).collect();
+                return String::from_utf8(head).expect("a head in ASCII");
+            }
+            assert!(self.read().await.expect("a head") > 0, "ended in the head");
+        }
+    }
+
+    /// Reads a whole answer of announced length; returns its status line.
+    pub(crate) async fn answer(&mut self) -> String {
+        let head = self.head().await;
+        let mut lines = head.lines();
+        let status = lines.next().unwrap_or_default().to_owned();
+        let length = lines.find_map(|line| line.strip_prefix("Content-Length: "));
+        let length = length.expect("a length").parse().expect("a number");
+        self.take(length).await;
+        status
+    }
+
+    /// Reads exactly `length` more bytes.
+    pub(crate) async fn take(&mut self, length: usize) -> Vec<u8> {
+        while self.seen.len() < length {
+            assert!(self.read().await.expect("bytes") > 0, "ended in the body");
+        }
+        self.seen.drain(..length).collect()
+    }
+
+    /// Reads until the server ends the connection; returns what came and how it ended.
+    pub(crate) async fn until_end(mut self) -> (Vec<u8>, End) {
+        loop {
+            match self.read().await {
+                Ok(0) => return (self.seen, End::Closed),
+                Ok(_) => {}
+                Err(_) => return (self.seen, End::Reset),
+            }
+        }
+    }
+
+    /// Goes with a reset, so that what is under way is refused.
+    pub(crate) fn reset(self) {
+        self.tcp.set_zero_linger().expect("linger");
+    }
+
+    /// The socket, with nothing read ahead.
+    pub(crate) fn into_inner(self) -> TcpStream {
+        assert!(self.seen.is_empty(), "bytes were read ahead");
+        self.tcp
+    }
+
+    async fn read(&mut self) -> io::Result<usize> {
+        let reading = self.tcp.read_buf(&mut self.seen);
+        timeout(PATIENCE, reading)
+            .await
+            .expect("the server ends or answers")
+    }
+}
+
+fn find(bytes: &[u8], mark: &[u8]) -> Option<usize> {
+    bytes.windows(mark.len()).position(|window| window == mark)
+}
