@@ -248,7 +248,7 @@ async fn broken_file_is_resumed_from_where_it_broke() {
     let (stage, item, link) = stage().await;
     stage
         .world()
-        .fault(Rule::host(FIRST, Fault::Reset { at: 100_000 }).first(1));
+        .fault(Rule::host(FIRST, Fault::Reset { at: 100_000 }));
     let answer = stage.api().get(&link).await;
     assert!(answer.is_whole);
     assert_eq!(
@@ -266,5 +266,19 @@ async fn file_whose_end_is_out_of_reach_is_an_error_and_no_cut_file() {
         Fault::TailUnreachable { from: 300_000 },
     ));
     assert_refusal(&stage.api().get(&link).await, 502, "upstream_error");
+    stage.assert_well().await;
+}
+
+#[tokio::test]
+async fn file_that_loses_its_end_later_does_not_look_whole() {
+    let (stage, _, link) = stage().await;
+    assert_eq!(stage.api().get(&link).await.status, 200);
+    let unreachable = Fault::TailUnreachable { from: 300_000 };
+    stage
+        .world()
+        .fault(Rule::path_prefix("/video/", unreachable));
+    let answer = stage.api().get(&link).await;
+    assert_eq!((answer.status.as_u16(), answer.is_whole), (200, false));
+    assert!(answer.body.len() <= 300_000);
     stage.assert_well().await;
 }
