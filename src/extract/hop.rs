@@ -135,6 +135,7 @@ impl Trail<'_> {
 
     /// What the target of a hop means.
     fn read_target(&self, target: Url) -> Result<Hop, ExtractError> {
+        let target = secured(target);
         self.hosts.check(&target)?;
         if is_dead_end(target.path()) {
             return Err(self.not_found());
@@ -187,6 +188,15 @@ impl Trail<'_> {
             source: None,
         }
     }
+}
+
+/// The same address over https: some hops still name http, and none is asked in the clear.
+fn secured(mut url: Url) -> Url {
+    if url.scheme() == "http" {
+        // Fails only for schemes that have no host.
+        let _ = url.set_scheme("https");
+    }
+    url
 }
 
 /// Paths at which dead codes end (seen 2026: the start page, the login page).
