@@ -8,7 +8,7 @@ use tracing::info;
 use super::{EXIT_CONFIG, complain, say};
 use crate::app::{App, Settings};
 use crate::config::Env;
-use crate::lifecycle::Lifecycle;
+use crate::lifecycle::{self, Lifecycle};
 use crate::server::{self, Server};
 use crate::{http, process, telemetry};
 
@@ -51,13 +51,12 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
     let config = settings.server.clone();
     let app =
         App::new(settings, address.port(), lifecycle.clone()).map_err(|error| error.to_string())?;
+    // Before anybody is told that it listens: a signal from here on is obeyed, not fatal.
+    let signals = lifecycle::signals().map_err(|error| format!("signals: {error}"))?;
     announce(address, &app.base_url);
     info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     let server = Server::new(config, http::router(app), lifecycle);
-    let outcome = server
-        .run(listener)
-        .await
-        .map_err(|error| format!("signals: {error}"))?;
+    let outcome = server.run(listener, signals).await;
     Ok(ExitCode::from(outcome.exit_code()))
 }
 

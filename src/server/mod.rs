@@ -20,13 +20,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use futures_util::Stream;
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
 
 use crate::config::ServerConfig;
-use crate::lifecycle::{self, Lifecycle, Outcome, StopTimes};
+use crate::lifecycle::{Lifecycle, Outcome, StopTimes};
 use activity::Limits;
 use clients::Clients;
 use connection::Connection;
@@ -80,19 +81,19 @@ impl Server {
         }
     }
 
-    /// Serves until a signal ends the process, and says how it ended.
-    ///
-    /// # Errors
-    /// The signals can't be listened to.
-    pub async fn run(self, listener: TcpListener) -> Result<Outcome> {
-        let signals = lifecycle::signals()?;
+    /// Serves until a signal ends the process, and says how it ended. Each item of `signals` is one signal.
+    pub async fn run(
+        self,
+        listener: TcpListener,
+        signals: impl Stream<Item = ()> + Send,
+    ) -> Outcome {
         let lifecycle = self.lifecycle.clone();
         let times = StopTimes {
             delay: self.config.shutdown_delay,
             grace: self.config.shutdown_grace,
         };
         lifecycle.spawn(self.serve(listener));
-        Ok(lifecycle.supervise(signals, times).await)
+        lifecycle.supervise(signals, times).await
     }
 
     /// Accepts until the soft end. Connections go on in the tracker, which holds this call too, so that waiting for
