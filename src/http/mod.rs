@@ -38,7 +38,7 @@ pub fn router(app: AppState) -> Router {
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(
             error::panicked,
         ))
-        .layer(axum::middleware::from_fn(finish::finish))
         .layer(cors)
+        .layer(axum::middleware::from_fn(finish::finish))
         .with_state(app)
 }
