@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::Method;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -9,7 +10,7 @@ use super::h1::{PATIENCE, Raw};
 use super::process::Process;
 use crate::harness::upstream::tiktok::{Gear, Item, Post};
 use crate::harness::upstream::{Media, Progress, Upstream};
-use crate::harness::{Builder, TestServer};
+use crate::harness::{Builder, TestServer, try_fetch};
 
 /// The file of a stage.
 pub(crate) struct File {
@@ -122,8 +123,12 @@ impl Stage {
 
     /// What `/health` says; it must answer quickly.
     pub(crate) async fn health(&self) -> Value {
-        let answer = timeout(Duration::from_secs(10), self.server.api().get("/health")).await;
-        answer.expect("an answer in time").json()
+        // A connection kept from the last question may just be ended as idle.
+        let request = self.server.api().request(Method::GET, "/health");
+        let asking = try_fetch(request.header("connection", "close"));
+        let answer = timeout(Duration::from_secs(10), asking).await;
+        let answer = answer.expect("an answer in time").expect("an answer");
+        answer.json()
     }
 
     /// The server's process.
