@@ -1,15 +1,23 @@
 //! `serverrs health`: is the server on this machine well?
 
-use std::io::{Read as _, Write as _};
+use std::io::{Error, Read, Result, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{EXIT_CONFIG, complain, say};
-use crate::config::{Env, ServerConfig};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
+
+use super::{EXIT_CONFIG, complain, pin, say};
+use crate::config::{Env, ServerConfig, TlsConfig};
 
 /// Time for each step; a health answer takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// A certificate that was just renewed is shown from the connection on that follows a refused one.
+const TLS_TRIES: u32 = 3;
+/// Time for the server to notice that it was refused.
+const TLS_PAUSE: Duration = Duration::from_millis(100);
 
 /// Asks `/health` where the server of the same environment listens.
 pub(super) fn run() -> ExitCode {
@@ -20,7 +28,7 @@ pub(super) fn run() -> ExitCode {
         return ExitCode::from(EXIT_CONFIG);
     }
     let target = SocketAddr::new(reachable(config.host), config.port);
-    match ask(target) {
+    match status_of(target, config.tls.as_ref()) {
         Ok(status) if status.contains(" 200 ") => {
             say("ok");
             ExitCode::SUCCESS
@@ -46,10 +54,46 @@ fn reachable(host: IpAddr) -> IpAddr {
 }
 
 /// The status line of `GET /health`.
-fn ask(target: SocketAddr) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&target, PATIENCE)?;
+fn status_of(target: SocketAddr, tls: Option<&TlsConfig>) -> Result<String> {
+    let Some(tls) = tls else {
+        return ask(connect(target)?, target);
+    };
+    let mut tries = 1;
+    loop {
+        match secure(connect(target)?, target, tls) {
+            Ok(stream) => return ask(stream, target),
+            Err(error) if tries == TLS_TRIES => return Err(error),
+            Err(_) => std::thread::sleep(TLS_PAUSE),
+        }
+        tries += 1;
+    }
+}
+
+fn connect(target: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&target, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+/// A handshake with the server that has our certificate.
+fn secure(
+    mut stream: TcpStream,
+    target: SocketAddr,
+    tls: &TlsConfig,
+) -> Result<StreamOwned<ClientConnection, TcpStream>> {
+    let pair = tls.pair();
+    let certificate = pair.end_entity_cert().map_err(Error::other)?;
+    let config = pin::client_config(certificate.clone().into_owned()).map_err(Error::other)?;
+    let name = ServerName::from(target.ip());
+    let mut session = ClientConnection::new(Arc::new(config), name).map_err(Error::other)?;
+    while session.is_handshaking() {
+        session.complete_io(&mut stream)?;
+    }
+    Ok(StreamOwned::new(session, stream))
+}
+
+fn ask(mut stream: impl Read + Write, target: SocketAddr) -> Result<String> {
     write!(
         stream,
         "GET /health HTTP/1.1\r\nHost: {target}\r\nConnection: close\r\n\r\n"

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 mod health;
 mod key;
+mod pin;
 mod serve;
 
 /// Exit code of a configuration that can't be used (`EX_CONFIG` of sysexits).

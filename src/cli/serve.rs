@@ -53,7 +53,7 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
         App::new(settings, address.port(), lifecycle.clone()).map_err(|error| error.to_string())?;
     // Before anybody is told that it listens: a signal from here on is obeyed, not fatal.
     let signals = lifecycle::signals().map_err(|error| format!("signals: {error}"))?;
-    announce(address, &app.base_url);
+    announce(config.scheme(), address, &app.base_url);
     info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     let server = Server::new(config, http::router(app), lifecycle);
     let outcome = server.run(listener, signals).await;
@@ -61,9 +61,9 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
 }
 
 /// What a person at a terminal wants to know.
-fn announce(address: SocketAddr, base_url: &str) {
+fn announce(scheme: &str, address: SocketAddr, base_url: &str) {
     say(&format!(
-        "serverrs {} listening on http://{address}",
+        "serverrs {} listening on {scheme}://{address}",
         env!("CARGO_PKG_VERSION")
     ));
     say(&format!(

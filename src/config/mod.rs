@@ -4,8 +4,10 @@ mod env;
 mod http;
 mod secret;
 mod server;
+mod tls;
 
 pub use env::{ConfigError, Env, Fault};
 pub use http::{HttpConfig, Origins};
 pub use secret::Secret;
 pub use server::ServerConfig;
+pub use tls::{TlsConfig, TlsContent};

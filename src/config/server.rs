@@ -6,7 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::Url;
 
-use super::Env;
+use super::{Env, TlsConfig};
 
 const MAX_CONNECTIONS_CEILING: usize = 1_000_000;
 
@@ -17,7 +17,9 @@ pub struct ServerConfig {
     pub host: IpAddr,
     /// `PORT` (3021): port to listen on; 0 lets the system pick one.
     pub port: u16,
-    /// `BASE_URL` (`http://localhost:$PORT`): prefix of every link, without a trailing slash.
+    /// `TLS_CERT_FILE` and `TLS_KEY_FILE` (none): TLS ends here.
+    pub tls: Option<TlsConfig>,
+    /// `BASE_URL` (`http://localhost:$PORT`, with TLS `https://…`): prefix of every link, without a trailing slash.
     pub base_url: Option<String>,
     /// `MAX_CONNECTIONS` (12000): open connections; the next one is not accepted until one is free.
     pub max_connections: usize,
@@ -50,6 +52,7 @@ impl ServerConfig {
         Self {
             host: env.parse("HOST", IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
             port: env.parse("PORT", 3021),
+            tls: TlsConfig::from_env(env),
             base_url: base_url(env),
             max_connections: env.count("MAX_CONNECTIONS", 12_000, 1, MAX_CONNECTIONS_CEILING),
             max_connections_per_client: env.count(
@@ -75,11 +78,16 @@ impl ServerConfig {
         SocketAddr::new(self.host, self.port)
     }
 
+    /// What is spoken on the listening port, as a scheme of URLs.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
     /// Prefix of every link when listening on `port`, without a trailing slash.
     pub fn public_url(&self, port: u16) -> String {
         self.base_url
             .clone()
-            .unwrap_or_else(|| format!("http://localhost:{port}"))
+            .unwrap_or_else(|| format!("{}://localhost:{port}", self.scheme()))
     }
 
     /// Whether the peer at `address` is a proxy of ours.
@@ -179,6 +187,26 @@ mod tests {
     }
 
     #[test]
+    fn links_begin_with_https_where_tls_ends_here() {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (cert, key) = (folder.path().join("cert"), folder.path().join("key"));
+        std::fs::write(&cert, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let mut pairs = vec![
+            ("TLS_CERT_FILE", cert.to_str().unwrap()),
+            ("TLS_KEY_FILE", key.to_str().unwrap()),
+        ];
+        let mut env = Env::from_pairs(pairs.clone());
+        let config = ServerConfig::from_env(&mut env);
+        assert_eq!(config.public_url(3021), "https://localhost:3021");
+        pairs.push(("BASE_URL", "http://media.example"));
+        let config = ServerConfig::from_env(&mut Env::from_pairs(pairs));
+        assert_eq!(config.public_url(3021), "http://media.example");
+        env.finish().unwrap();
+    }
+
+    #[test]
     fn base_url_that_can_not_be_a_prefix_is_a_fault() {
         let bad = [
             "media.example",
@@ -197,6 +225,7 @@ mod tests {
         let found = faults(&[
             ("HOST", "localhost"),
             ("PORT", "70000"),
+            ("TLS_CERT_FILE", "/nonexistent/cert.pem"),
             ("MAX_CONNECTIONS", "0"),
             ("HEADER_TIMEOUT", "0"),
             ("SHUTDOWN_GRACE", "-1"),
@@ -205,6 +234,7 @@ mod tests {
         let expected = [
             "HOST",
             "PORT",
+            "TLS_KEY_FILE",
             "MAX_CONNECTIONS",
             "HEADER_TIMEOUT",
             "SHUTDOWN_GRACE",

@@ -11,19 +11,24 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::ClientAddr;
 use super::activity::{Activity, Limits, Reason, Verdict};
 use super::exchange::Exchanges;
-use super::io::ClientStream;
-use super::preface::read_opening;
+use super::io::{ClientStream, Transport, Wire};
+use super::preface::{Opening, read_opening};
 use super::protocol::TrackedExecutor;
+use super::tls::Tls;
 
 /// What one connection needs.
 pub(super) struct Connection {
     pub(super) router: Router,
     pub(super) protocol: Arc<auto::Builder<TrackedExecutor>>,
+    /// `None` for plain HTTP.
+    pub(super) tls: Option<Arc<Tls>>,
     pub(super) limits: Limits,
     pub(super) client: ClientAddr,
     pub(super) accepted_at: Instant,
@@ -41,13 +46,13 @@ enum End<E> {
 
 impl Connection {
     /// Serves the connection until it ends. Dropping the future cuts it.
-    pub(super) async fn run(self, mut stream: TcpStream) {
+    pub(super) async fn run(self, stream: TcpStream) {
         let client = self.client.0;
         let due = self.accepted_at + self.limits.head;
-        let opening = self
+        let opened = self
             .soft
-            .run_until_cancelled(timeout_at(due, read_opening(&mut stream)));
-        let Some(Ok(Ok(opening))) = opening.await else {
+            .run_until_cancelled(timeout_at(due, self.open(stream)));
+        let Some(Ok(Ok((stream, opening)))) = opened.await else {
             tracing::debug!(%client, "connection without a request");
             return;
         };
@@ -77,6 +82,28 @@ impl Connection {
                 tracing::debug!(%client, err = %error, "connection failed");
             }
             End::Limit(reason) => tracing::debug!(%client, ?reason, "connection closed"),
+        }
+    }
+
+    /// Up to the first bytes of HTTP, through TLS where it ends here.
+    async fn open(&self, stream: TcpStream) -> std::io::Result<(Transport, Opening)> {
+        let wire = Wire::new(stream);
+        let mut stream = match &self.tls {
+            None => Either::Left(wire),
+            Some(tls) => Either::Right(self.handshake(tls, wire).await?),
+        };
+        let opening = read_opening(&mut stream).await?;
+        Ok((stream, opening))
+    }
+
+    async fn handshake(&self, tls: &Tls, wire: Wire) -> std::io::Result<Box<TlsStream<Wire>>> {
+        // Boxed, because it is large: the task of every plain connection would hold room for it.
+        match Box::pin(tls.accept(wire)).await {
+            Ok(stream) => Ok(Box::new(stream)),
+            Err(error) => {
+                tracing::debug!(client = %self.client.0, err = %error, "handshake failed");
+                Err(error)
+            }
         }
     }
 }

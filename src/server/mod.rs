@@ -1,10 +1,11 @@
 //! The listening side: an accept loop of our own with limits on every client, and a visible end.
 //!
 //! `axum::serve` sets no timer, so a silent or dripping client would stay for ever; here each connection is watched
-//! (`activity`), counted (`clients`) and ended by the process's [`Lifecycle`]. Knows no route: `main` brings the
-//! router.
+//! (`activity`), counted (`clients`) and ended by the process's [`Lifecycle`]. TLS may end here (`tls`). Knows no route:
+//! `cli` brings the router.
 
 mod activity;
+mod certificate;
 mod clients;
 mod connection;
 mod exchange;
@@ -13,6 +14,7 @@ mod preface;
 mod protocol;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::io::{Error, ErrorKind, Result};
 use std::net::SocketAddr;
@@ -32,6 +34,7 @@ use activity::Limits;
 use clients::Clients;
 use connection::Connection;
 use protocol::TrackedExecutor;
+use tls::Tls;
 
 /// Connections the system may keep ready before they are accepted; it caps the figure at `net.core.somaxconn`.
 const BACKLOG: u32 = 4096;
@@ -66,6 +69,7 @@ pub struct Server {
     places: Arc<Semaphore>,
     clients: Arc<Clients>,
     protocol: Arc<auto::Builder<TrackedExecutor>>,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Server {
@@ -76,6 +80,7 @@ impl Server {
             places: Arc::new(Semaphore::new(config.max_connections)),
             clients: Arc::new(Clients::new(config.max_connections_per_client)),
             protocol: Arc::new(protocol::builder(&lifecycle)),
+            tls: config.tls.clone().map(|tls| Arc::new(Tls::new(tls))),
             config: Arc::new(config),
             lifecycle,
         }
@@ -143,6 +148,7 @@ impl Server {
         let connection = Connection {
             router: self.router.clone(),
             protocol: Arc::clone(&self.protocol),
+            tls: self.tls.clone(),
             limits: Limits::of(&self.config),
             client: ClientAddr(peer),
             accepted_at: Instant::now(),

@@ -20,6 +20,7 @@ mod raw;
 mod resolve;
 mod shutdown;
 mod slow;
+mod tls;
 mod wire;
 mod ytdlp;
 mod ytdlp_differences;

@@ -3,7 +3,7 @@
 use super::*;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const DATA: u8 = 0;
+pub(super) const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
@@ -16,10 +16,10 @@ const REQUEST: &[u8] = &[0x82, 0x86, 0x84, 0x41, 4, b't', b'e', b's', b't'];
 /// `SETTINGS_INITIAL_WINDOW_SIZE` = 0.
 const NO_WINDOW: &[u8] = &[0, 4, 0, 0, 0, 0];
 
-struct Frame {
+pub(super) struct Frame {
     kind: u8,
     flags: u8,
-    payload: Vec<u8>,
+    pub(super) payload: Vec<u8>,
 }
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -31,19 +31,19 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-impl Client {
-    async fn greet(&mut self, settings: &[u8]) {
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    pub(super) async fn greet(&mut self, settings: &[u8]) {
         self.send(PREFACE).await;
         self.send(frame(SETTINGS, 0, 0, settings)).await;
     }
 
-    async fn request(&mut self, stream: u32) {
+    pub(super) async fn request(&mut self, stream: u32) {
         let flags = END_STREAM | END_HEADERS;
         self.send(frame(HEADERS, flags, stream, REQUEST)).await;
     }
 
     /// The next frame of one of these kinds; `None` at the end of the connection.
-    async fn next_of(&mut self, kinds: &[u8]) -> Option<Frame> {
+    pub(super) async fn next_of(&mut self, kinds: &[u8]) -> Option<Frame> {
         loop {
             let frame = timeout(PATIENCE, self.next_frame()).await.unwrap()?;
             if kinds.contains(&frame.kind) {

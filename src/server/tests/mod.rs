@@ -6,6 +6,7 @@ mod h1;
 mod h2;
 mod slow;
 mod stop;
+mod tls;
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use axum::extract::Extension;
 use axum::routing::get;
 use bytes::Bytes;
 use futures_util::stream;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -78,13 +79,15 @@ fn fed() -> (Router, mpsc::Sender<Bytes>) {
 }
 
 /// A raw client.
-struct Client(TcpStream);
+struct Client<S = TcpStream>(S);
 
 impl Client {
     async fn connect(server: &TestServer) -> Self {
         Self(TcpStream::connect(server.address).await.unwrap())
     }
+}
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.write_all(bytes.as_ref()).await.unwrap();
     }

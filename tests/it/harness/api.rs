@@ -128,12 +128,21 @@ pub(crate) fn plain_client() -> reqwest::ClientBuilder {
 
 /// A client that trusts only these roots.
 pub(crate) fn client_with_roots(roots: rustls::RootCertStore) -> reqwest::ClientBuilder {
+    tls_client(roots, &[])
+}
+
+/// As [`client_with_roots`], and offers these protocols.
+pub(crate) fn tls_client(
+    roots: rustls::RootCertStore,
+    protocols: &[&[u8]],
+) -> reqwest::ClientBuilder {
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("protocol versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
+    tls.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())

@@ -9,7 +9,7 @@ mod stage;
 mod tools;
 pub(crate) mod upstream;
 
-pub(crate) use api::{Api, Fetched, fetch, plain_client, try_fetch};
+pub(crate) use api::{Api, Fetched, fetch, plain_client, tls_client, try_fetch};
 pub(crate) use raw::{Raw, raw};
 pub(crate) use refusal::{assert_bare_refusal, assert_refusal, without_request_id};
 pub(crate) use server::{Builder, KEY, TestServer};

@@ -98,11 +98,7 @@ async fn short_links_that_lead_to_no_post_are_told_apart() {
             is_redirect,
         ),
         // Never asked in the clear.
-        (
-            Answer::moved("http://vm.tiktok.com/again/"),
-            5,
-            is_redirect,
-        ),
+        (Answer::moved("http://vm.tiktok.com/again/"), 5, is_redirect),
         (Answer::status(503, ""), 2, is_upstream),
     ] {
         let script = answer.clone();
