@@ -10,6 +10,7 @@ use super::answer::{Facts, Question};
 use super::body::TransferBody;
 use super::channel::channel;
 use super::opening::{Opened, Opening, Reply};
+use super::pace::Pace;
 use super::pump::Pump;
 use super::range::{self, resolve_ask};
 use super::stats::{Counters, Record, Shared, Stats};
@@ -159,6 +160,7 @@ impl Engine {
             sender,
             shared,
             client_stall: self.config.client_stall,
+            pace: Pace::new(self.config.client_min_rate),
             refreshed_at,
             tries: 0,
         };

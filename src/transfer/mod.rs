@@ -9,6 +9,7 @@ mod engine;
 mod fault;
 mod identity;
 mod opening;
+mod pace;
 mod permits;
 mod pump;
 pub mod range;

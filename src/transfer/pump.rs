@@ -16,6 +16,7 @@ use super::channel::{Closed, Sender};
 use super::fault::Fault;
 use super::identity::Identity;
 use super::opening::{Opened, backoff, mirrors, open_mirror};
+use super::pace::Pace;
 use super::stats::{Outcome, Shared};
 use crate::net::{MediaResponse, NetError, RangeAsk};
 
@@ -44,6 +45,8 @@ pub(super) struct Pump<O> {
     pub(super) shared: Arc<Shared>,
     /// How long the client may take nothing while the channel is full.
     pub(super) client_stall: Duration,
+    /// How fast it takes, while the channel is full.
+    pub(super) pace: Pace,
     /// When the site was asked anew.
     pub(super) refreshed_at: Option<Instant>,
     /// Tries so far to take up again.
@@ -181,7 +184,7 @@ impl<O: Origin> Pump<O> {
             piece.truncate(room);
         }
         let length = piece.len() as u64;
-        send(&mut self.sender, piece, self.client_stall).await?;
+        send(&mut self.sender, piece, self.client_stall, &mut self.pace).await?;
         self.position += length;
         Ok(())
     }
@@ -299,8 +302,14 @@ fn same(opened: Opened, identity: &Identity) -> Result<Opened, Fault> {
     }
 }
 
-/// Sends a piece; gives a client up that takes nothing for `stall` while the channel is full (reliability R2.2).
-async fn send(sender: &mut Sender<Outcome>, piece: Bytes, stall: Duration) -> Result<(), Stop> {
+/// Sends a piece; gives a client up that takes nothing for `stall` while the channel is full (reliability R2.2), or too
+/// little for long (R2.1).
+async fn send(
+    sender: &mut Sender<Outcome>,
+    piece: Bytes,
+    stall: Duration,
+    pace: &mut Pace,
+) -> Result<(), Stop> {
     let watch = sender.watch();
     let mut sending = pin!(sender.send(piece));
     // Mostly there is room, and no timer is needed.
@@ -310,8 +319,14 @@ async fn send(sender: &mut Sender<Outcome>, piece: Bytes, stall: Duration) -> Re
     }
     let end = || watch.pressed_since().unwrap_or_else(Instant::now) + stall;
     loop {
-        match tokio::time::timeout_at(end(), sending.as_mut()).await {
-            Ok(sent) => return Ok(sent?),
+        let (start, before) = (Instant::now(), watch.taken());
+        let look = end().min(start + pace.left());
+        let sent = tokio::time::timeout_at(look, sending.as_mut()).await;
+        let is_too_slow = pace.is_too_slow(start.elapsed(), watch.taken() - before);
+        match sent {
+            Ok(Err(closed)) => return Err(closed.into()),
+            _ if is_too_slow => return Err(Stop::Final(Outcome::ClientStall)),
+            Ok(Ok(())) => return Ok(()),
             Err(_) if end() <= Instant::now() => return Err(Stop::Final(Outcome::ClientStall)),
             Err(_) => {}
         }

@@ -22,6 +22,10 @@ const PIECE_BYTES: usize = 64 * 1024;
 const MIN_PIECE_BYTES: usize = 1024;
 /// Seconds by default after which a client that takes nothing is given up (README ruling 27).
 const CLIENT_STALL_SECONDS: u64 = 60;
+/// Bytes per second by default that a client must take (reliability R2.1).
+const CLIENT_MIN_RATE: usize = 1024;
+/// Largest such rate: what the slowest lines of today carry easily.
+const MAX_CLIENT_MIN_RATE: usize = 1024 * 1024;
 
 /// Settings of transfers.
 #[derive(Debug, Clone)]
@@ -34,6 +38,9 @@ pub struct TransferConfig {
     pub piece_bytes: usize,
     /// `CLIENT_STALL_TIMEOUT`, seconds, 60: a client that takes nothing for so long while the buffer is full is cut off.
     pub client_stall: Duration,
+    /// `CLIENT_MIN_RATE`, bytes per second, 1024: a client that takes less on average over 120 s, counted while the
+    /// buffer is full, is cut off; 0 for no limit.
+    pub client_min_rate: u64,
 }
 
 impl Default for TransferConfig {
@@ -43,12 +50,13 @@ impl Default for TransferConfig {
             queue_pieces: QUEUE_PIECES,
             piece_bytes: PIECE_BYTES,
             client_stall: Duration::from_secs(CLIENT_STALL_SECONDS),
+            client_min_rate: CLIENT_MIN_RATE as u64,
         }
     }
 }
 
 impl TransferConfig {
-    /// Reads `STREAM_BUFFER_BYTES`, `QUEUE_SIZE`, `CHUNK_SIZE`, `CLIENT_STALL_TIMEOUT`.
+    /// Reads `STREAM_BUFFER_BYTES`, `QUEUE_SIZE`, `CHUNK_SIZE`, `CLIENT_STALL_TIMEOUT`, `CLIENT_MIN_RATE`.
     pub fn from_env(env: &mut Env) -> Self {
         Self {
             buffer_bytes: env.count(
@@ -60,6 +68,8 @@ impl TransferConfig {
             queue_pieces: env.count("QUEUE_SIZE", QUEUE_PIECES, 1, MAX_QUEUE_PIECES),
             piece_bytes: env.count("CHUNK_SIZE", PIECE_BYTES, MIN_PIECE_BYTES, MAX_BUFFER_BYTES),
             client_stall: env.seconds("CLIENT_STALL_TIMEOUT", CLIENT_STALL_SECONDS, 1),
+            client_min_rate: env.count("CLIENT_MIN_RATE", CLIENT_MIN_RATE, 0, MAX_CLIENT_MIN_RATE)
+                as u64,
         }
     }
 
@@ -89,6 +99,7 @@ mod tests {
             "QUEUE_SIZE",
             "CHUNK_SIZE",
             "CLIENT_STALL_TIMEOUT",
+            "CLIENT_MIN_RATE",
         ];
         assert_eq!(env.asked(), names);
         env.finish().unwrap();
@@ -101,9 +112,10 @@ mod tests {
             ("QUEUE_SIZE", "0"),
             ("CHUNK_SIZE", "many"),
             ("CLIENT_STALL_TIMEOUT", "0"),
+            ("CLIENT_MIN_RATE", "1048577"),
         ];
         let mut env = Env::from_pairs(pairs);
         TransferConfig::from_env(&mut env);
-        assert_eq!(env.finish().unwrap_err().faults.len(), 4);
+        assert_eq!(env.finish().unwrap_err().faults.len(), 5);
     }
 }

@@ -78,6 +78,7 @@ struct Shared<E> {
 struct State<E> {
     queue: VecDeque<Bytes>,
     bytes: usize,
+    taken: u64,
     /// Since when the receiver has taken nothing, from the first time that the sender found no room; `None` once all
     /// has been taken.
     pressed_since: Option<Instant>,
@@ -118,6 +119,7 @@ impl<E> Default for State<E> {
         Self {
             queue: VecDeque::new(),
             bytes: 0,
+            taken: 0,
             pressed_since: None,
             last: None,
             is_closed: false,
@@ -266,6 +268,11 @@ pub(super) struct Watch<E> {
 }
 
 impl<E> Watch<E> {
+    /// Bytes that the receiver has taken so far.
+    pub(super) fn taken(&self) -> u64 {
+        self.shared.lock().taken
+    }
+
     /// Since when the receiver has taken nothing although there was too much; `None` when it keeps up.
     pub(super) fn pressed_since(&self) -> Option<Instant> {
         self.shared.lock().pressed_since
@@ -303,6 +310,7 @@ impl<E: Copy> Receiver<E> {
             return Poll::Ready(last.event());
         };
         state.bytes -= piece.len();
+        state.taken += piece.len() as u64;
         if state.queue.is_empty() {
             state.pressed_since = None;
         } else if let Some(since) = &mut state.pressed_since {

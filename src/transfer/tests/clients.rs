@@ -74,8 +74,8 @@ async fn client_given_up_that_comes_back_sees_the_break() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn client_that_takes_a_little_now_and_then_is_served() {
-    let (fake, bench) = (sound(), Bench::with(small_buffer()));
+async fn client_that_takes_a_little_now_and_then_is_served_without_a_least_rate() {
+    let (fake, bench) = (sound(), Bench::with(min_rate(0)));
     let mut body = bench.start(&fake, Ask::default()).await.unwrap().body;
     for _ in 0..30 {
         take(&mut body, PIECE).await;
@@ -83,6 +83,69 @@ async fn client_that_takes_a_little_now_and_then_is_served() {
     }
     let rest = read(body).await;
     assert_eq!((rest.bytes.len(), rest.broken), (TOTAL - 30 * PIECE, None));
+}
+
+fn min_rate(client_min_rate: u64) -> TransferConfig {
+    TransferConfig {
+        client_min_rate,
+        ..small_buffer()
+    }
+}
+
+/// Takes a piece every so many seconds to the end, and says how that came and after how many seconds.
+async fn take_slowly(bench: &Bench, seconds: u64) -> (Option<Outcome>, u64) {
+    let fake = sound();
+    let mut body = bench.start(&fake, Ask::default()).await.unwrap().body;
+    let start = Instant::now();
+    for _ in 0..TOTAL / PIECE {
+        if let Some(Err(broken)) = body.frame().await {
+            assert_eq!(fake.open_bodies(), 0);
+            return (Some(broken.outcome), start.elapsed().as_secs());
+        }
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+    (None, start.elapsed().as_secs())
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_below_the_least_rate_is_given_up_after_the_window() {
+    let bench = Bench::with(min_rate(100));
+    let (broken, seconds) = take_slowly(&bench, 11).await;
+    assert_eq!(broken, Some(Outcome::ClientStall));
+    assert!((120..=131).contains(&seconds), "{seconds} s");
+    assert_eq!(bench.outcome(), Outcome::ClientStall);
+    assert_eq!(bench.admission.active(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_above_the_least_rate_is_served() {
+    let bench = Bench::with(min_rate(100));
+    assert_eq!(take_slowly(&bench, 9).await, (None, 900));
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_falls_below_the_least_rate_later_is_given_up() {
+    let (fake, bench) = (sound(), Bench::with(min_rate(100)));
+    let mut body = bench.start(&fake, Ask::default()).await.unwrap().body;
+    for _ in 0..60 {
+        take(&mut body, PIECE).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+    let start = Instant::now();
+    while let Some(Ok(_)) = body.frame().await {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+    }
+    assert_eq!(bench.outcome(), Outcome::ClientStall);
+    let seconds = start.elapsed().as_secs();
+    assert!((120..=270).contains(&seconds), "{seconds} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_is_measured_only_while_the_buffer_is_full() {
+    let fake = Arc::new(Fake::new(|call| good(call).drip(Duration::from_secs(20))));
+    let bench = Bench::with(min_rate(1024));
+    let read = bench.fetch(&fake, Ask::default()).await;
+    assert_eq!((read.bytes.len(), read.broken), (TOTAL, None));
 }
 
 #[tokio::test(start_paused = true)]

@@ -60,6 +60,7 @@ pub(super) struct Answer {
     headers: Vec<(String, String)>,
     body: Bytes,
     piece: usize,
+    pause: Duration,
     ending: Ending,
 }
 
@@ -70,6 +71,7 @@ impl Answer {
             headers: Vec::new(),
             body: Bytes::new(),
             piece: PIECE,
+            pause: Duration::ZERO,
             ending: Ending::Clean,
         }
     }
@@ -130,6 +132,12 @@ impl Answer {
 
     pub(super) fn pieces_of(mut self, piece: usize) -> Self {
         self.piece = piece;
+        self
+    }
+
+    /// Waits so long before every piece.
+    pub(super) fn drip(mut self, pause: Duration) -> Self {
+        self.pause = pause;
         self
     }
 
@@ -306,6 +314,9 @@ impl Fake {
 
 async fn next_piece(answer: &mut Answer) -> Option<std::io::Result<Bytes>> {
     if !answer.body.is_empty() {
+        if !answer.pause.is_zero() {
+            tokio::time::sleep(answer.pause).await;
+        }
         let length = answer.piece.min(answer.body.len());
         return Some(Ok(answer.body.split_to(length)));
     }
