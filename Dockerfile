@@ -10,6 +10,8 @@ FROM rust:${RUST_VERSION}-slim-${DEBIAN_RELEASE} AS build
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY src ./src
+# Named in the manifest, so cargo wants to see them.
+COPY benches ./benches
 # Downloads and compiled dependencies stay in cache mounts, so a changed source file compiles only itself.
 # The binary is copied out, since a cache mount is not part of the image.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \

@@ -6,6 +6,7 @@ mod admission;
 mod clients;
 mod clients_gone;
 mod config;
+mod deploy;
 mod errors;
 mod faults;
 mod harness;
