@@ -1,6 +1,9 @@
 //! Requests for media bytes, and their answers as they come off the connection.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +12,7 @@ use http::header::{
     TRANSFER_ENCODING,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use tokio::time::{Instant, Sleep, sleep_until};
 use url::Url;
 
 use super::failure::classify;
@@ -106,6 +110,39 @@ fn append(headers: &mut HeaderMap, name: &str, value: &str) {
     }
 }
 
+/// How long a body may bring nothing. One timer serves a whole body: it is made at the first wait and moved at each
+/// further one, and a piece that is there already needs none.
+struct Idle {
+    timeout: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Idle {
+    fn new(timeout: Duration) -> Self {
+        Self {
+            timeout,
+            timer: None,
+        }
+    }
+
+    /// Waiting begins.
+    fn arm(&mut self) {
+        let end = Instant::now() + self.timeout;
+        match &mut self.timer {
+            Some(timer) => timer.as_mut().reset(end),
+            None => self.timer = Some(Box::pin(sleep_until(end))),
+        }
+    }
+
+    /// Ready when the wait has been too long.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match &mut self.timer {
+            Some(timer) => timer.as_mut().poll(context),
+            None => Poll::Pending,
+        }
+    }
+}
+
 /// The head of a media answer, and its bytes to come. Dropping it closes the connection unless all has been read.
 pub struct MediaResponse {
     /// Status of the last hop.
@@ -115,7 +152,7 @@ pub struct MediaResponse {
     /// Host of the last hop, for the log.
     pub host: String,
     body: reqwest::Response,
-    idle_timeout: Duration,
+    idle: Idle,
 }
 
 impl MediaResponse {
@@ -134,7 +171,7 @@ impl MediaResponse {
             headers: std::mem::take(body.headers_mut()),
             host,
             body,
-            idle_timeout,
+            idle: Idle::new(idle_timeout),
         }
     }
 
@@ -145,9 +182,22 @@ impl MediaResponse {
     /// # Errors
     /// The body broke off, or nothing came for the idle time-out.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, NetError> {
-        match tokio::time::timeout(self.idle_timeout, self.body.chunk()).await {
-            Ok(piece) => piece.map_err(|error| classify(error, &self.host, Phase::Body)),
-            Err(_elapsed) => Err(NetError::Timeout {
+        let mut piece = pin!(self.body.chunk());
+        let idle = &mut self.idle;
+        let mut is_first = true;
+        let polled = poll_fn(|context| {
+            let polled = piece.as_mut().poll(context).map(Some);
+            if polled.is_ready() {
+                return polled;
+            }
+            if std::mem::take(&mut is_first) {
+                idle.arm();
+            }
+            idle.poll(context).map(|()| None)
+        });
+        match polled.await {
+            Some(piece) => piece.map_err(|error| classify(error, &self.host, Phase::Body)),
+            None => Err(NetError::Timeout {
                 host: self.host.clone(),
                 phase: Phase::Body,
             }),
@@ -268,6 +318,45 @@ mod tests {
         assert_eq!((media.status.as_u16(), media.headers.len()), (206, 1));
         assert_eq!(media.chunk().await.unwrap().unwrap(), "abc");
         assert_eq!(media.chunk().await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn media_piece_that_is_there_needs_no_timer() {
+        let response = http::Response::new("abc".into());
+        let mut media =
+            MediaResponse::from_response(response, "a.example".into(), Duration::from_secs(1));
+        assert_eq!(media.chunk().await.unwrap().unwrap(), "abc");
+        assert!(media.idle.timer.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn media_timer_is_one_for_all_pieces_and_begins_anew_with_each() {
+        const PAUSE: Duration = Duration::from_secs(20);
+        let pieces = futures_util::stream::unfold(0_u8, async |count| {
+            if count == 5 {
+                return std::future::pending().await;
+            }
+            tokio::time::sleep(PAUSE).await;
+            Some((Ok::<_, std::io::Error>(Bytes::from(vec![count])), count + 1))
+        });
+        let mut media = MediaResponse::from_response(
+            http::Response::new(reqwest::Body::wrap_stream(pieces)),
+            "a.example".into(),
+            Duration::from_secs(30),
+        );
+        let timer = |media: &MediaResponse| media.idle.timer.as_deref().map(std::ptr::from_ref);
+        media.chunk().await.unwrap().unwrap();
+        let first = timer(&media);
+        assert!(first.is_some());
+        for _ in 1..5 {
+            media.chunk().await.unwrap().unwrap();
+            assert_eq!(timer(&media), first);
+            // Time between the pieces asked for is not the upstream's.
+            tokio::time::sleep(Duration::from_secs(100)).await;
+        }
+        let start = Instant::now();
+        media.chunk().await.unwrap_err();
+        assert_eq!(start.elapsed().as_secs(), 30);
     }
 
     #[tokio::test]
