@@ -1,0 +1,87 @@
+//! A site and its CDN, as fast as this machine allows: pages that hand out media addresses, and media from memory.
+//!
+//! Two doors. The plain one is a forward proxy (absolute form for http, CONNECT for https) and a plain CDN for who
+//! asks it directly; the other speaks TLS at once, as nginx wants it. HTTP/1.1 only.
+
+mod exchange;
+mod page;
+mod tls;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use crate::Result;
+use exchange::{Next, serve};
+use page::Pages;
+pub(crate) use page::{File, Scheme, recorded_post};
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 4096;
+
+/// Where a CDN listens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Doors {
+    /// Forward proxy and plain CDN.
+    pub(crate) plain: u16,
+    /// CDN behind TLS.
+    pub(crate) tls: u16,
+}
+
+/// Serves until standard input ends, that is with the process that started it. `folder` gets `ca.pem`; `recording` is
+/// the recorded page, if there is one.
+pub(crate) async fn run(folder: &Path, recording: Option<&Path>) -> Result<()> {
+    let cdn = Arc::new(Cdn {
+        pages: Pages::new(recording)?,
+        acceptor: tls::acceptor(&folder.join("ca.pem"))?,
+    });
+    let (plain, tls) = (listen()?, listen()?);
+    let ports = format!(
+        "{} {}\n",
+        plain.local_addr()?.port(),
+        tls.local_addr()?.port()
+    );
+    tokio::io::stdout().write_all(ports.as_bytes()).await?;
+    tokio::io::stdout().flush().await?;
+    tokio::spawn(accept(plain, Arc::clone(&cdn), false));
+    tokio::spawn(accept(tls, cdn, true));
+    let mut ignored = Vec::new();
+    tokio::io::stdin().read_to_end(&mut ignored).await?;
+    Ok(())
+}
+
+fn listen() -> Result<TcpListener> {
+    let socket = tokio::net::TcpSocket::new_v4()?;
+    socket.bind(([127, 0, 0, 1], 0).into())?;
+    Ok(socket.listen(BACKLOG)?)
+}
+
+struct Cdn {
+    pages: Pages,
+    acceptor: TlsAcceptor,
+}
+
+async fn accept(listener: TcpListener, cdn: Arc<Cdn>, is_tls: bool) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let cdn = Arc::clone(&cdn);
+        tokio::spawn(async move {
+            // A client that goes away is no failure of the CDN.
+            let _ = cdn.connection(stream, is_tls).await;
+        });
+    }
+}
+
+impl Cdn {
+    async fn connection(&self, mut stream: TcpStream, is_tls: bool) -> Result<()> {
+        stream.set_nodelay(true)?;
+        if !is_tls && serve(&mut stream, &self.pages).await? == Next::Close {
+            return Ok(());
+        }
+        let mut stream = self.acceptor.accept(stream).await?;
+        serve(&mut stream, &self.pages).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! Extractions: CPU of a fresh one, how many per second, and what a cached one takes.
+
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use super::{Bench, milliseconds};
+use crate::cdn::recorded_post;
+use crate::client::{connect, post};
+use crate::report::{Goal, Row};
+use crate::subjects::Subject;
+use crate::{Result, load};
+
+/// Posts at once where posts per second are counted.
+const CLIENTS: usize = 8;
+/// Posts before anything is counted.
+const WARM_UP: usize = 30;
+
+impl Bench {
+    pub(super) async fn extraction(&mut self) -> Result<()> {
+        if self.plan.recording.is_none() {
+            self.report.note(
+                "the page of the extraction figures is a made-up one of the recorded one's size"
+                    .to_owned(),
+            );
+        }
+        let subject = self.serverrs(None).await?;
+        one_after_another(&subject, WARM_UP, true).await?;
+        let fresh = one_after_another(&subject, self.plan.amount(400, 100), true).await?;
+        let cached = one_after_another(&subject, self.plan.amount(4000, 1000), false).await?;
+        // Each client has a post of its own, else they would share one extraction.
+        at_once(&subject, CLIENTS).await?;
+        let many = at_once(&subject, self.plan.amount(1600, 320)).await?;
+        let rows = [
+            Row::own(
+                "CPU of one fresh extraction (500 KB page), ms",
+                milliseconds(fresh.cpu_each()),
+                Some(Goal::AtMost(3.0)),
+            ),
+            Row::own(
+                "fresh post, one client, p50 ms",
+                milliseconds(fresh.p50()),
+                None,
+            ),
+            Row::own("fresh posts per second, 8 clients", many.per_second(), None),
+            Row::own(
+                "cached post, p50 µs",
+                milliseconds(cached.p50()) * 1000.0,
+                None,
+            ),
+            Row::own(
+                "cached post, CPU µs",
+                milliseconds(cached.cpu_each()) * 1000.0,
+                None,
+            ),
+        ];
+        for row in rows {
+            self.report.add(row);
+        }
+        subject.process.stop().await
+    }
+}
+
+/// What some posts took.
+struct Posts {
+    times: Vec<Duration>,
+    elapsed: Duration,
+    cpu: Duration,
+}
+
+impl Posts {
+    fn cpu_each(&self) -> Duration {
+        self.cpu.div_f64(self.times.len() as f64)
+    }
+
+    fn p50(&self) -> Duration {
+        load::percentile(&self.times, 50)
+    }
+
+    fn per_second(&self) -> f64 {
+        self.times.len() as f64 / self.elapsed.as_secs_f64()
+    }
+}
+
+async fn one_after_another(subject: &Subject, count: usize, is_fresh: bool) -> Result<Posts> {
+    let (began, cpu) = (Instant::now(), subject.process.cpu());
+    let mut times = client(subject.port, 0, count, is_fresh).await?;
+    times.sort_unstable();
+    Ok(Posts {
+        times,
+        elapsed: began.elapsed(),
+        cpu: subject.process.cpu() - cpu,
+    })
+}
+
+async fn at_once(subject: &Subject, count: usize) -> Result<Posts> {
+    let (began, cpu) = (Instant::now(), subject.process.cpu());
+    let mut clients = JoinSet::new();
+    for number in 0..CLIENTS {
+        clients.spawn(client(subject.port, number, count / CLIENTS, true));
+    }
+    let mut times = Vec::with_capacity(count);
+    while let Some(ended) = clients.join_next().await {
+        times.extend(ended??);
+    }
+    times.sort_unstable();
+    Ok(Posts {
+        times,
+        elapsed: began.elapsed(),
+        cpu: subject.process.cpu() - cpu,
+    })
+}
+
+async fn client(port: u16, number: usize, count: usize, is_fresh: bool) -> Result<Vec<Duration>> {
+    let mut stream = connect(port, 1).await?;
+    let url = recorded_post(number);
+    let mut times = Vec::with_capacity(count);
+    for _ in 0..count {
+        let began = Instant::now();
+        post(&mut stream, &url, is_fresh).await?;
+        times.push(began.elapsed());
+    }
+    Ok(times)
+}
