@@ -1,5 +1,6 @@
 //! Whether the head of an upstream's answer may be believed, and what it says.
 
+use std::num::NonZeroU64;
 use std::ops::Range;
 
 use http::{HeaderMap, StatusCode, header};
@@ -21,13 +22,41 @@ pub(super) struct Question {
     pub(super) known_length: Option<u64>,
 }
 
+impl Question {
+    /// The same about the first `limit` bytes of what is asked, for an upstream that may not be asked for more.
+    ///
+    /// A suffix has a beginning only where the length is known; else it stays one.
+    pub(super) fn within(self, limit: Option<NonZeroU64>) -> Self {
+        let (Some(limit), Some((start, last))) = (limit, self.bounds()) else {
+            return self;
+        };
+        let ask = RangeAsk::Between(start, last.min(start.saturating_add(limit.get() - 1)));
+        Self { ask, ..self }
+    }
+
+    /// First and last byte asked for.
+    fn bounds(&self) -> Option<(u64, u64)> {
+        match self.ask {
+            RangeAsk::Whole => None,
+            RangeAsk::From(start) => Some((start, u64::MAX)),
+            RangeAsk::Between(start, last) => Some((start, last)),
+            RangeAsk::Suffix(length) => {
+                let last = self.known_length?.checked_sub(1)?;
+                Some(((last + 1).saturating_sub(length), last))
+            }
+        }
+    }
+}
+
 /// What the head of a believable answer says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Facts {
     /// First byte of the body within the representation.
     pub(super) start: u64,
-    /// One past the last byte of the body, when known.
+    /// One past the last byte of what was asked for, when known.
     pub(super) end: Option<u64>,
+    /// One past the last byte of this body, when known: before [`Facts::end`] when only a part was asked for.
+    pub(super) body_end: Option<u64>,
     /// Bytes of the whole representation, when known.
     pub(super) total: Option<u64>,
     /// 206, not 200.
@@ -43,6 +72,23 @@ pub(super) struct Facts {
 }
 
 impl Facts {
+    /// The facts about all of `question`, whose first part was asked for.
+    ///
+    /// # Errors
+    /// The part is no beginning of what `question` asks for.
+    pub(super) fn of_all(self, question: &Question) -> Result<Self, Fault> {
+        let Some(total) = self.total.filter(|_| self.is_partial) else {
+            return Ok(self);
+        };
+        match resolve_ask(question.ask, total) {
+            Ok(Some(range)) if range.start == self.start => Ok(Self {
+                end: Some(range.end),
+                ..self
+            }),
+            _ => Err(Fault::Unusable("another range than asked")),
+        }
+    }
+
     /// The representation's name, if it can be resumed at all.
     pub(super) fn identity(&self) -> Option<Identity> {
         Some(Identity {
@@ -77,6 +123,7 @@ pub(super) fn check(
     Ok(Facts {
         start: body.start,
         end: body.end,
+        body_end: body.end,
         total: body.total,
         is_partial: body.is_partial,
         accepts_ranges: body.is_partial || is_shortcut(question.ask, headers),

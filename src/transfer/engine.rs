@@ -151,10 +151,12 @@ impl Engine {
         let shared = Arc::new(Shared::new(Arc::clone(&self.counters), permit));
         let (sender, receiver) = channel(self.config.limits());
         let record = Record::open(Arc::clone(&shared), opened.response.host.clone());
+        let content_id = origin.content_id();
         let pump = Pump {
             origin,
             question,
             identity: opened.facts.identity(),
+            content_id,
             position: opened.facts.start,
             end: opened.facts.end,
             sender,

@@ -20,6 +20,8 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
+use std::num::NonZeroU64;
+
 use crate::net::{MediaResponse, NetError, RangeAsk};
 
 pub use body::{Broken, TransferBody};
@@ -42,6 +44,17 @@ pub trait Origin: Send + Sync + 'static {
         mirror: usize,
         ask: RangeAsk,
     ) -> impl Future<Output = Result<MediaResponse, NetError>> + Send;
+
+    /// Most bytes that one request may ask for; more are read in parts, one after the other.
+    fn part_bytes(&self) -> Option<NonZeroU64> {
+        None
+    }
+
+    /// What the site says that the addresses of now hold; `None` when it doesn't say. Addresses that hold something else
+    /// don't go on with what was begun.
+    fn content_id(&self) -> Option<String> {
+        None
+    }
 
     /// Asks the site anew and replaces the addresses.
     fn refresh(&self) -> impl Future<Output = Result<(), Self::Error>> + Send;

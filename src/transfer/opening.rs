@@ -67,8 +67,9 @@ pub(super) async fn open_mirror<O: Origin>(
     mirror: usize,
     question: &Question,
 ) -> Result<Opened, Fault> {
-    let mut response = origin.open(mirror, question.ask).await?;
-    let facts = check(response.status, &response.headers, question)?;
+    let part = question.within(origin.part_bytes());
+    let mut response = origin.open(mirror, part.ask).await?;
+    let facts = check(response.status, &response.headers, &part)?.of_all(question)?;
     let lead = read_lead(&mut response, &facts).await?;
     Ok(Opened {
         response,

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
 use super::Origin;
-use super::answer::Question;
+use super::answer::{Facts, Question};
 use super::channel::{Closed, Sender};
 use super::fault::Fault;
 use super::identity::Identity;
@@ -35,6 +35,8 @@ pub(super) struct Pump<O> {
     pub(super) question: Question,
     /// What is being sent; `None` when it can't be taken up again.
     pub(super) identity: Option<Identity>,
+    /// What the site said that it is.
+    pub(super) content_id: Option<String>,
     /// Next byte within the representation.
     pub(super) position: u64,
     /// One past the last byte to be sent, when known.
@@ -137,31 +139,65 @@ impl<O: Origin> Pump<O> {
         loop {
             let mirror = upstream.mirror;
             let cause = match self.copy(upstream).await {
-                Ok(()) => return Outcome::Complete,
+                Ok(()) if self.end.is_none_or(|end| end == self.position) => {
+                    return Outcome::Complete;
+                }
+                Ok(()) => None,
                 Err(Stop::Final(outcome)) => return outcome,
-                Err(Stop::Upstream(cause)) => cause,
+                Err(Stop::Upstream(cause)) => Some(cause),
             };
             // Boxed, because it is rare and its future large: the task of every transfer would hold room for it.
-            let resumed = Box::pin(self.resume(cause, mirror).instrument(span.clone()));
-            upstream = match resumed.await {
+            let next = Box::pin(self.go_on(cause, mirror).instrument(span.clone()));
+            upstream = match next.await {
                 Ok(opened) => opened,
                 Err(outcome) => return outcome,
             };
         }
     }
 
-    /// Copies until the last byte or the first failure.
+    /// The next part of what is read in parts; one that broke or doesn't come is taken up again.
+    async fn go_on(&mut self, cause: Option<Outcome>, mirror: usize) -> Result<Opened, Outcome> {
+        let cause = match cause {
+            Some(cause) => cause,
+            None => match self.next_part(mirror).await {
+                Ok(opened) => return Ok(opened),
+                Err(fault) => {
+                    tracing::debug!(mirror, %fault, "next part did not come");
+                    Outcome::UpstreamReset
+                }
+            },
+        };
+        self.resume(cause, mirror).await
+    }
+
+    async fn next_part(&self, mirror: usize) -> Result<Opened, Fault> {
+        let (Some(identity), Some(end)) = (&self.identity, self.end) else {
+            return Err(Fault::Unusable("a part of unknown length"));
+        };
+        let question = self.question_of_rest(identity, end);
+        let opened = open_mirror(&*self.origin, mirror, &question).await?;
+        same(opened, identity)
+    }
+
+    fn question_of_rest(&self, identity: &Identity, end: u64) -> Question {
+        Question {
+            ask: rest(self.position, end, identity.total),
+            ..self.question
+        }
+    }
+
+    /// Copies until the last byte of the answer or the first failure.
     async fn copy(&mut self, upstream: Opened) -> Result<(), Stop> {
         let mut response = upstream.response;
-        let is_counted = upstream.facts.is_counted;
+        let facts = upstream.facts;
         for piece in upstream.lead {
-            self.forward(piece, is_counted, &mut response).await?;
+            self.forward(piece, &facts, &mut response).await?;
         }
-        while self.end != Some(self.position) {
+        while facts.body_end != Some(self.position) {
             match response.chunk().await {
-                Ok(Some(piece)) => self.forward(piece, is_counted, &mut response).await?,
+                Ok(Some(piece)) => self.forward(piece, &facts, &mut response).await?,
                 // Of unknown length, ended by its last chunk.
-                Ok(None) if self.end.is_none() => return Ok(()),
+                Ok(None) if facts.body_end.is_none() => return Ok(()),
                 Ok(None) => return Err(Stop::Upstream(Outcome::UpstreamShort)),
                 Err(error) => return Err(Stop::Upstream(outcome_of(&error))),
             }
@@ -173,12 +209,12 @@ impl<O: Origin> Pump<O> {
     async fn forward(
         &mut self,
         mut piece: Bytes,
-        is_counted: bool,
+        facts: &Facts,
         response: &mut MediaResponse,
     ) -> Result<(), Stop> {
-        if let Some(end) = self.end {
+        if let Some(end) = facts.body_end {
             let room = usize::try_from(end - self.position).unwrap_or(usize::MAX);
-            if is_counted && piece.len() >= room {
+            if facts.is_counted && piece.len() >= room {
                 expect_end(piece.len() > room, response).await?;
             }
             piece.truncate(room);
@@ -194,10 +230,7 @@ impl<O: Origin> Pump<O> {
         let (Some(identity), Some(end)) = (self.identity.clone(), self.end) else {
             return Err(cause);
         };
-        let question = Question {
-            ask: rest(self.position, end, identity.total),
-            ..self.question
-        };
+        let question = self.question_of_rest(&identity, end);
         // One that stalled will likely stall again; one that broke is likely up again.
         let first = mirror + usize::from(cause == Outcome::UpstreamStall);
         for attempt in 0..TRIES_PER_BREAK {
@@ -236,7 +269,19 @@ impl<O: Origin> Pump<O> {
             tracing::debug!(error = &error as &dyn std::error::Error, "refresh failed");
             return Err(misses);
         }
+        if self.is_other_content() {
+            return Err(Misses {
+                is_changed: true,
+                ..Misses::default()
+            });
+        }
         self.mirrors(0, question, identity).await
+    }
+
+    /// Whether the site says that the new addresses hold something else.
+    fn is_other_content(&self) -> bool {
+        let now = self.origin.content_id();
+        matches!((&self.content_id, now), (Some(ours), Some(theirs)) if *ours != theirs)
     }
 
     fn may_refresh(&self) -> bool {

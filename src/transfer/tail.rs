@@ -71,7 +71,8 @@ pub(super) async fn probe<O: Origin>(
     let question = Question {
         ask: RangeAsk::Suffix(1),
         ..*question
-    };
+    }
+    .within(origin.part_bytes());
     let mut response = origin.open(mirror, question.ask).await?;
     // The whole representation instead: dropped unread. The beginning's answer says the rest.
     if response.status == StatusCode::OK {

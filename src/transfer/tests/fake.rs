@@ -1,5 +1,6 @@
 //! An upstream by script, for the tests of this room.
 
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -193,6 +194,9 @@ pub(super) struct Fake {
     pub(super) mirrors: usize,
     pub(super) tail_key: Option<String>,
     pub(super) refresh: Refresh,
+    pub(super) part_bytes: Option<NonZeroU64>,
+    /// What the addresses hold, by the number of refreshes before.
+    pub(super) content: fn(usize) -> Option<String>,
     calls: Mutex<Vec<Call>>,
     refreshes: AtomicUsize,
     /// Rung at every call and refresh.
@@ -231,6 +235,8 @@ impl Fake {
             mirrors: 1,
             tail_key: None,
             refresh: Refresh::Works,
+            part_bytes: None,
+            content: |_| None,
             calls: Mutex::default(),
             refreshes: AtomicUsize::new(0),
             called: Notify::new(),
@@ -245,6 +251,17 @@ impl Fake {
 
     pub(super) fn tail(mut self, key: &str) -> Self {
         self.tail_key = Some(key.to_owned());
+        self
+    }
+
+    /// Wants to be asked for so many bytes at most.
+    pub(super) fn parts(mut self, bytes: u64) -> Self {
+        self.part_bytes = NonZeroU64::new(bytes);
+        self
+    }
+
+    pub(super) fn content(mut self, content: fn(usize) -> Option<String>) -> Self {
+        self.content = content;
         self
     }
 
@@ -355,6 +372,14 @@ impl Origin for Fake {
 
     fn tail_key(&self) -> Option<String> {
         self.tail_key.clone()
+    }
+
+    fn part_bytes(&self) -> Option<NonZeroU64> {
+        self.part_bytes
+    }
+
+    fn content_id(&self) -> Option<String> {
+        (self.content)(self.refreshes())
     }
 }
 

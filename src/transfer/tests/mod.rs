@@ -4,6 +4,7 @@ mod clients;
 mod fake;
 mod faults;
 mod opening;
+mod parts;
 mod ranges;
 mod resume;
 mod tail;
