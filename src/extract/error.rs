@@ -21,6 +21,23 @@ pub enum Unavailable {
     RegionBlocked,
     /// Under review, or failed it.
     UnderReview,
+    /// Only for members of the channel.
+    MembersOnly,
+    /// Only for subscribers of the site.
+    PremiumOnly,
+    /// To be bought or rented.
+    PaymentRequired,
+    /// Every format is encrypted.
+    Drm,
+    /// Announced for later.
+    Upcoming {
+        /// Unix time of the start, when the site says it.
+        starts_at: Option<u64>,
+    },
+    /// A broadcast that is on air now.
+    Live,
+    /// Not ready yet: the site is still working on it.
+    Processing,
 }
 
 /// How the site turned our request away, whatever post was asked for.
@@ -35,6 +52,29 @@ pub enum Block {
     Maintenance,
     /// 429.
     RateLimited,
+    /// The site takes our address for a robot's and wants a login.
+    BotCheck,
+    /// Media are offered only through the site's own streaming protocol, which we don't speak.
+    ProtocolOnly,
+}
+
+impl Block {
+    /// What the operator can do about it, for the answer and the log.
+    pub fn advice(self) -> Option<&'static str> {
+        match self {
+            Self::BotCheck | Self::Captcha => Some(
+                "the site distrusts this server's address: set a cookie file of a logged-in browser, or another \
+                 way out with PROXY, and wait before trying again",
+            ),
+            Self::RateLimited => Some(
+                "the site limits this server's address: ask less often, or set another way out with PROXY",
+            ),
+            Self::ProtocolOnly => Some(
+                "the site withholds direct addresses from this server: try another way out with PROXY",
+            ),
+            Self::Forbidden | Self::Maintenance => None,
+        }
+    }
 }
 
 /// Why an extraction failed, by what the caller can do about it.

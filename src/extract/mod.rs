@@ -3,6 +3,7 @@
 //! One folder per site, each an [`Extractor`]; `services` calls them and knows no site by name. Reading addresses
 //! and mapping answers is pure; only the `request` part of a site talks to [`crate::net`].
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -13,16 +14,21 @@ use crate::net::{Client, HostList, MediaSession, OperatorCookies};
 
 pub mod douyin;
 mod error;
+mod facts;
 mod hop;
 mod identity;
 mod lenient;
 mod model;
 pub mod select;
+pub mod selector;
 pub mod tiktok;
 #[cfg(test)]
 mod upstream;
 
 pub use error::{Block, ExtractError, Unavailable};
+pub use facts::{
+    AudioTrack, Caption, Chapter, DynamicRange, LiveStatus, PostFacts, StreamFacts, Thumbnail,
+};
 pub use model::{
     Author, Classified, Codec, Container, Content, Extraction, Format, Image, Music, Refusal,
     Source, SourceKey, Statistics, Tracks,
@@ -70,6 +76,16 @@ pub trait Extractor: Send + Sync {
 
     /// Name of the guest cookie that media requests need and a link may carry.
     fn media_cookie(&self) -> Option<&'static str>;
+
+    /// Most bytes of a file that one request may ask for, where longer reads are slowed down; `None` = any number.
+    fn part_bytes(&self) -> Option<NonZeroU64> {
+        None
+    }
+
+    /// Whether addresses of media answer only to the one who asked the site for them, so that a link carries none.
+    fn are_addresses_bound(&self) -> bool {
+        false
+    }
 
     /// What media requests need when only a link is at hand: the headers of an extraction, and the one cookie of
     /// [`Extractor::media_cookie`] with the value that the link carries.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::facts::{PostFacts, StreamFacts};
 use crate::net::MediaSession;
 
 /// A recognised address: which site, and what is asked of it. Made by [`super::Extractor::classify`] only.
@@ -78,6 +79,9 @@ pub struct Extraction {
     pub content: Content,
     /// What media requests need to be answered.
     pub session: MediaSession,
+    /// What only some sites tell.
+    #[serde(default, skip_serializing_if = "PostFacts::is_empty")]
+    pub facts: PostFacts,
 }
 
 /// What can be downloaded of a post.
@@ -199,6 +203,9 @@ pub struct Format {
     pub label: Option<String>,
     /// Whether the picture carries the site's mark.
     pub is_watermarked: bool,
+    /// What only some sites tell.
+    #[serde(default, skip_serializing_if = "StreamFacts::is_empty")]
+    pub facts: Box<StreamFacts>,
 }
 
 impl Format {

@@ -116,6 +116,7 @@ mod tests {
             filesize: None,
             label: None,
             is_watermarked: false,
+            facts: Box::default(),
         }
     }
 

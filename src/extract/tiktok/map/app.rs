@@ -90,6 +90,7 @@ pub(in crate::extract) fn map_aweme(aweme: &Aweme, dialect: Dialect) -> Option<M
         music: aweme.music.as_ref().map(map_music),
         content: content(images, audio, formats)?,
         session: MediaSession::default(),
+        facts: crate::extract::PostFacts::default(),
     };
     Some(Mapped {
         extraction,

@@ -112,6 +112,7 @@ impl Gathered {
             filesize: encoding.filesize.filter(|size| *size > 0),
             label: key.map(|key| format!("{}p", key.resolution)),
             is_watermarked: encoding.is_watermarked,
+            facts: Box::default(),
         });
     }
 
@@ -245,6 +246,7 @@ pub(super) fn track(urls: Vec<String>) -> Option<Format> {
         filesize: None,
         label: None,
         is_watermarked: false,
+        facts: Box::default(),
     })
 }
 

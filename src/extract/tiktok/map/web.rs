@@ -48,6 +48,7 @@ pub(in crate::extract::tiktok) fn map_item(item: &Item) -> Option<Mapped> {
         music: item.music.as_ref().map(map_music),
         content: content(images, audio, formats)?,
         session: MediaSession::default(),
+        facts: crate::extract::PostFacts::default(),
     };
     Some(Mapped {
         extraction,
