@@ -24,6 +24,7 @@ pub mod selector;
 pub mod tiktok;
 #[cfg(test)]
 mod upstream;
+pub mod youtube;
 
 pub use error::{Block, ExtractError, Unavailable};
 pub use facts::{

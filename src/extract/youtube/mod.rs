@@ -1,0 +1,3 @@
+//! YouTube.
+
+pub mod js;
