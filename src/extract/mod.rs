@@ -93,10 +93,14 @@ pub trait Extractor: Send + Sync {
     fn guest_session(&self, media_cookie: Option<&str>) -> MediaSession;
 }
 
-/// Every site this server knows. A new one is one more line.
+/// Every site this server knows. A new one is one more line. `ENABLE_YOUTUBE` (default 1) leaves one out.
 pub fn all(env: &mut Env) -> Vec<Arc<dyn Extractor>> {
-    vec![
+    let mut sites: Vec<Arc<dyn Extractor>> = vec![
         Arc::new(tiktok::TikTok::from_env(env)),
         Arc::new(douyin::Douyin::from_env(env)),
-    ]
+    ];
+    if env.flag("ENABLE_YOUTUBE", true) {
+        sites.push(Arc::new(youtube::YouTube::from_env(env)));
+    }
+    sites
 }

@@ -13,7 +13,7 @@ use crate::config::Env;
 use crate::net::{Client, ClientConfig};
 
 /// Hosts that the played site's certificate is for.
-const HOSTS: [&str; 8] = [
+const HOSTS: [&str; 10] = [
     "www.tiktok.com",
     "vm.tiktok.com",
     "api16-normal-c-useast1a.tiktokv.com",
@@ -22,6 +22,8 @@ const HOSTS: [&str; 8] = [
     "www.iesdouyin.com",
     "evil.example",
     "m.tiktok.com",
+    "www.youtube.com",
+    "youtubei.googleapis.com",
 ];
 
 /// One request as it arrived.

@@ -1,3 +1,353 @@
-//! YouTube.
+//! YouTube: one video by the interface that its own apps use, and lists of videos.
+//!
+//! `url` and `ids` read addresses, `clients` says as whom we ask, `innertube` asks, `response` holds the shapes of what
+//! comes back, `playability`, `formats` and `metadata` make sense of it, `chain` decides who is asked next, `scripts` and
+//! `js` complete the addresses of clients that need the player script, `playlist` lists. What drifts with the site stands
+//! in `clients.toml`.
 
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ::url::Url;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tracing::debug;
+
+use self::auth::AccountCookies;
+use self::chain::{Chain, Played};
+use self::clients::Clients;
+use self::formats::Stream;
+use self::hosts::Hosts;
+use self::innertube::{Ask, NetTransport, Session};
+use self::playlist::Lister;
+use self::scripts::Scripts;
+use self::tokens::Tokens;
+use self::url::Address;
+use self::visitor::Visitors;
+use super::{Classified, Content, ExtractError, Extraction, Extractor, Refusal, Source, SourceKey};
+use crate::clock::Clock;
+use crate::config::{Env, Secret};
+use crate::net::{Client, CookieFile, HostList, Jar, MediaSession, OperatorCookies};
+
+mod auth;
+mod chain;
+mod clients;
+mod clock_time;
+mod codecs;
+mod formats;
+mod hosts;
+mod ids;
+mod innertube;
 pub mod js;
+mod metadata;
+mod playability;
+mod playlist;
+mod response;
+mod scripts;
+#[cfg(test)]
+mod tests;
+mod tokens;
+pub mod url;
+mod visitor;
+
+pub use ids::{PlaylistId, PlaylistKind, VideoId};
+pub use playlist::{Availability, Playlist, PlaylistAuthor, PlaylistEntry};
+
+/// Name of the site.
+const SITE: &str = "youtube";
+
+/// Newest source that the clients and shapes were made for.
+const VERSION: &str = "2026.10.26";
+
+/// The site with its settings and what it remembers.
+#[derive(Debug)]
+pub struct YouTube {
+    clients: Clients,
+    hosts: Hosts,
+    api_hosts: HostList,
+    tokens: Tokens,
+    fixed_visitor: Option<Secret>,
+    cookies: CookieFile,
+    visitors: Visitors,
+    scripts: Option<Scripts>,
+    wants_page: bool,
+    clock: Clock,
+}
+
+impl YouTube {
+    /// Reads `YOUTUBE_CLIENTS_FILE`, `YOUTUBE_PO_TOKENS`, `YOUTUBE_VISITOR_DATA`, `YOUTUBE_COOKIES_PATH` and
+    /// `YOUTUBE_DETAILS`.
+    pub fn from_env(env: &mut Env) -> Self {
+        Self {
+            clients: Clients::from_env(env),
+            hosts: Hosts::default(),
+            api_hosts: HostList::new(hosts::API.iter().copied()),
+            tokens: Tokens::from_env(env),
+            fixed_visitor: env.secret("YOUTUBE_VISITOR_DATA"),
+            cookies: CookieFile::new(cookie_candidates(env)),
+            visitors: Visitors::default(),
+            scripts: Scripts::new(),
+            wants_page: env.flag("YOUTUBE_DETAILS", false),
+            clock: Clock::System,
+        }
+    }
+
+    /// The playlist that an address names, alone or beside a video; `None` when it names none.
+    pub fn playlist(&self, url: &Url) -> Option<PlaylistId> {
+        match url::read(url) {
+            Address::Playlist(id) | Address::Video { list: Some(id), .. } => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Lists up to `limit` (at most 5000) videos of a playlist, from the beginning or from where the `next_cursor` of an
+    /// earlier part says.
+    ///
+    /// # Errors
+    /// [`ExtractError::Unavailable`] for a list that is missing, private or personal, [`ExtractError::Refused`] with
+    /// [`Refusal::NotAPost`] for one that has no page and with [`Refusal::BadUrl`] for a text that is no cursor.
+    pub async fn list(
+        &self,
+        net: &Client,
+        id: &PlaylistId,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Playlist, ExtractError> {
+        let transport = self.transport(net);
+        let account = account(transport.operator.clone());
+        self.list_through(&transport, &account, id, cursor, limit)
+            .await
+    }
+
+    /// Lists a playlist through `transport`.
+    async fn list_through(
+        &self,
+        transport: &dyn Ask,
+        account: &AccountCookies,
+        id: &PlaylistId,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Playlist, ExtractError> {
+        let lister = Lister {
+            session: self.session(transport, account),
+            hosts: &self.hosts,
+            id,
+        };
+        lister.list(cursor, limit).await
+    }
+
+    /// Fetches a video through `transport`.
+    async fn video(
+        &self,
+        transport: &dyn Ask,
+        account: &AccountCookies,
+        id: &VideoId,
+    ) -> Result<Extraction, ExtractError> {
+        let is_logged_in = account.is_logged_in();
+        let chain = Chain {
+            session: self.session(transport, account),
+            hosts: &self.hosts,
+            scripts: self.scripts.as_ref(),
+            clients: if is_logged_in {
+                &self.clients.logged_in
+            } else {
+                &self.clients.anonymous
+            },
+            wants_page: self.wants_page,
+        };
+        let played = Box::pin(chain.play(id)).await?;
+        debug!(
+            site = SITE,
+            source_id = id.as_str(),
+            formats = played.mapped.streams.len(),
+            skipped = ?played.mapped.skipped,
+            "formats mapped"
+        );
+        self.finish(id, &played)
+    }
+
+    fn session<'a>(&'a self, transport: &'a dyn Ask, account: &'a AccountCookies) -> Session<'a> {
+        Session {
+            transport,
+            clients: &self.clients,
+            tokens: &self.tokens,
+            visitors: &self.visitors,
+            fixed_visitor: self.fixed_visitor.as_ref().map(Secret::reveal),
+            account,
+            clock: self.clock,
+        }
+    }
+
+    /// Puts the answers together.
+    fn finish(&self, id: &VideoId, played: &Played) -> Result<Extraction, ExtractError> {
+        let formats: Vec<_> = played
+            .mapped
+            .streams
+            .iter()
+            .filter_map(Stream::to_format)
+            .collect();
+        if formats.is_empty() {
+            return Err(ExtractError::Shape {
+                site: SITE,
+                step: "file types",
+                source: None,
+            });
+        }
+        let session = media_session(played.user_agent.as_str());
+        let answers = metadata::Answers {
+            player: &played.player,
+            web: played.web.as_ref(),
+            next: played.next.as_ref(),
+        };
+        let content = Content::Video { formats };
+        Ok(metadata::describe(
+            id,
+            answers,
+            &self.hosts,
+            content,
+            session,
+        ))
+    }
+
+    fn transport<'a>(&'a self, client: &'a Client) -> NetTransport<'a> {
+        NetTransport {
+            client,
+            hosts: &self.api_hosts,
+            cookies: &self.clients.cookies,
+            operator: self.cookies.load(),
+            max_bytes: self.clients.max_bytes,
+        }
+    }
+
+    async fn fetch(&self, net: &Client, post: &Source) -> Result<Extraction, ExtractError> {
+        let SourceKey::Post(id) = &post.key else {
+            return Err(ExtractError::Refused(Refusal::BadUrl));
+        };
+        let id = VideoId::parse(id).ok_or(ExtractError::Refused(Refusal::BadUrl))?;
+        let transport = self.transport(net);
+        let account = account(transport.operator.clone());
+        self.video(&transport, &account, &id).await
+    }
+}
+
+/// The files that may hold the operator's cookies.
+fn cookie_candidates(env: &mut Env) -> Vec<PathBuf> {
+    match env.path("YOUTUBE_COOKIES_PATH") {
+        Some(path) => vec![path],
+        None => ["www.youtube.com_cookies.txt", "youtube.com_cookies.txt"]
+            .map(|name| PathBuf::from("cookies").join(name))
+            .into(),
+    }
+}
+
+/// The login in the operator's cookies.
+fn account(operator: Option<Arc<OperatorCookies>>) -> AccountCookies {
+    let Ok(url) = Url::parse("https://www.youtube.com/youtubei/v1/player") else {
+        return AccountCookies::default();
+    };
+    let header = Jar::new(operator).header(&url);
+    header
+        .as_ref()
+        .and_then(|header| header.to_str().ok())
+        .map(AccountCookies::parse)
+        .unwrap_or_default()
+}
+
+/// What media requests carry: the name of the client whom the addresses were given to, and no cookies.
+fn media_session(user_agent: &str) -> MediaSession {
+    MediaSession {
+        cookies: Vec::new(),
+        headers: vec![
+            ("user-agent".to_owned(), user_agent.to_owned()),
+            ("accept".to_owned(), "*/*".to_owned()),
+        ],
+    }
+}
+
+/// The source of a video.
+fn source(id: &VideoId) -> Option<Source> {
+    Some(Source {
+        site: SITE,
+        key: SourceKey::Post(id.as_str().to_owned()),
+        url: url::video_page(id)?,
+    })
+}
+
+impl Extractor for YouTube {
+    fn site(&self) -> &'static str {
+        SITE
+    }
+
+    fn version(&self) -> &'static str {
+        VERSION
+    }
+
+    fn classify(&self, url: &Url) -> Classified {
+        match url::read(url) {
+            Address::Foreign => Classified::Foreign,
+            Address::Video { id, .. } => {
+                source(&id).map_or(Classified::Refused(Refusal::BadUrl), Classified::Source)
+            }
+            Address::Playlist(_) | Address::Other => Classified::Refused(Refusal::NotAPost),
+            Address::Malformed => Classified::Refused(Refusal::BadUrl),
+        }
+    }
+
+    fn source(&self, id: &str) -> Option<Source> {
+        source(&VideoId::parse(id)?)
+    }
+
+    /// There are no short links to follow: `youtu.be` carries the id itself.
+    fn locate<'a>(
+        &'a self,
+        _net: &'a Client,
+        short: &'a Source,
+    ) -> BoxFuture<'a, Result<Source, ExtractError>> {
+        let found = match &short.key {
+            SourceKey::Post(_) => Ok(short.clone()),
+            SourceKey::Short(_) => Err(ExtractError::Refused(Refusal::BadUrl)),
+        };
+        std::future::ready(found).boxed()
+    }
+
+    fn extract<'a>(
+        &'a self,
+        net: &'a Client,
+        post: &'a Source,
+    ) -> BoxFuture<'a, Result<Extraction, ExtractError>> {
+        self.fetch(net, post).boxed()
+    }
+
+    fn media_hosts(&self) -> &HostList {
+        &self.hosts.all
+    }
+
+    fn part_bytes(&self) -> Option<NonZeroU64> {
+        Some(self.clients.media.part_bytes)
+    }
+
+    /// `ip` is one of their signed parameters.
+    fn are_addresses_bound(&self) -> bool {
+        true
+    }
+
+    fn proves_tails(&self) -> bool {
+        self.clients.media.proves_tails
+    }
+
+    fn operator_cookies(&self) -> Option<Arc<OperatorCookies>> {
+        // Media want none, and an account's cookies must not go to the hosts of media.
+        None
+    }
+
+    fn media_cookie(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The session of the client that is asked first.
+    fn guest_session(&self, _media_cookie: Option<&str>) -> MediaSession {
+        let first = self.clients.anonymous.first();
+        media_session(first.map_or("", |client| client.user_agent.as_str()))
+    }
+}

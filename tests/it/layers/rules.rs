@@ -202,6 +202,9 @@ fn inner_fault(module: &[&str], path: &[String], sites: &[&str]) -> Option<Strin
 /// Sites built on another one: first, second. Douyin is TikTok's Chinese twin and answers in the same shapes.
 const TWINS: &[(&str, &str)] = &[("douyin", "tiktok")];
 
+/// Folders of `extract` that are no sites.
+pub(crate) const SHARED: &[&str] = &["selector"];
+
 /// Sites don't know each other; what they share lies in files beside their folders.
 fn site_fault(module: &[&str], path: &[String], sites: &[&str]) -> Option<String> {
     let (["extract", from, ..], [_, to, ..]) = (module, path) else {
