@@ -78,6 +78,11 @@ pub struct AudioTrack {
     pub preference: i32,
 }
 
+impl AudioTrack {
+    /// [`AudioTrack::preference`] of the original.
+    pub const ORIGINAL: i32 = 10;
+}
+
 /// Facts of one post beside those every site tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

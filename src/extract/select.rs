@@ -5,7 +5,7 @@
 
 use std::cmp::Reverse;
 
-use super::{Codec, Container, Format, Tracks};
+use super::{AudioTrack, Codec, Container, Format, Tracks};
 
 /// Short side in pixels from which a picture counts as HD.
 pub const HD: u32 = 720;
@@ -36,18 +36,41 @@ pub fn no_watermark_hd(formats: &[Format]) -> Option<&Format> {
     .or_else(|| best(clean(formats)))
 }
 
-/// The sound alone: MP3 where the site has it, else the best track. `None` says nothing about the sound inside the
-/// combined formats.
+/// The sound alone: of the tracks that are meant, as their author mixed them, MP3 where the site has it, then AAC, which
+/// plays everywhere, else the best. `None` says nothing about the sound inside the combined formats.
 pub fn mp3(formats: &[Format]) -> Option<&Format> {
-    formats
+    sounds(formats).into_iter().min_by_key(|format| {
+        let spread = match format.container {
+            Container::Mp3 => 0,
+            Container::M4a | Container::Mp4 => 1,
+            Container::Webm => 2,
+        };
+        let is_evened_out = format.facts.is_compressed_loudness;
+        (
+            meant(format),
+            is_evened_out,
+            spread,
+            Reverse(format.bitrate_bps),
+        )
+    })
+}
+
+/// The tracks of sound alone: those of the original language before others, and last those whose loudness was evened out;
+/// else in the site's order.
+pub fn sounds(formats: &[Format]) -> Vec<&Format> {
+    let mut sounds: Vec<&Format> = formats
         .iter()
         .filter(|format| format.tracks == Tracks::Audio)
-        .min_by_key(|format| {
-            (
-                format.container != Container::Mp3,
-                Reverse(format.bitrate_bps),
-            )
-        })
+        .collect();
+    sounds.sort_by_key(|format| (format.facts.is_compressed_loudness, meant(format)));
+    sounds
+}
+
+/// How much a track is the one that is meant; the least is. One that is not one of several is.
+fn meant(format: &Format) -> Reverse<i32> {
+    let track = format.facts.audio.as_ref();
+    let named = track.filter(|track| track.name.is_some());
+    Reverse(named.map_or(AudioTrack::ORIGINAL, |track| track.preference))
 }
 
 /// How much picture a format gives: by short side, then H.264 before what fewer players know, then bitrate.
@@ -100,6 +123,7 @@ fn small<'a>(formats: impl Iterator<Item = &'a Format>) -> Option<&'a Format> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::extract::StreamFacts;
 
     fn video(id: &str, width: u32, height: u32, vcodec: Codec) -> Format {
         Format {
@@ -220,5 +244,38 @@ mod tests {
             audio("high", Container::M4a, Some(128_000)),
         ];
         assert_eq!(id(mp3(&formats)), Some("high"));
+    }
+
+    /// A track of sound in that language, wanted so much; `None` when it is the only one.
+    fn sound(id: &str, container: Container, track: Option<(&str, i32)>) -> Format {
+        let named = track.map(|(language, preference)| AudioTrack {
+            language: Some(language.to_owned()),
+            name: Some(language.to_owned()),
+            preference,
+        });
+        let facts = StreamFacts {
+            audio: named,
+            is_compressed_loudness: id.ends_with("-drc"),
+            ..StreamFacts::default()
+        };
+        Format {
+            facts: Box::new(facts),
+            ..audio(id, container, Some(100))
+        }
+    }
+
+    #[test]
+    fn original_language_comes_first_and_never_the_dub() {
+        let dubbed = [
+            sound("dub", Container::M4a, Some(("de", 5))),
+            sound("described", Container::M4a, Some(("en-desc", -10))),
+            sound("opus", Container::Webm, Some(("en", 10))),
+            sound("aac-drc", Container::M4a, Some(("en", 10))),
+            sound("aac", Container::M4a, Some(("en", 10))),
+        ];
+        let order: Vec<&str> = sounds(&dubbed).iter().map(|f| f.id.as_str()).collect();
+        assert_eq!(order, ["opus", "aac", "dub", "described", "aac-drc"]);
+        assert_eq!(mp3(&dubbed).map(|format| format.id.as_str()), Some("aac"));
+        assert_eq!(no_watermark(&dubbed), None, "no picture, no file");
     }
 }

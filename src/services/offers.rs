@@ -76,6 +76,7 @@ impl Minter {
             extraction,
             expires_at: self.sealer.expiry(),
             cookie: media_cookie(extractor, extraction),
+            carries_addresses: !extractor.are_addresses_bound(),
         };
         match &extraction.content {
             Content::Video { formats } => mint.video(formats, max_height).await,
@@ -100,15 +101,17 @@ struct Mint<'a> {
     extraction: &'a Extraction,
     expires_at: u64,
     cookie: Option<String>,
+    /// Whether an address is of use to another instance that the link comes to.
+    carries_addresses: bool,
 }
 
 impl Mint<'_> {
     async fn video(&self, formats: &[Format], max_height: Option<u32>) -> Offers {
         let mut entries = Vec::with_capacity(formats.len());
-        for class in [Tracks::Combined, Tracks::Audio, Tracks::Video] {
-            for format in formats.iter().filter(|format| format.tracks == class) {
-                entries.push(self.format(format).await);
-            }
+        let of = |tracks| formats.iter().filter(move |format| format.tracks == tracks);
+        let sounds = select::sounds(formats);
+        for format in of(Tracks::Combined).chain(sounds).chain(of(Tracks::Video)) {
+            entries.push(self.format(format).await);
         }
         let picks = pick(formats, &entries, max_height);
         Offers {
@@ -199,7 +202,7 @@ impl Mint<'_> {
             author: self.extraction.author.handle.clone(),
             extension: extension.to_owned(),
             index,
-            hint: url.map(|url| Hint {
+            hint: url.filter(|_| self.carries_addresses).map(|url| Hint {
                 url: url.clone(),
                 cookie: self.cookie.clone(),
             }),

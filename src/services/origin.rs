@@ -1,12 +1,13 @@
 //! Where the bytes of a link lie: cached extraction, the link's own hint, or a new extraction.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use http::Method;
 
 use super::{ResolveError, Resolver};
-use crate::extract::{Content, Extraction, Extractor, Format, Source, SourceKey, Tracks};
+use crate::extract::{Content, Extraction, Extractor, Format, Source, SourceKey, Tracks, select};
 use crate::links::{Hint, Kind, Link};
 use crate::net::{Jar, MediaRequest, MediaResponse, MediaSession, NetError, RangeAsk};
 use crate::transfer::Origin;
@@ -32,6 +33,8 @@ struct Addresses {
     /// The extraction they come from; `None` when they come from the link itself.
     extraction: Option<Arc<Extraction>>,
     filesize: Option<u64>,
+    /// What the site says names the bytes.
+    content_id: Option<String>,
 }
 
 /// The bytes that a link names.
@@ -142,6 +145,14 @@ impl Origin for LinkOrigin {
         self.resolver.net().open(request).await
     }
 
+    fn part_bytes(&self) -> Option<NonZeroU64> {
+        self.extractor.part_bytes()
+    }
+
+    fn content_id(&self) -> Option<String> {
+        self.addresses.load().content_id.clone()
+    }
+
     fn tail_key(&self) -> Option<String> {
         let SourceKey::Post(id) = &self.post.key else {
             return None;
@@ -168,18 +179,26 @@ fn from_extraction(
     extraction: &Arc<Extraction>,
     format: &str,
 ) -> Option<Addresses> {
-    let (urls, filesize) = if let Some(number) = image_number(format) {
-        (image_urls(extraction, number)?, None)
+    let (urls, filesize, content_id) = if let Some(number) = image_number(format) {
+        (image_urls(extraction, number)?, None, None)
     } else {
         let format = extraction.format(format)?;
-        (format.urls.clone(), format.filesize)
+        (format.urls.clone(), format.filesize, content_id(format))
     };
     let addresses = with_session(extractor, urls, &extraction.session);
     Some(Addresses {
         extraction: Some(Arc::clone(extraction)),
         filesize,
+        content_id,
         ..addresses
     })
+}
+
+/// The site's name for the bytes of a format, with their number.
+fn content_id(format: &Format) -> Option<String> {
+    let identity = format.facts.identity.as_ref()?;
+    let length = format.filesize?;
+    Some(format!("{identity}.{length}"))
 }
 
 fn from_hint(extractor: &dyn Extractor, hint: &Hint) -> Addresses {
@@ -194,6 +213,7 @@ fn with_session(extractor: &dyn Extractor, urls: Vec<String>, session: &MediaSes
         jar: Jar::resume(session, extractor.operator_cookies()),
         extraction: None,
         filesize: None,
+        content_id: None,
     }
 }
 
@@ -207,9 +227,7 @@ fn same_or_nearest(extraction: &Extraction, link: &Link) -> Option<String> {
     }
     let nearest = match (&extraction.content, link.kind) {
         (Content::Video { formats }, Kind::Video) => formats.iter().find(|format| is_clean(format)),
-        (Content::Video { formats }, Kind::Audio) => {
-            formats.iter().find(|format| format.tracks == Tracks::Audio)
-        }
+        (Content::Video { formats }, Kind::Audio) => select::mp3(formats),
         (Content::Slideshow { audio, .. }, Kind::Audio) => audio.as_ref(),
         _ => None,
     };
