@@ -12,7 +12,7 @@ use crate::extract::{self, Extractor};
 use crate::lifecycle::Lifecycle;
 use crate::links::{LinksConfig, Sealer};
 use crate::net::{Client, ClientConfig, NetError};
-use crate::services::{Deliverer, Minter, Resolver, ServicesConfig};
+use crate::services::{Deliverer, Lister, Minter, Resolver, ServicesConfig};
 use crate::transfer::{Engine, ShutdownHandles, TransferConfig};
 
 /// All settings, typed. Made from an [`Env`], whose `finish` then tells every fault at once.
@@ -72,6 +72,7 @@ pub struct App {
     /// What links begin with; no trailing slash.
     pub(crate) base_url: String,
     pub(crate) resolver: Resolver,
+    pub(crate) lister: Lister,
     pub(crate) minter: Minter,
     pub(crate) deliverer: Deliverer,
     pub(crate) lifecycle: Lifecycle,
@@ -116,6 +117,7 @@ impl App {
             base_url: settings.server.public_url(port),
             body_timeout: settings.server.body_timeout,
             http: settings.http,
+            lister: Lister::new(&settings.services, resolver.clone(), &lifecycle.tracker),
             resolver,
             minter: Minter::new(sealer),
             deliverer,

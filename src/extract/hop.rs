@@ -144,12 +144,10 @@ impl Trail<'_> {
             Classified::Source(source) if matches!(source.key, SourceKey::Post(_)) => {
                 Ok(Hop::Post(source))
             }
-            Classified::Refused(refusal @ (Refusal::NotAPost | Refusal::Live)) => {
-                Err(ExtractError::Refused(refusal))
-            }
             Classified::Source(_) | Classified::Refused(Refusal::BadUrl) | Classified::Foreign => {
                 Ok(Hop::Next(target))
             }
+            Classified::Refused(refusal) => Err(ExtractError::Refused(refusal)),
         }
     }
 

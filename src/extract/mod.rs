@@ -6,6 +6,7 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use url::Url;
 
@@ -19,6 +20,7 @@ mod hop;
 mod identity;
 mod lenient;
 mod model;
+mod playlist;
 pub mod select;
 pub mod selector;
 pub mod tiktok;
@@ -34,11 +36,15 @@ pub use model::{
     Author, Classified, Codec, Container, Content, Extraction, Format, Image, Music, Refusal,
     Source, SourceKey, Statistics, Tracks,
 };
+pub use playlist::{Availability, Part, Playlist, PlaylistAuthor, PlaylistEntry, PlaylistSource};
 
 /// One site.
 pub trait Extractor: Send + Sync {
     /// Short name used in logs, metrics and links, e.g. `tiktok`.
     fn site(&self) -> &'static str;
+
+    /// Name of the site as people write it, e.g. `TikTok`.
+    fn title(&self) -> &'static str;
 
     /// Date of the newest recording or report this extractor was made for, `YYYY.MM.DD`.
     fn version(&self) -> &'static str;
@@ -65,6 +71,25 @@ pub trait Extractor: Send + Sync {
         net: &'a Client,
         post: &'a Source,
     ) -> BoxFuture<'a, Result<Extraction, ExtractError>>;
+
+    /// The list that an address names, alone or beside a post; `None` when it names none, or the site has none.
+    fn playlist(&self, _url: &Url) -> Option<PlaylistSource> {
+        None
+    }
+
+    /// Lists a part of a list.
+    ///
+    /// # Errors
+    /// `Unavailable` for a list that is missing, private or personal, [`ExtractError::Refused`] for one that can't be
+    /// listed, or for a text that is no cursor.
+    fn list<'a>(
+        &'a self,
+        _net: &'a Client,
+        _list: &'a PlaylistSource,
+        _part: &'a Part,
+    ) -> BoxFuture<'a, Result<Playlist, ExtractError>> {
+        std::future::ready(Err(ExtractError::Refused(Refusal::NotAPlaylist))).boxed()
+    }
 
     /// Hosts on which media of this site may lie.
     fn media_hosts(&self) -> &HostList;

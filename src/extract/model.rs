@@ -42,8 +42,14 @@ pub enum Classified {
 pub enum Refusal {
     /// The path or id has no form that we know.
     BadUrl,
-    /// A profile, tag, sound or list: only single posts are served.
+    /// A profile, tag or sound: only single posts are served.
     NotAPost,
+    /// A list where a single post is wanted.
+    Playlist,
+    /// Something else where a list is wanted, or a list that can't be listed.
+    NotAPlaylist,
+    /// A text that is no cursor of ours.
+    BadCursor,
     /// A live broadcast.
     Live,
 }

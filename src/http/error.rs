@@ -19,6 +19,9 @@ use crate::transfer::{Busy, TransferError};
 /// `Retry-After` when the site turned us away and said nothing itself.
 const BLOCKED_RETRY: Duration = Duration::from_secs(5);
 
+/// `Retry-After` while the site works on a new video, which takes it minutes.
+const PROCESSING_RETRY: Duration = Duration::from_secs(300);
+
 /// Longest `Retry-After` that is passed on.
 const MAX_RETRY: Duration = Duration::from_secs(3600);
 
@@ -34,6 +37,7 @@ struct Facts {
     detail: Option<Value>,
     retry_after: Option<Duration>,
     total: Option<u64>,
+    starts_at: Option<u64>,
 }
 
 impl ApiError {
@@ -45,6 +49,7 @@ impl ApiError {
             detail: None,
             retry_after: None,
             total: None,
+            starts_at: None,
         }))
     }
 
@@ -95,8 +100,18 @@ impl ApiError {
             "success": false,
             "request_id": request_id,
         });
-        if let (Some(after), Some(fields)) = (error.retry_after, body.as_object_mut()) {
-            fields.insert("retry_after".to_owned(), json!(after.as_secs()));
+        let extras = [
+            (
+                "retry_after",
+                error.retry_after.map(|after| after.as_secs()),
+            ),
+            ("starts_at", error.starts_at),
+        ];
+        if let Some(fields) = body.as_object_mut() {
+            let known = extras
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?)));
+            fields.extend(known.map(|(name, value)| (name.to_owned(), json!(value))));
         }
         body.to_string().into_bytes()
     }
@@ -170,11 +185,7 @@ impl From<&ResolveError> for ApiError {
     fn from(error: &ResolveError) -> Self {
         match error {
             ResolveError::BadUrl => bad_url(),
-            ResolveError::UnsupportedHost => Self::new(
-                StatusCode::BAD_REQUEST,
-                "unsupported_host",
-                "Only TikTok and Douyin URLs are supported",
-            ),
+            ResolveError::UnsupportedHost { served } => unsupported_host(served),
             ResolveError::Refused(refusal) => refused(*refusal),
             ResolveError::Extract(error) => extract(error),
             ResolveError::Busy(busy) => (*busy).into(),
@@ -208,9 +219,31 @@ fn bad_url() -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "bad_url", "Invalid URL")
 }
 
+/// Clients match the beginning of the sentence (api.md §7), so further sites stand behind it.
+fn unsupported_host(served: &[&str]) -> ApiError {
+    let (first, further) = served.split_at(served.len().min(2));
+    let mut message = format!("Only {} URLs are supported", first.join(" and "));
+    if !further.is_empty() {
+        message = format!("{message} (and {} on this server)", further.join(", "));
+    }
+    ApiError::new(StatusCode::BAD_REQUEST, "unsupported_host", message)
+}
+
 fn refused(refusal: Refusal) -> ApiError {
     let (code, message) = match refusal {
         Refusal::BadUrl => return bad_url(),
+        Refusal::BadCursor => (
+            "invalid_cursor",
+            "`cursor` is no `next_cursor` of an earlier answer",
+        ),
+        Refusal::Playlist => (
+            "unsupported_url",
+            "This link names a playlist: send it to POST /playlist, which lists its posts",
+        ),
+        Refusal::NotAPlaylist => (
+            "unsupported_url",
+            "Only links to playlists can be listed: send a link to a single post to POST /resolve",
+        ),
         Refusal::NotAPost => (
             "unsupported_url",
             "Only links to single posts are supported: a video or photo post, or a short link to one",
@@ -268,6 +301,29 @@ fn unavailable(reason: Unavailable) -> ApiError {
             "private",
             "This video is under review and not public.",
         ),
+        Unavailable::MembersOnly => (
+            StatusCode::FORBIDDEN,
+            "members_only",
+            "This video is only for members of its channel",
+        ),
+        Unavailable::PremiumOnly => (
+            StatusCode::FORBIDDEN,
+            "premium_only",
+            "This video is only for subscribers of the site",
+        ),
+        Unavailable::PaymentRequired => (
+            StatusCode::FORBIDDEN,
+            "payment_required",
+            "This video must be bought or rented",
+        ),
+        Unavailable::Drm => (
+            StatusCode::FORBIDDEN,
+            "drm_protected",
+            "This video is protected by DRM",
+        ),
+        Unavailable::Live => return refused(Refusal::Live),
+        Unavailable::Upcoming { starts_at } => return upcoming(starts_at),
+        Unavailable::Processing => return processing(),
         _ => (
             StatusCode::FORBIDDEN,
             "login_required",
@@ -277,19 +333,63 @@ fn unavailable(reason: Unavailable) -> ApiError {
     ApiError::new(status, code, message)
 }
 
+/// A broadcast that is announced; `starts_at` is a Unix second.
+fn upcoming(starts_at: Option<u64>) -> ApiError {
+    let mut error = ApiError::new(
+        StatusCode::BAD_REQUEST,
+        "live_unsupported",
+        "This broadcast has not begun yet, and live broadcasts are not supported",
+    );
+    error.0.starts_at = starts_at;
+    error
+}
+
+fn processing() -> ApiError {
+    ApiError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "processing",
+        "The site is still processing this video, try again later",
+    )
+    .retry(PROCESSING_RETRY)
+}
+
 fn blocked(block: Block, retry_after: Option<Duration>) -> ApiError {
     let (code, message) = match block {
+        Block::ProtocolOnly => return needs_sabr(block),
         Block::RateLimited => (
             "upstream_rate_limited",
-            "The site limits our requests, try again later",
+            with_advice("The site limits our requests, try again later", block),
+        ),
+        Block::BotCheck => (
+            "bot_check",
+            with_advice("The site takes this server for a robot", block),
         ),
         _ => (
             "ip_blocked",
-            "Service temporarily unavailable due to IP block, retrying with different endpoint",
+            // Clients match this sentence whole (api.md §7).
+            "Service temporarily unavailable due to IP block, retrying with different endpoint"
+                .to_owned(),
         ),
     };
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
         .retry(retry_after.unwrap_or(BLOCKED_RETRY))
+}
+
+fn needs_sabr(block: Block) -> ApiError {
+    let message = "The site offers this video only by a protocol of its own";
+    ApiError::new(
+        StatusCode::BAD_GATEWAY,
+        "needs_sabr",
+        with_advice(message, block),
+    )
+}
+
+/// What happened, and what the operator can do about it.
+fn with_advice(message: &str, block: Block) -> String {
+    match block.advice() {
+        Some(advice) => format!("{message}: {advice}"),
+        None => message.to_owned(),
+    }
 }
 
 fn net(error: &NetError) -> ApiError {

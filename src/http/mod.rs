@@ -12,9 +12,11 @@ use crate::app::App;
 
 mod cors;
 mod error;
+mod fields;
 mod finish;
 mod headers;
 mod json;
+mod listing;
 mod routes;
 mod wire;
 
@@ -28,6 +30,7 @@ pub fn router(app: AppState) -> Router {
         .route("/", get(routes::index::show))
         .route("/tiktok", post(routes::resolve::resolve))
         .route("/resolve", post(routes::resolve::resolve))
+        .route("/playlist", post(routes::playlist::list))
         .route("/stream", get(routes::media::deliver))
         .route("/download", get(routes::media::deliver))
         .route("/health", get(routes::health::show))

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::extract::{Author, Codec, Content, Extraction, Image, Music, Statistics, Tracks};
+use crate::extract::{
+    Author, Codec, Content, DynamicRange, Extraction, Format, Image, Music, Statistics, select,
+};
 use crate::services::{Entry, Offers};
 
 /// The body; keys in the order in which they are written.
@@ -137,8 +139,16 @@ struct VideoData<'a> {
     fps: Option<u32>,
     vcodec: Option<Codec>,
     acodec: Option<Codec>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    codecs: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dynamic_range: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<&'a str>,
     bitrate: Option<u64>,
     filesize: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filesize_approx: Option<u64>,
     has_video: bool,
     has_audio: bool,
     watermark: bool,
@@ -258,8 +268,7 @@ fn photo(image: &Image) -> Photo<'_> {
 fn audio(extraction: &Extraction) -> &str {
     let format = match &extraction.content {
         Content::Video { formats } => {
-            let only = formats.iter().find(|format| format.tracks == Tracks::Audio);
-            only.or_else(|| formats.iter().find(|format| format.has_audio()))
+            select::mp3(formats).or_else(|| formats.iter().find(|format| format.has_audio()))
         }
         Content::Slideshow { audio, .. } => audio.as_ref(),
     };
@@ -295,6 +304,7 @@ fn download_link(offers: &Offers, base: &str, is_slideshow: bool) -> DownloadLin
 fn entry_out<'a>(entry: &'a Entry, base: &str) -> VideoData<'a> {
     let format = entry.format.as_ref();
     let image = entry.image.as_ref();
+    let facts = format.map(|format| &format.facts);
     VideoData {
         url: link(
             base,
@@ -315,10 +325,18 @@ fn entry_out<'a>(entry: &'a Entry, base: &str) -> VideoData<'a> {
         fps: format.and_then(|format| format.fps),
         vcodec: format.and_then(|format| format.vcodec),
         acodec: format.and_then(|format| format.acodec),
+        codecs: facts.and_then(|facts| facts.codecs.as_deref()),
+        dynamic_range: facts
+            .and_then(|facts| facts.dynamic_range)
+            .map(DynamicRange::name),
+        language: facts
+            .and_then(|facts| facts.audio.as_ref())
+            .and_then(|track| track.language.as_deref()),
         bitrate: format.and_then(|format| format.bitrate_bps),
         filesize: format.and_then(|format| format.filesize),
-        has_video: format.is_some_and(crate::extract::Format::has_video),
-        has_audio: format.is_some_and(crate::extract::Format::has_audio),
+        filesize_approx: facts.and_then(|facts| facts.filesize_approx),
+        has_video: format.is_some_and(Format::has_video),
+        has_audio: format.is_some_and(Format::has_audio),
         watermark: format.is_some_and(|format| format.is_watermarked),
         merged: false,
     }
@@ -333,7 +351,7 @@ fn text(value: Option<&str>) -> &str {
 }
 
 /// The first that is not empty.
-fn first<'a>(candidates: &[&'a str]) -> &'a str {
+pub(super) fn first<'a>(candidates: &[&'a str]) -> &'a str {
     candidates
         .iter()
         .copied()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use url::{Host, Url};
 
 use super::ResolveError;
-use crate::extract::{Classified, Extractor, Source};
+use crate::extract::{Classified, Extractor, PlaylistSource, Refusal, Source};
 
 /// Longest text that is looked at, in bytes; share texts are a few hundred.
 const MAX_TEXT: usize = 8 * 1024;
@@ -20,7 +20,7 @@ pub(super) fn classify(
     extractors: &[Arc<dyn Extractor>],
     text: &str,
 ) -> Result<(Arc<dyn Extractor>, Source), ResolveError> {
-    let url = parse(text)?;
+    let url = parse(text).map_err(|fault| fault.into_error(extractors))?;
     for extractor in extractors {
         match extractor.classify(&url) {
             Classified::Foreign => {}
@@ -28,22 +28,75 @@ pub(super) fn classify(
             Classified::Refused(refusal) => return Err(ResolveError::Refused(refusal)),
         }
     }
-    Err(ResolveError::UnsupportedHost)
+    Err(unsupported_host(extractors))
 }
 
-fn parse(text: &str) -> Result<Url, ResolveError> {
+/// Finds the address of a list in a posted text, and the extractor that knows it.
+///
+/// # Errors
+/// As [`classify`]; a known site's address of something else is [`Refusal::NotAPlaylist`].
+pub(super) fn playlist(
+    extractors: &[Arc<dyn Extractor>],
+    text: &str,
+) -> Result<(Arc<dyn Extractor>, PlaylistSource), ResolveError> {
+    let url = parse(text).map_err(|fault| fault.into_error(extractors))?;
+    for extractor in extractors {
+        if let Some(list) = extractor.playlist(&url) {
+            return Ok((Arc::clone(extractor), list));
+        }
+        match extractor.classify(&url) {
+            Classified::Foreign => {}
+            Classified::Refused(Refusal::BadUrl) => {
+                return Err(ResolveError::Refused(Refusal::BadUrl));
+            }
+            Classified::Source(_) | Classified::Refused(_) => {
+                return Err(ResolveError::Refused(Refusal::NotAPlaylist));
+            }
+        }
+    }
+    Err(unsupported_host(extractors))
+}
+
+fn unsupported_host(extractors: &[Arc<dyn Extractor>]) -> ResolveError {
+    ResolveError::UnsupportedHost {
+        served: extractors
+            .iter()
+            .map(|extractor| extractor.title())
+            .collect(),
+    }
+}
+
+/// Why a text is no address of a site, whichever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// No address, or none that a site writes.
+    Malformed,
+    /// A host without a name.
+    Literal,
+}
+
+impl Fault {
+    fn into_error(self, extractors: &[Arc<dyn Extractor>]) -> ResolveError {
+        match self {
+            Self::Malformed => ResolveError::BadUrl,
+            Self::Literal => unsupported_host(extractors),
+        }
+    }
+}
+
+fn parse(text: &str) -> Result<Url, Fault> {
     let text = text.trim();
     if text.is_empty() || text.len() > MAX_TEXT {
-        return Err(ResolveError::BadUrl);
+        return Err(Fault::Malformed);
     }
     let candidate = match find_http(text) {
         Some(found) => found.to_owned(),
         None if text.contains("://") || text.contains(char::is_whitespace) => {
-            return Err(ResolveError::BadUrl);
+            return Err(Fault::Malformed);
         }
         None => format!("https://{text}"),
     };
-    let url = Url::parse(&candidate).map_err(|_| ResolveError::BadUrl)?;
+    let url = Url::parse(&candidate).map_err(|_| Fault::Malformed)?;
     check(&url)?;
     Ok(url)
 }
@@ -91,14 +144,14 @@ fn ends_address(char: char) -> bool {
 }
 
 /// A site's own address has a name, no port, and no user.
-fn check(url: &Url) -> Result<(), ResolveError> {
+fn check(url: &Url) -> Result<(), Fault> {
     if !url.username().is_empty() || url.password().is_some() || url.port().is_some() {
-        return Err(ResolveError::BadUrl);
+        return Err(Fault::Malformed);
     }
     match url.host() {
         Some(Host::Domain(name)) if name.contains('.') => Ok(()),
-        Some(Host::Domain(_)) | None => Err(ResolveError::BadUrl),
-        Some(Host::Ipv4(_) | Host::Ipv6(_)) => Err(ResolveError::UnsupportedHost),
+        Some(Host::Domain(_)) | None => Err(Fault::Malformed),
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) => Err(Fault::Literal),
     }
 }
 
@@ -175,6 +228,6 @@ mod tests {
     #[test]
     fn text_over_the_limit_is_refused() {
         let long = format!("https://www.tiktok.com/{}", "a".repeat(MAX_TEXT));
-        assert!(matches!(parse(&long), Err(ResolveError::BadUrl)));
+        assert!(matches!(parse(&long), Err(Fault::Malformed)));
     }
 }

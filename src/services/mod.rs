@@ -1,17 +1,19 @@
 //! What the product does, one struct per use case; no axum, no site names.
 //!
-//! [`Resolver`]: address -> extraction. [`Minter`]: extraction -> sealed links. [`Deliverer`]: link -> bytes.
+//! [`Resolver`]: address -> extraction. [`Lister`]: address of a list -> the posts in it. [`Minter`]: extraction -> sealed links. [`Deliverer`]: link -> bytes.
 
 mod address;
 mod config;
 mod deliver;
 mod flight;
+mod lists;
 mod offers;
 mod origin;
 mod resolve;
 
 pub use config::ServicesConfig;
 pub use deliver::{DeliverError, Deliverer, Delivery};
+pub use lists::Lister;
 pub use offers::{Entry, Minter, Offers, Picks};
 pub use origin::OriginError;
 pub use resolve::{CacheStats, ResolveError, Resolved, Resolver, Wish};

@@ -31,7 +31,10 @@ pub enum ResolveError {
     BadUrl,
     /// An address of a site that isn't served.
     #[error("unsupported host")]
-    UnsupportedHost,
+    UnsupportedHost {
+        /// Names of the sites that are.
+        served: Vec<&'static str>,
+    },
     /// An address of a known site that names no single post.
     #[error("unsupported address: {0:?}")]
     Refused(Refusal),
@@ -182,6 +185,11 @@ impl Resolver {
         &self.inner.net
     }
 
+    /// Time for one extraction.
+    pub(super) fn deadline(&self) -> Duration {
+        self.inner.deadline
+    }
+
     /// The cached extraction of a post.
     pub(super) async fn cached(&self, post: &Source) -> Option<Arc<Extraction>> {
         self.inner.posts.get(&post_key(post)).await
@@ -299,7 +307,7 @@ impl Resolver {
     }
 }
 
-async fn within<T>(
+pub(super) async fn within<T>(
     deadline: Duration,
     work: impl Future<Output = Result<T, ExtractError>>,
 ) -> Result<T, Arc<ResolveError>> {
@@ -310,7 +318,7 @@ async fn within<T>(
     }
 }
 
-fn failed(error: impl Into<ResolveError>) -> Arc<ResolveError> {
+pub(super) fn failed(error: impl Into<ResolveError>) -> Arc<ResolveError> {
     Arc::new(error.into())
 }
 

@@ -76,6 +76,10 @@ impl Extractor for Douyin {
         SITE
     }
 
+    fn title(&self) -> &'static str {
+        "Douyin"
+    }
+
     fn version(&self) -> &'static str {
         VERSION
     }

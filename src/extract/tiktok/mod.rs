@@ -177,6 +177,10 @@ impl Extractor for TikTok {
         SITE
     }
 
+    fn title(&self) -> &'static str {
+        "TikTok"
+    }
+
     fn version(&self) -> &'static str {
         VERSION
     }

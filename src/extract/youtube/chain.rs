@@ -177,7 +177,8 @@ impl Chain<'_> {
 
     /// Asks one client, once more with a new visitor id when it takes us for a robot.
     async fn attempt(&self, client: &Client, id: &VideoId) -> Result<Played, Miss> {
-        let script = self.script(client).await.map_err(Miss::Error)?;
+        // Boxed, because most extractions need no script.
+        let script = Box::pin(self.script(client)).await.map_err(Miss::Error)?;
         let day = script.as_ref().map(|script| script.day);
         let ask = || self.session.player(client, id, day);
         let asked = ask().await.map_err(Miss::Error)?;
@@ -190,7 +191,7 @@ impl Chain<'_> {
             }
             done => done,
         }?;
-        self.complete(played, script.as_ref()).await
+        Box::pin(self.complete(played, script.as_ref())).await
     }
 
     /// The player script for a client that needs one.

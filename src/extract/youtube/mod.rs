@@ -25,7 +25,10 @@ use self::scripts::Scripts;
 use self::tokens::Tokens;
 use self::url::Address;
 use self::visitor::Visitors;
-use super::{Classified, Content, ExtractError, Extraction, Extractor, Refusal, Source, SourceKey};
+use super::{
+    Classified, Content, ExtractError, Extraction, Extractor, Part, Playlist, PlaylistSource,
+    Refusal, Source, SourceKey,
+};
 use crate::clock::Clock;
 use crate::config::{Env, Secret};
 use crate::net::{Client, CookieFile, HostList, Jar, MediaSession, OperatorCookies};
@@ -52,7 +55,6 @@ pub mod url;
 mod visitor;
 
 pub use ids::{PlaylistId, PlaylistKind, VideoId};
-pub use playlist::{Availability, Playlist, PlaylistAuthor, PlaylistEntry};
 
 /// Name of the site.
 const SITE: &str = "youtube";
@@ -93,48 +95,32 @@ impl YouTube {
         }
     }
 
-    /// The playlist that an address names, alone or beside a video; `None` when it names none.
-    pub fn playlist(&self, url: &Url) -> Option<PlaylistId> {
-        match url::read(url) {
-            Address::Playlist(id) | Address::Video { list: Some(id), .. } => Some(id),
-            _ => None,
-        }
-    }
-
-    /// Lists up to `limit` (at most 5000) videos of a playlist, from the beginning or from where the `next_cursor` of an
-    /// earlier part says.
-    ///
-    /// # Errors
-    /// [`ExtractError::Unavailable`] for a list that is missing, private or personal, [`ExtractError::Refused`] with
-    /// [`Refusal::NotAPost`] for one that has no page and with [`Refusal::BadUrl`] for a text that is no cursor.
-    pub async fn list(
-        &self,
-        net: &Client,
-        id: &PlaylistId,
-        cursor: Option<&str>,
-        limit: usize,
-    ) -> Result<Playlist, ExtractError> {
-        let transport = self.transport(net);
-        let account = account(transport.operator.clone());
-        self.list_through(&transport, &account, id, cursor, limit)
-            .await
-    }
-
-    /// Lists a playlist through `transport`.
+    /// Lists a part of a playlist through `transport`.
     async fn list_through(
         &self,
         transport: &dyn Ask,
         account: &AccountCookies,
         id: &PlaylistId,
-        cursor: Option<&str>,
-        limit: usize,
+        part: &Part,
     ) -> Result<Playlist, ExtractError> {
         let lister = Lister {
             session: self.session(transport, account),
             hosts: &self.hosts,
             id,
         };
-        lister.list(cursor, limit).await
+        lister.list(part).await
+    }
+
+    async fn fetch_list(
+        &self,
+        net: &Client,
+        list: &PlaylistSource,
+        part: &Part,
+    ) -> Result<Playlist, ExtractError> {
+        let id = PlaylistId::parse(&list.id).ok_or(ExtractError::Refused(Refusal::BadUrl))?;
+        let transport = self.transport(net);
+        let account = account(transport.operator.clone());
+        self.list_through(&transport, &account, &id, part).await
     }
 
     /// Fetches a video through `transport`.
@@ -279,6 +265,10 @@ impl Extractor for YouTube {
         SITE
     }
 
+    fn title(&self) -> &'static str {
+        "YouTube"
+    }
+
     fn version(&self) -> &'static str {
         VERSION
     }
@@ -289,7 +279,8 @@ impl Extractor for YouTube {
             Address::Video { id, .. } => {
                 source(&id).map_or(Classified::Refused(Refusal::BadUrl), Classified::Source)
             }
-            Address::Playlist(_) | Address::Other => Classified::Refused(Refusal::NotAPost),
+            Address::Playlist(_) => Classified::Refused(Refusal::Playlist),
+            Address::Other => Classified::Refused(Refusal::NotAPost),
             Address::Malformed => Classified::Refused(Refusal::BadUrl),
         }
     }
@@ -317,6 +308,25 @@ impl Extractor for YouTube {
         post: &'a Source,
     ) -> BoxFuture<'a, Result<Extraction, ExtractError>> {
         self.fetch(net, post).boxed()
+    }
+
+    fn playlist(&self, url: &Url) -> Option<PlaylistSource> {
+        let (Address::Playlist(id) | Address::Video { list: Some(id), .. }) = url::read(url) else {
+            return None;
+        };
+        Some(PlaylistSource {
+            site: SITE,
+            id: id.as_str().to_owned(),
+        })
+    }
+
+    fn list<'a>(
+        &'a self,
+        net: &'a Client,
+        list: &'a PlaylistSource,
+        part: &'a Part,
+    ) -> BoxFuture<'a, Result<Playlist, ExtractError>> {
+        self.fetch_list(net, list, part).boxed()
     }
 
     fn media_hosts(&self) -> &HostList {

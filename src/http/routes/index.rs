@@ -10,7 +10,7 @@ use crate::http::json;
 struct Index {
     name: &'static str,
     version: &'static str,
-    endpoints: [&'static str; 5],
+    endpoints: [&'static str; 6],
 }
 
 /// The routes, as JSON.
@@ -21,6 +21,7 @@ pub(in crate::http) async fn show() -> Result<Response, ApiError> {
         endpoints: [
             "POST /tiktok",
             "POST /resolve",
+            "POST /playlist",
             "GET /stream?data=",
             "GET /download?data=",
             "GET /health",

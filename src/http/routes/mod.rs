@@ -6,6 +6,7 @@ use http::StatusCode;
 pub(super) mod health;
 pub(super) mod index;
 pub(super) mod media;
+pub(super) mod playlist;
 pub(super) mod resolve;
 
 /// Any path that is no route.

@@ -3,14 +3,12 @@
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use serde_json::{Map, Value};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::http::error::ApiError;
-use crate::http::{AppState, json, wire};
+use crate::http::{AppState, fields, json, wire};
 use crate::services::{ResolveError, Wish};
 
-const URL_MISSING: &str = "URL parameter is required";
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
 /// What a request asks for.
@@ -53,65 +51,16 @@ pub(in crate::http) async fn resolve(
     Ok(response)
 }
 
-/// Reads a JSON object under any content type (`curl -d` calls it a form), or a form.
 fn parse(body: &Bytes, is_form: bool) -> Result<Asked, ApiError> {
-    let is_object = body.trim_ascii_start().starts_with(b"{");
-    let fields = if is_form && !is_object {
-        form_fields(body)
-    } else {
-        json_fields(body)?
-    };
-    let url = match fields.get("url") {
-        Some(Value::String(url)) => url.trim().to_owned(),
-        Some(Value::Null) | None => return Err(ApiError::missing("body", "url", URL_MISSING)),
-        Some(_) => return Err(ApiError::invalid("body", "url", "a string")),
-    };
-    if url.is_empty() {
-        return Err(ApiError::new(
-            StatusCode::BAD_REQUEST,
-            "missing_field",
-            URL_MISSING,
-        ));
-    }
+    let fields = fields::read(body, is_form)?;
     Ok(Asked {
-        url,
-        no_cache: fields.get("no_cache").is_some_and(is_true),
-        max_height: fields.get("max_height").and_then(height),
-    })
-}
-
-fn json_fields(body: &Bytes) -> Result<Map<String, Value>, ApiError> {
-    serde_json::from_slice(body).map_err(|_| {
-        ApiError::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid_json",
-            "Invalid JSON body",
-        )
-    })
-}
-
-fn form_fields(body: &Bytes) -> Map<String, Value> {
-    url::form_urlencoded::parse(body)
-        .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
-        .collect()
-}
-
-fn is_true(value: &Value) -> bool {
-    match value {
-        Value::Bool(flag) => *flag,
-        Value::String(text) => text == "1" || text == "true",
-        _ => false,
-    }
-}
-
-fn height(value: &Value) -> Option<u32> {
-    match value {
-        Value::Number(number) => number
-            .as_u64()
+        url: fields::url(&fields)?,
+        no_cache: fields.get("no_cache").is_some_and(fields::is_true),
+        max_height: fields
+            .get("max_height")
+            .and_then(fields::number)
             .and_then(|height| u32::try_from(height).ok()),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
-    }
+    })
 }
 
 #[cfg(test)]

@@ -106,8 +106,6 @@ const WORDS: &[&str] = &["tiktok", "douyin", "youtube", "itag", "innertube"];
 const FIXED_TEXTS: &[(&str, &str)] = &[
     // The first route of ServerPY, alone or after a method.
     ("http/", "/tiktok\""),
-    // spec api.md §7: clients match the beginning of this sentence.
-    ("http/", "Only TikTok and Douyin URLs are supported"),
     // What a person is told to try first.
     ("cli/serve.rs", "{base_url}/tiktok "),
     ("cli/serve.rs", "https://www.tiktok.com/@user/video/ID"),

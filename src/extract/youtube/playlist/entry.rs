@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Availability, PlaylistEntry};
 use crate::extract::youtube::hosts::Hosts;
 use crate::extract::youtube::response::json::{at, list, number, string, text};
 use crate::extract::youtube::{VideoId, clock_time, url};
+use crate::extract::{Availability, PlaylistEntry};
 
 /// What a line says, before it has its place.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,10 +2,9 @@
 
 use serde_json::Value;
 
-use super::PlaylistAuthor;
 use crate::extract::youtube::SITE;
 use crate::extract::youtube::response::json::{at, count_of, list, string, text};
-use crate::extract::{ExtractError, Refusal, Unavailable};
+use crate::extract::{ExtractError, PlaylistAuthor, Refusal, Unavailable};
 
 /// What stands above a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,7 +27,7 @@ pub(super) fn alert(answer: &Value) -> Option<ExtractError> {
     })?;
     let lower = message.to_lowercase();
     if lower.contains("unviewable") {
-        return Some(ExtractError::Refused(Refusal::NotAPost));
+        return Some(ExtractError::Refused(Refusal::NotAPlaylist));
     }
     let reason = match () {
         () if lower.contains("private") => Unavailable::Private,

@@ -7,12 +7,12 @@ use serde_json::{Map, Value, json};
 use super::cursor::{Cursor, Place};
 use super::entry::Line;
 use super::header::{self, Header};
-use super::{Playlist, PlaylistEntry, page};
+use super::page;
 use crate::extract::youtube::hosts::Hosts;
 use crate::extract::youtube::ids::{PlaylistId, PlaylistKind};
 use crate::extract::youtube::innertube::{PageCall, Session};
 use crate::extract::youtube::{SITE, VideoId, url};
-use crate::extract::{ExtractError, Unavailable};
+use crate::extract::{ExtractError, Part, Playlist, PlaylistEntry, Refusal, Unavailable};
 
 /// Most entries that one request gives: about 2 MiB.
 pub(in crate::extract::youtube) const MAX_LIMIT: usize = 5000;
@@ -79,20 +79,17 @@ impl Gathered {
 }
 
 impl Lister<'_> {
-    /// Lists up to `limit` entries from the beginning, or from where `cursor` says.
+    /// Lists a part.
     ///
     /// # Errors
     /// `Unavailable` for a list that is missing, private or personal, `Refused` for one that has no page or for a text
     /// that is no cursor, and what the interface itself fails with.
     pub(in crate::extract::youtube) async fn list(
         &self,
-        cursor: Option<&str>,
-        limit: usize,
+        part: &Part,
     ) -> Result<Playlist, ExtractError> {
-        let cursor = match cursor {
-            Some(text) => {
-                Cursor::parse(text).ok_or(ExtractError::Refused(crate::extract::Refusal::BadUrl))?
-            }
+        let cursor = match part.cursor.as_deref() {
+            Some(text) => Cursor::parse(text).ok_or(ExtractError::Refused(Refusal::BadCursor))?,
             None => Cursor::start(),
         };
         if self.id.kind() == PlaylistKind::Personal && !self.session.account.is_logged_in() {
@@ -101,7 +98,7 @@ impl Lister<'_> {
         let mut gathered = Gathered {
             entries: Vec::new(),
             header: Header::default(),
-            limit: limit.clamp(1, MAX_LIMIT),
+            limit: part.limit.clamp(1, MAX_LIMIT),
             cursor,
             is_end: false,
         };
@@ -115,6 +112,7 @@ impl Lister<'_> {
     fn finish(&self, gathered: Gathered) -> Playlist {
         let goes_on = !gathered.is_end && gathered.cursor.given < MAX_ENTRIES;
         Playlist {
+            site: SITE.to_owned(),
             id: self.id.as_str().to_owned(),
             url: url::playlist_page(self.id),
             title: gathered.header.title,

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::recorded;
 use super::script::{Script, WEB, site};
+use crate::extract::youtube::PlaylistId;
 use crate::extract::youtube::auth::AccountCookies;
-use crate::extract::youtube::{Availability, Playlist, PlaylistId};
-use crate::extract::{ExtractError, Refusal, Unavailable};
+use crate::extract::{Availability, ExtractError, Part, Playlist, Refusal, Unavailable};
 
 const LIST: &str = "PLMC9KNkIncKtPzgY-5rmhvj7fax8fdxoj";
 
@@ -17,8 +17,12 @@ async fn list(
     limit: usize,
 ) -> Result<Playlist, ExtractError> {
     let id = PlaylistId::parse(id).unwrap();
+    let part = Part {
+        cursor: cursor.map(str::to_owned),
+        limit,
+    };
     site(&[])
-        .list_through(script, &AccountCookies::default(), &id, cursor, limit)
+        .list_through(script, &AccountCookies::default(), &id, &part)
         .await
 }
 
@@ -203,7 +207,7 @@ async fn recorded_refusals_are_errors() {
     let script = Script::default().with(WEB, "browse", invalid);
     let error = list(&script, LIST, None, 10).await.unwrap_err();
     assert!(
-        matches!(error, ExtractError::Refused(Refusal::NotAPost)),
+        matches!(error, ExtractError::Refused(Refusal::NotAPlaylist)),
         "{error}"
     );
 }
@@ -307,7 +311,7 @@ async fn cursor_goes_on_within_a_page_and_keeps_the_visitor() {
     let error = list(&pages(), LIST, Some("nonsense"), 10)
         .await
         .unwrap_err();
-    assert!(matches!(error, ExtractError::Refused(Refusal::BadUrl)));
+    assert!(matches!(error, ExtractError::Refused(Refusal::BadCursor)));
 }
 
 #[tokio::test]

@@ -1,0 +1,61 @@
+//! The fields of a posted body: a JSON object, or an HTML form that says the same.
+
+use axum::body::Bytes;
+use http::StatusCode;
+use serde_json::{Map, Value};
+
+use super::error::ApiError;
+
+const URL_MISSING: &str = "URL parameter is required";
+
+/// Reads a JSON object under any content type (`curl -d` calls it a form), or a form.
+pub(super) fn read(body: &Bytes, is_form: bool) -> Result<Map<String, Value>, ApiError> {
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    if is_form && !is_object {
+        return Ok(url::form_urlencoded::parse(body)
+            .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
+            .collect());
+    }
+    serde_json::from_slice(body).map_err(|_| {
+        ApiError::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_json",
+            "Invalid JSON body",
+        )
+    })
+}
+
+/// The posted address, which every request needs.
+pub(super) fn url(fields: &Map<String, Value>) -> Result<String, ApiError> {
+    let url = match fields.get("url") {
+        Some(Value::String(url)) => url.trim(),
+        Some(Value::Null) | None => return Err(ApiError::missing("body", "url", URL_MISSING)),
+        Some(_) => return Err(ApiError::invalid("body", "url", "a string")),
+    };
+    if url.is_empty() {
+        return Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "missing_field",
+            URL_MISSING,
+        ));
+    }
+    Ok(url.to_owned())
+}
+
+/// A number, which a form writes as text.
+pub(super) fn number(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+/// Whether a flag is set.
+pub(super) fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Bool(flag) => *flag,
+        Value::String(text) => text == "1" || text == "true",
+        _ => false,
+    }
+}
