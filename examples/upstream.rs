@@ -1,7 +1,7 @@
 //! The simulated upstream of the tests, to be looked at by hand: `cargo run --example upstream`.
 //!
-//! It plays TikTok and its CDN for a few made-up posts and, when the folder with recordings is there, for every recorded
-//! one. It prints how to point serverrs, curl or yt-dlp at it and runs until Ctrl-C.
+//! It plays TikTok and YouTube with their CDNs for a few made-up posts and, when the folder with recordings is there, for
+//! every recorded one. It prints how to point serverrs, curl or yt-dlp at it and runs until Ctrl-C.
 
 #[path = "../tests/it/harness/upstream/mod.rs"]
 #[expect(
@@ -16,6 +16,7 @@ mod upstream;
 use std::io::{self, Write};
 
 use upstream::tiktok::{Post, samples, serve_short_link};
+use upstream::youtube::{Layout, Mix, PAGE, Playlist, Video, YouTube, recordings};
 use upstream::{Upstream, recorded};
 
 #[tokio::main]
@@ -44,8 +45,38 @@ async fn main() -> io::Result<()> {
         writeln!(out, "  {}  ({kind}, {name})", post.url())?;
         post.serve(&upstream.world);
     }
+    writeln!(out, "\nVideos and lists:")?;
+    for address in serve_youtube(&upstream) {
+        writeln!(out, "  {address}")?;
+    }
     writeln!(out, "\nCtrl-C ends it.")?;
     tokio::signal::ctrl_c().await
+}
+
+/// Puts videos and lists into a simulated YouTube; returns their addresses.
+fn serve_youtube(upstream: &Upstream) -> Vec<String> {
+    let youtube = YouTube::open(&upstream.world);
+    let mut videos = vec![Video::new("harbour0001")];
+    if let Some(folder) = recorded::folder() {
+        let found = recordings(&folder).into_iter();
+        videos.extend(found.map(|recording| recording.video));
+    }
+    let lists = [
+        Playlist::new("PLharbourClassic0000000", Layout::Classic, 2 * PAGE + 30),
+        Playlist::new("PLharbourLockup00000000", Layout::Lockup, 2 * PAGE + 30),
+    ];
+    let mix = Mix::new("harbour0001");
+    let addresses = videos.iter().map(Video::url);
+    let addresses = addresses.chain(lists.iter().map(Playlist::url));
+    let addresses = addresses.chain([mix.url()]).collect();
+    for video in videos {
+        youtube.video(video);
+    }
+    for list in lists {
+        youtube.playlist(list);
+    }
+    youtube.mix(mix);
+    addresses
 }
 
 fn write_manual(out: &mut impl Write, upstream: &Upstream, post: &str) -> io::Result<()> {
@@ -53,7 +84,7 @@ fn write_manual(out: &mut impl Write, upstream: &Upstream, post: &str) -> io::Re
     let ca = upstream.ca_file().display();
     writeln!(
         out,
-        "A simulated TikTok is up.\n\
+        "Simulated sites are up.\n\
          \x20 proxy    {proxy}\n\
          \x20 CA file  {ca}\n\n\
          serverrs:  PROXY={proxy} EXTRA_CA_FILE={ca} cargo run\n\

@@ -23,5 +23,6 @@ mod shutdown;
 mod slow;
 mod tls;
 mod wire;
+mod youtube_referee;
 mod ytdlp;
 mod ytdlp_differences;

@@ -15,7 +15,7 @@ use crate::ytdlp_differences::{DIFFERENCES, Facts};
 const PACKAGE: &str = "yt-dlp==2026.10.26";
 
 /// yt-dlp in an environment of its own; `None`, said aloud, when it can't be had.
-async fn yt_dlp() -> Option<PythonEnv> {
+pub(crate) async fn yt_dlp() -> Option<PythonEnv> {
     let name = format!(
         "ytdlp-venv-{}",
         PACKAGE.rsplit('=').next().unwrap_or_default()
@@ -30,7 +30,7 @@ async fn yt_dlp() -> Option<PythonEnv> {
 }
 
 /// Runs yt-dlp on the upstream with these arguments and returns what it printed. It may fail for some of several posts.
-async fn run_yt_dlp(
+pub(crate) async fn run_yt_dlp(
     yt_dlp: &PythonEnv,
     upstream: &Upstream,
     dir: &Path,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::gate::Gate;
 use super::media::Payload;
@@ -79,6 +79,8 @@ pub(crate) struct Answer {
     pub(crate) hands_out: Arc<[String]>,
     /// Value of the cookie that belongs to the addresses handed out.
     pub(crate) page_cookie: Option<String>,
+    /// What the client did wrong; it fails the test as an unknown address does.
+    pub(crate) complaint: Option<String>,
 }
 
 impl Answer {
@@ -96,6 +98,7 @@ impl Answer {
             is_compressible: true,
             gate: None,
             page_cookie: None,
+            complaint: None,
         }
     }
 
@@ -143,6 +146,17 @@ impl Answer {
     pub(crate) fn with_page_cookie(mut self, value: String) -> Self {
         self.page_cookie = Some(value);
         self
+    }
+
+    /// The answer to a request that no client in order would send.
+    pub(crate) fn wrong(complaint: impl Into<String>) -> Self {
+        let complaint = complaint.into();
+        let error = json!({ "error": { "code": 400, "message": complaint } });
+        Self {
+            status: 400,
+            complaint: Some(complaint),
+            ..Self::json(&error)
+        }
     }
 
     /// The answer in the best encoding that the client accepts.

@@ -105,7 +105,7 @@ pub(crate) struct Media {
     pub(crate) payload: Payload,
     /// `Content-Type`.
     pub(crate) content_type: String,
-    /// `ETag`, quotes included.
+    /// `ETag`, quotes included; empty: the origin sends none.
     pub(crate) etag: String,
     /// `Last-Modified`.
     pub(crate) last_modified: String,
@@ -158,7 +158,9 @@ impl Media {
         };
         reply.set("Content-Type", self.content_type.clone());
         reply.set("Accept-Ranges", "bytes");
-        reply.set("ETag", self.etag.clone());
+        if !self.etag.is_empty() {
+            reply.set("ETag", self.etag.clone());
+        }
         reply.set("Last-Modified", self.last_modified.clone());
         reply
     }
@@ -181,7 +183,7 @@ impl Media {
 }
 
 /// The bytes asked for, empty when not satisfiable; `None`: not a single valid range, to be ignored.
-fn parse_range(header: &str, length: u64) -> Option<Range<u64>> {
+pub(super) fn parse_range(header: &str, length: u64) -> Option<Range<u64>> {
     let (first, last) = header.strip_prefix("bytes=")?.trim().split_once('-')?;
     if first.is_empty() {
         let suffix: u64 = last.parse().ok()?;

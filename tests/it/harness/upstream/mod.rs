@@ -7,6 +7,7 @@
 
 mod answer;
 mod ca;
+mod cdn;
 mod connection;
 mod fault;
 mod gate;
@@ -19,6 +20,7 @@ pub(crate) mod recorded;
 pub(crate) mod tiktok;
 mod wire;
 mod world;
+pub(crate) mod youtube;
 
 pub(crate) use answer::Answer;
 pub(crate) use fault::{Fault, Rule, TunnelFault};

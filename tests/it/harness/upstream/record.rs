@@ -78,6 +78,8 @@ pub(crate) struct Traffic {
     pub(crate) unknown: Vec<String>,
     /// Requests for media that were turned away, with the reason.
     pub(crate) refused: Vec<String>,
+    /// Requests for media that were served at a crawl, with the reason.
+    pub(crate) throttled: Vec<String>,
     /// TCP connections that are open now.
     pub(crate) open_connections: usize,
 }

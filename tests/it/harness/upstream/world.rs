@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::answer::{Answer, Reply};
+use super::cdn::{Cdn, Ruling};
 use super::fault::{Fault, Rule, TunnelFault};
 use super::media::{Media, Need, Payload};
 use super::page::Page;
@@ -30,6 +31,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     pages: Vec<Page>,
+    cdns: Vec<Cdn>,
     media: HashMap<String, Media>,
     /// Address -> values of the cookie set beside it.
     handed_out: HashMap<String, Vec<String>>,
@@ -57,6 +59,11 @@ impl World {
     /// Adds a file under the exact address. It can be fetched once a page that contains the address was served.
     pub(crate) fn media(&self, address: &str, media: Media) {
         self.state().media.insert(address.to_owned(), media);
+    }
+
+    /// Adds a CDN that has rules of its own.
+    pub(crate) fn cdn(&self, cdn: Cdn) {
+        self.state().cdns.push(cdn);
     }
 
     /// The file under an address.
@@ -172,24 +179,74 @@ impl World {
     /// Decides what a request is answered, faults included.
     pub(super) fn decide(&self, request: &Request) -> Plan {
         let faults = self.strike(request);
-        let page = self.find_page(request);
-        let mut hold = None;
-        let reply = match page {
-            Some(answer) => {
-                if request.method != "HEAD" && !faults.iter().any(Fault::hides_body) {
-                    self.note_handed_out(&answer);
-                }
-                hold.clone_from(&answer.gate);
-                answer.reply(request)
-            }
-            None => self.media_reply(request, &faults),
+        let mut plan = match self.find_page(request) {
+            Some(answer) => self.page_plan(request, &answer, &faults),
+            None => match self.ruling(request) {
+                Some(ruling) => self.ruled_plan(request, ruling, &faults),
+                None => Plan::new(request, self.media_reply(request, &faults)),
+            },
         };
-        let mut plan = Plan::new(request, reply);
-        plan.hold = hold;
         for fault in &faults {
             plan.apply(fault);
         }
         plan
+    }
+
+    fn page_plan(&self, request: &Request, answer: &Answer, faults: &[Fault]) -> Plan {
+        if request.method != "HEAD" && !faults.iter().any(Fault::hides_body) {
+            self.note_handed_out(answer);
+        }
+        if let Some(complaint) = &answer.complaint {
+            self.note_unknown(complaint, request);
+        }
+        let mut plan = Plan::new(request, answer.reply(request));
+        plan.hold.clone_from(&answer.gate);
+        plan
+    }
+
+    fn ruling(&self, request: &Request) -> Option<Ruling> {
+        let cdn = {
+            let state = self.state();
+            state.cdns.iter().find(|cdn| cdn.has(request))?.clone()
+        };
+        Some(cdn.rule(request))
+    }
+
+    fn ruled_plan(&self, request: &Request, ruling: Ruling, faults: &[Fault]) -> Plan {
+        match ruling {
+            Ruling::Serve(served) => {
+                if let Some(reason) = &served.crawl {
+                    let note = format!("{reason}: {} {}", request.method, request.address);
+                    self.update(|traffic| traffic.throttled.push(note));
+                }
+                let media = faulty(served.media.clone(), faults);
+                let reply = served.reply(&media, request, has_ignored_range(faults));
+                let mut plan = Plan::new(request, reply);
+                plan.rate = served.rate();
+                plan
+            }
+            Ruling::Move(to) => {
+                let mut reply = Reply::html(302, "moved");
+                reply.set("Location", to);
+                Plan::new(request, reply)
+            }
+            Ruling::Refuse(reason) => Plan::new(request, self.refuse(&reason, request)),
+            Ruling::Wrong(complaint) => {
+                self.note_unknown(&complaint, request);
+                Plan::new(request, Reply::html(400, "Bad Request"))
+            }
+        }
+    }
+
+    fn note_unknown(&self, complaint: &str, request: &Request) {
+        let note = format!("{complaint}: {} {}", request.method, request.address);
+        self.update(|traffic| traffic.unknown.push(note));
+    }
+
+    fn refuse(&self, reason: &str, request: &Request) -> Reply {
+        let note = format!("{reason}: {} {}", request.method, request.address);
+        self.update(|traffic| traffic.refused.push(note));
+        Reply::html(403, "Access Denied")
     }
 
     fn strike(&self, request: &Request) -> Vec<Fault> {
@@ -242,12 +299,7 @@ impl World {
         let media = media.clone();
         drop(state);
         if let Some(reason) = refusal {
-            self.update(|traffic| {
-                traffic
-                    .refused
-                    .push(format!("{reason}: {} {}", request.method, request.address));
-            });
-            return Reply::html(403, "Access Denied");
+            return self.refuse(reason, request);
         }
         faulty(media, faults).reply(request, has_ignored_range(faults))
     }

@@ -1,0 +1,210 @@
+//! YouTube as seen from outside: the interface of its apps, the pages that lead there, the player script, and the hosts
+//! of media with their demands.
+//!
+//! Strict: a request that no client in order would send fails the test.
+
+mod client;
+mod files;
+mod grant;
+mod interface;
+mod list;
+mod pages;
+mod recorded;
+mod refusal;
+mod script;
+mod track;
+mod video;
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::cdn::Cdn;
+use super::media::Media;
+use super::world::World;
+use grant::{Grant, Surroundings};
+
+pub(crate) use files::joinable_tracks;
+pub(crate) use grant::LONGEST_READ;
+pub(crate) use list::{Layout, Mix, PAGE, Playlist, State};
+pub(crate) use recorded::{recordings, refusals};
+pub(crate) use refusal::Refusal;
+pub(crate) use script::Script;
+pub(crate) use track::Track;
+pub(crate) use video::Video;
+
+/// Host of the pages and of the interface for pages.
+pub(crate) const WWW: &str = "www.youtube.com";
+/// Host of the interface for apps.
+pub(crate) const API: &str = "youtubei.googleapis.com";
+
+/// The simulated site. Clones are the same site.
+#[derive(Debug, Clone)]
+pub(crate) struct YouTube(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    world: World,
+    script: Script,
+    site: Mutex<Site>,
+}
+
+/// What the site has and what it has handed out.
+#[derive(Debug)]
+struct Site {
+    videos: HashMap<String, Video>,
+    lists: HashMap<String, Playlist>,
+    mixes: HashMap<String, Mix>,
+    visitors: HashSet<String>,
+    /// Visitors taken for robots.
+    suspects: HashSet<String>,
+    /// Token -> visitor ids that it was handed out with.
+    tokens: HashMap<String, HashSet<String>>,
+    grants: Vec<Grant>,
+    around: Surroundings,
+    /// Number of answers so far, which names them.
+    answers: u64,
+}
+
+impl YouTube {
+    /// A site without videos, in this world.
+    pub(crate) fn open(world: &World) -> Self {
+        let site = Site {
+            videos: HashMap::new(),
+            lists: HashMap::new(),
+            mixes: HashMap::new(),
+            visitors: HashSet::new(),
+            suspects: HashSet::new(),
+            tokens: HashMap::new(),
+            grants: Vec::new(),
+            around: Surroundings {
+                visitor_address: "2001:db8::1".to_owned(),
+                lifetime: 21_540,
+                moves: false,
+                refuses_plain_n: false,
+            },
+            answers: 0,
+        };
+        let youtube = Self(Arc::new(Shared {
+            world: world.clone(),
+            script: Script::new("0a1b2c3d", 20_412, 11),
+            site: Mutex::new(site),
+        }));
+        interface::serve(&youtube);
+        pages::serve(&youtube);
+        let media = youtube.clone();
+        world.cdn(Cdn::new(".googlevideo.com", move |request| {
+            let site = media.site();
+            grant::rule(request, &site.grants, &site.around)
+        }));
+        youtube
+    }
+
+    fn site(&self) -> MutexGuard<'_, Site> {
+        self.0.site.lock().expect("the simulated site")
+    }
+
+    fn world(&self) -> &World {
+        &self.0.world
+    }
+
+    /// The player script.
+    pub(crate) fn script(&self) -> &Script {
+        &self.0.script
+    }
+
+    /// Puts a video into the site, and its pictures.
+    pub(crate) fn video(&self, video: Video) {
+        for address in picture_addresses(&video) {
+            self.world()
+                .media(&address, Media::random(7, 40_009, "image/jpeg"));
+        }
+        self.site().videos.insert(video.id(), video);
+    }
+
+    /// Puts a playlist into the site; its videos are not.
+    pub(crate) fn playlist(&self, list: Playlist) {
+        self.site().lists.insert(list.id.clone(), list);
+    }
+
+    /// Puts a mix into the site; its videos are not.
+    pub(crate) fn mix(&self, mix: Mix) {
+        self.site().mixes.insert(mix.id(), mix);
+    }
+
+    /// Ends every address that was handed out so far.
+    pub(crate) fn revoke(&self) {
+        self.revoke_within(0..u64::MAX);
+    }
+
+    /// Ends every address that was handed out so far for reads that begin in `bytes`, as if they came too late.
+    pub(crate) fn revoke_within(&self, bytes: Range<u64>) {
+        let mut site = self.site();
+        let grants = site.grants.iter_mut();
+        grants.for_each(|grant| grant.end_within(bytes.clone()));
+    }
+
+    /// Lets new addresses live for so many seconds.
+    pub(crate) fn set_lifetime(&self, seconds: i64) {
+        self.site().around.lifetime = seconds;
+    }
+
+    /// Sees the visitor under another address from now on.
+    pub(crate) fn see_visitor_at(&self, address: &str) {
+        address.clone_into(&mut self.site().around.visitor_address);
+    }
+
+    /// Sends requests for media on to another host.
+    pub(crate) fn move_media(&self) {
+        self.site().around.moves = true;
+    }
+
+    /// Refuses addresses whose `n` was not transformed, in place of a crawl.
+    pub(crate) fn refuse_plain_n(&self) {
+        self.site().around.refuses_plain_n = true;
+    }
+
+    /// Takes every visitor so far for a robot.
+    pub(crate) fn suspect_visitors(&self) {
+        let mut site = self.site();
+        let visitors = site.visitors.clone();
+        site.suspects.extend(visitors);
+    }
+}
+
+impl Site {
+    /// A visitor id that nobody has yet.
+    fn new_visitor(&mut self) -> String {
+        let number = self.visitors.len();
+        let visitor = format!(
+            "Cgt{}%3D%3D",
+            URL_SAFE_NO_PAD.encode(format!("visitor {number:06}"))
+        );
+        self.visitors.insert(visitor.clone());
+        visitor
+    }
+
+    /// A name for an answer.
+    fn new_event(&mut self) -> String {
+        self.answers += 1;
+        URL_SAFE_NO_PAD.encode(format!("answer {:09}", self.answers))
+    }
+}
+
+/// Addresses of a video's still pictures.
+fn picture_addresses(video: &Video) -> Vec<String> {
+    let json = video.json();
+    let lists = [
+        "/videoDetails/thumbnail/thumbnails",
+        "/microformat/playerMicroformatRenderer/thumbnail/thumbnails",
+    ];
+    lists
+        .iter()
+        .filter_map(|pointer| json.pointer(pointer)?.as_array())
+        .flatten()
+        .filter_map(|picture| picture["url"].as_str().map(str::to_owned))
+        .collect()
+}
