@@ -23,6 +23,8 @@ mod shutdown;
 mod slow;
 mod tls;
 mod wire;
+mod youtube;
 mod youtube_referee;
+mod youtube_ytdlp;
 mod ytdlp;
 mod ytdlp_differences;
