@@ -3,7 +3,9 @@
 mod download;
 mod errors;
 mod expiry;
+mod lists;
 mod resolve;
+mod scripts;
 
 use http::StatusCode;
 use serde_json::Value;

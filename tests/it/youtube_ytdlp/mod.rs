@@ -2,6 +2,7 @@
 //! the same, but for the table in `differences.rs`, and the bytes are the same.
 
 mod differences;
+mod lists;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +19,7 @@ struct Pair {
     upstream: Upstream,
     server: TestServer,
     yt_dlp: PythonEnv,
+    youtube: YouTube,
     videos: Vec<Video>,
 }
 
@@ -34,6 +36,7 @@ impl Pair {
             upstream,
             server,
             yt_dlp,
+            youtube,
             videos,
         })
     }
