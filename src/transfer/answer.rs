@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 use std::ops::Range;
 
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::Expected;
 use super::fault::{Fault, check_status};
@@ -198,9 +198,18 @@ enum Framing {
 
 impl Framing {
     fn of(headers: &HeaderMap) -> Result<Self, Fault> {
-        // With both, the chunks count (RFC 9112 §6.3, third case).
-        if headers.contains_key(header::TRANSFER_ENCODING) {
-            return Ok(Self::Chunked);
+        // With both, the chunks count (RFC 9112 §6.3, third case); but only `chunked` as the last coding has a last
+        // chunk. With any other the body is read to the end of the connection (fourth case), which proves nothing.
+        if let Some(codings) = headers
+            .get_all(header::TRANSFER_ENCODING)
+            .iter()
+            .next_back()
+        {
+            return Ok(if is_chunked_last(codings) {
+                Self::Chunked
+            } else {
+                Self::Close
+            });
         }
         if !headers.contains_key(header::CONTENT_LENGTH) {
             return Ok(Self::Close);
@@ -210,6 +219,12 @@ impl Framing {
             .map(Self::Length)
             .ok_or(Fault::Unusable("content length"))
     }
+}
+
+/// Whether `chunked` is the last of the codings in a `Transfer-Encoding` line.
+fn is_chunked_last(codings: &HeaderValue) -> bool {
+    let last = codings.as_bytes().rsplit(|&byte| byte == b',').next();
+    last.is_some_and(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"chunked"))
 }
 
 /// The part of [`Facts`] that depends on 200 or 206.
@@ -286,7 +301,7 @@ mod tests {
             .iter()
             .map(|(name, value)| {
                 let name = header::HeaderName::from_static(name);
-                (name, header::HeaderValue::from_static(value))
+                (name, HeaderValue::from_static(value))
             })
             .collect()
     }
@@ -381,6 +396,25 @@ mod tests {
         assert!(!facts.is_partial && !facts.accepts_ranges && !facts.is_counted);
         let pairs = [("content-length", "10"), ("accept-ranges", "bytes")];
         assert!(judge(200, &pairs, &WHOLE).unwrap().accepts_ranges);
+    }
+
+    #[test]
+    fn answer_with_another_last_coding_proves_no_end() {
+        for (coding, framing) in [
+            ("chunked", Framing::Chunked),
+            ("gzip, Chunked ", Framing::Chunked),
+            ("identity", Framing::Close),
+            ("chunked, gzip", Framing::Close),
+            ("", Framing::Close),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static(coding));
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("5"));
+            assert!(
+                matches!(Framing::of(&headers), Ok(read) if read == framing),
+                "{coding}"
+            );
+        }
     }
 
     #[test]
