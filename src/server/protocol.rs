@@ -24,9 +24,10 @@ const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 256 * 1024;
 /// Bytes hyper holds per HTTP/2 stream for a client that doesn't take them.
 const SEND_BUFFER: usize = 64 * 1024;
-/// An HTTP/2 client is asked for a sign of life this often, and closed without an answer in time.
+/// An HTTP/2 client with a running stream is asked for a sign of life this often, and closed without an answer in time.
+/// The question waits behind megabytes in the kernel's buffers, so that a slow reader who takes them needs this long.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Runs HTTP/2 streams as tasks that the process waits for and can cut.
 #[derive(Debug, Clone)]
