@@ -32,7 +32,10 @@ pub(super) fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(serve(settings)) {
+    let served = runtime.block_on(serve(settings));
+    // What still blocks a thread, such as a name look-up, must not hold up the end of the process.
+    runtime.shutdown_background();
+    match served {
         Ok(code) => code,
         Err(error) => {
             complain(&error);
