@@ -194,7 +194,7 @@ fn page_of(item: &serde_json::Value, filler: &str) -> String {
 fn stand_in() -> Vec<u8> {
     let words = [
         "play",
-        "caf\u{e9}",
+        "na\u{ef}ve \u{e9}t\u{e9}",
         "\"quoted\"",
         "https:\\/\\/a.example\\/x",
         "1754000000",
