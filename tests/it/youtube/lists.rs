@@ -200,7 +200,7 @@ async fn lists_that_are_not_there_are_errors() {
         ),
         (
             json!({ "url": format!("https://www.youtube.com/playlist?list={LIST}"), "cursor": "rubbish" }),
-            422,
+            400,
         ),
     ] {
         assert_eq!(site.list(request.clone()).await.status, status, "{request}");
