@@ -1,6 +1,7 @@
 //! The environment as one value: read once, asked by name, faults collected.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -42,6 +43,7 @@ pub struct Env {
     values: BTreeMap<String, String>,
     asked: Vec<String>,
     seen: BTreeSet<String>,
+    unreadable: BTreeSet<String>,
     faults: Vec<Fault>,
 }
 
@@ -54,10 +56,9 @@ impl Env {
             Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => env.fault(".env", error),
         }
-        let process = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
-        env.values.extend(process);
+        for (name, value) in std::env::vars_os() {
+            env.add_process(name, value);
+        }
         env
     }
 
@@ -82,8 +83,28 @@ impl Env {
                 Ok((name, value)) => {
                     self.values.insert(name, value);
                 }
+                // The reader tells the same error for ever, as with a `.env` that is a folder.
+                Err(dotenvy::Error::Io(error)) => {
+                    self.fault(".env", error);
+                    return;
+                }
                 // The library's message quotes the line, which may hold a secret.
                 Err(_) => self.fault(".env", "a line is not of the form NAME=value"),
+            }
+        }
+    }
+
+    /// A value that is no text is a fault when its name is one of ours; foreign ones don't matter.
+    fn add_process(&mut self, name: OsString, value: OsString) {
+        let Ok(name) = name.into_string() else {
+            return;
+        };
+        match value.into_string() {
+            Ok(value) => {
+                self.values.insert(name, value);
+            }
+            Err(_) => {
+                self.unreadable.insert(name);
             }
         }
     }
@@ -100,6 +121,9 @@ impl Env {
     pub fn text(&mut self, name: &str) -> Option<String> {
         if self.seen.insert(name.to_owned()) {
             self.asked.push(name.to_owned());
+            if self.unreadable.contains(name) {
+                self.fault(name, "is not valid UTF-8");
+            }
         }
         let value = self.values.get(name)?.trim();
         (!value.is_empty()).then(|| value.to_owned())

@@ -137,6 +137,44 @@ async fn dotenv_is_read_and_the_environment_wins() {
 }
 
 #[tokio::test]
+async fn dotenv_that_is_a_folder_is_a_fault_and_no_endless_loop() {
+    let (status, output) = Builder::offline().file(".env/x", "").run_to_end().await;
+    assert_eq!(status.code(), Some(78), "{output}");
+    assert!(output.contains("  .env: "), "{output}");
+}
+
+#[tokio::test]
+async fn value_that_is_no_text_is_a_fault() {
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::TempDir::new().expect("temporary directory");
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_serverrs"))
+        .env_clear()
+        .env("PORT", std::ffi::OsStr::from_bytes(b"39981\xff"))
+        .env("FOREIGN", std::ffi::OsStr::from_bytes(b"\xff"))
+        .current_dir(dir.path())
+        .output()
+        .await
+        .expect("the binary under test");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    assert!(
+        said.contains("  PORT: ") && !said.contains("FOREIGN"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn cookie_file_that_is_not_there_yet_is_warned_about() {
+    let mut server = Builder::offline()
+        .env("COOKIES_PATH", "nowhere.txt")
+        .start()
+        .await;
+    server
+        .wait_for_log("the cookie file does not exist yet")
+        .await;
+}
+
+#[tokio::test]
 async fn secret_comes_from_a_file_too() {
     let server = Builder::offline()
         .without("ENCRYPTION_KEY")
