@@ -254,6 +254,8 @@ impl TestServer {
 {}",
             self.logs()
         );
+        // What it printed last may still be on its way through the pipes.
+        self.outputs_ended().await;
         status.expect("in time").expect("exit status")
     }
 
