@@ -16,12 +16,13 @@ use crate::{http, process, telemetry};
 pub(super) fn run() -> ExitCode {
     let mut env = Env::from_process();
     let telemetry = telemetry::TelemetryConfig::from_env(&mut env);
+    // Before the other settings are read: some of them have warnings.
+    telemetry::install(telemetry);
     let settings = Settings::from_env(&mut env);
     if let Err(error) = env.finish() {
         complain(&error.to_string());
         return ExitCode::from(EXIT_CONFIG);
     }
-    telemetry::install(telemetry);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
