@@ -11,8 +11,8 @@ const MAX_MESSAGE_CHARS: usize = 300;
 pub(super) fn classify(error: reqwest::Error, host: &str, phase: Phase) -> NetError {
     // The address may hold signatures; the library prints it unless told (reliability R4.4).
     let error = error.without_url();
-    if let Some(refused) = chain(&error).find_map(|cause| cause.downcast_ref::<GuardError>()) {
-        return NetError::Guard(refused.clone());
+    if let Some(refused) = refusal(&error) {
+        return NetError::Guard(refused);
     }
     let host = host.to_owned();
     match (error.is_connect(), error.is_timeout()) {
@@ -30,6 +30,13 @@ pub(super) fn classify(error: reqwest::Error, host: &str, phase: Phase) -> NetEr
             message: message(&error),
         },
     }
+}
+
+/// The guard's word, when it is behind `error`.
+pub(super) fn refusal(error: &(dyn Error + 'static)) -> Option<GuardError> {
+    chain(error)
+        .find_map(|cause| cause.downcast_ref::<GuardError>())
+        .cloned()
 }
 
 /// What `error` and its causes say, each new thing once.

@@ -12,8 +12,8 @@ mod guard;
 mod media;
 mod page;
 mod proxy;
-
 mod tls;
+mod wire;
 
 pub use client::Client;
 pub use config::ClientConfig;

@@ -1,4 +1,4 @@
-//! The one HTTP client: two connection pools, one for pages and one for media, behind the same guard.
+//! The one HTTP client: pages by a general library, media by [`Wire`](super::wire), behind the same guard.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,6 +12,7 @@ use crate::net::failure::{classify, message};
 use crate::net::guard::{AddressGuard, GuardedResolver};
 use crate::net::page::{is_redirect, location, read_capped};
 use crate::net::proxy::Proxies;
+use crate::net::wire::Wire;
 use crate::net::{
     ClientConfig, GuardError, Jar, MediaRequest, MediaResponse, NetError, Page, PageRequest, Phase,
     tls,
@@ -32,7 +33,7 @@ pub struct Client {
 
 struct Inner {
     pages: reqwest::Client,
-    media: reqwest::Client,
+    media: Wire,
     guard: Arc<AddressGuard>,
     proxies: Arc<Proxies>,
     idle_timeout: Duration,
@@ -57,17 +58,10 @@ impl Client {
     /// [`NetError::Setup`] when TLS can't be set up.
     pub fn new(config: ClientConfig) -> Result<Self, NetError> {
         log_way_out(&config);
-        // ALPN decides: the media pool speaks HTTP/1.1 only, so that a stalled transfer holds up no other.
-        let pages = builder(&config, &[b"h2", b"http/1.1"])?;
-        let media = builder(&config, &[b"http/1.1"])?
-            .http1_only()
-            .no_gzip()
-            .no_brotli()
-            .no_deflate();
         Ok(Self {
             inner: Arc::new(Inner {
-                pages: build(pages)?,
-                media: build(media)?,
+                pages: pages(&config)?,
+                media: Wire::new(&config)?,
                 guard: config.guard,
                 proxies: config.proxies,
                 idle_timeout: config.idle_timeout,
@@ -101,7 +95,7 @@ impl Client {
     async fn fetch_page(&self, request: &PageRequest<'_>, jar: &mut Jar) -> Result<Page, NetError> {
         let deadline = Instant::now() + self.inner.page_head_timeout;
         let upstream = request.to_upstream(jar);
-        let mut answer = self.send(&self.inner.pages, upstream, deadline).await?;
+        let mut answer = self.send(upstream, deadline).await?;
         let status = answer.status();
         let headers = std::mem::take(answer.headers_mut());
         jar.store(request.url, &headers);
@@ -126,10 +120,16 @@ impl Client {
         request.hosts.check(&url)?;
         let deadline = Instant::now() + self.inner.media_head_timeout;
         for _ in 0..=MAX_REDIRECTS {
-            let upstream = request.to_upstream(&url);
-            let answer = self.send(&self.inner.media, upstream, deadline).await?;
+            let sending = self.inner.media.send(request.to_upstream(&url));
+            let Ok(sent) = timeout_at(deadline, sending).await else {
+                return Err(NetError::Timeout {
+                    host: host_of(&url),
+                    phase: Phase::Head,
+                });
+            };
+            let (answer, body) = sent?;
             if !is_redirect(answer.status()) {
-                return MediaResponse::new(answer, host_of(&url), self.inner.idle_timeout)
+                return MediaResponse::new(answer, body, host_of(&url), self.inner.idle_timeout)
                     .refuse_encoding();
             }
             let Some(next) = location(&url, answer.headers()) else {
@@ -143,16 +143,15 @@ impl Client {
         })
     }
 
-    /// Sends one request, already checked, and waits for the head of its answer.
+    /// Sends one request for a page, already checked, and waits for the head of its answer.
     async fn send(
         &self,
-        pool: &reqwest::Client,
         request: reqwest::Request,
         deadline: Instant,
     ) -> Result<reqwest::Response, NetError> {
         let host = host_of(request.url());
         let is_direct = self.inner.proxies.route(request.url()).is_none();
-        let answer = match timeout_at(deadline, pool.execute(request)).await {
+        let answer = match timeout_at(deadline, self.inner.pages.execute(request)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => return Err(classify(error, &host, Phase::Head)),
             Err(_elapsed) => {
@@ -187,11 +186,11 @@ fn log_way_out(config: &ClientConfig) {
     }
 }
 
-/// What both pools have in common.
-fn builder(config: &ClientConfig, protocols: &[&[u8]]) -> Result<reqwest::ClientBuilder, NetError> {
+/// The client for pages. ALPN decides on HTTP/2.
+fn pages(config: &ClientConfig) -> Result<reqwest::Client, NetError> {
     let resolver = GuardedResolver::new(Arc::clone(&config.guard), Arc::clone(&config.proxies));
-    let builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls::client_config(&config.roots, protocols)?)
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls::client_config(&config.roots, &[b"h2", b"http/1.1"])?)
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .dns_resolver(resolver)
@@ -201,15 +200,11 @@ fn builder(config: &ClientConfig, protocols: &[&[u8]]) -> Result<reqwest::Client
         .tcp_nodelay(true)
         // The variables are read by `ClientConfig`, never by the library.
         .no_proxy();
-    if !config.proxies.is_configured() {
-        return Ok(builder);
+    if config.proxies.is_configured() {
+        let proxies = Arc::clone(&config.proxies);
+        let route = move |target: &Url| proxies.route(target).cloned();
+        builder = builder.proxy(reqwest::Proxy::custom(route));
     }
-    let proxies = Arc::clone(&config.proxies);
-    let route = move |target: &Url| proxies.route(target).cloned();
-    Ok(builder.proxy(reqwest::Proxy::custom(route)))
-}
-
-fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, NetError> {
     builder
         .build()
         .map_err(|error| NetError::Setup(message(&error.without_url())))

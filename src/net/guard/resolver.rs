@@ -28,7 +28,11 @@ impl GuardedResolver {
         Self { guard, proxies }
     }
 
-    async fn lookup(self, host: &str) -> Result<Vec<SocketAddr>, ResolveError> {
+    /// The addresses of `host` that may be dialled, in the system's order, without a port.
+    ///
+    /// # Errors
+    /// No address, or none that may be dialled.
+    pub(in crate::net) async fn lookup(&self, host: &str) -> Result<Vec<SocketAddr>, ResolveError> {
         let mut addresses = lookup(host).await?;
         // The operator's own proxy may be anywhere.
         if !self.proxies.is_proxy_host(host) {

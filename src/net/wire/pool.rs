@@ -1,0 +1,95 @@
+//! Connections kept for the next request to the same origin.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep};
+
+use super::exchange::Connection;
+use super::{IDLE_PER_HOST, IDLE_TIME};
+
+/// Idle connections by origin (`https://host:port`), the one used last at the end.
+#[derive(Default)]
+pub(super) struct Pool {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    idle: HashMap<String, Vec<Kept>>,
+    is_swept: bool,
+}
+
+struct Kept {
+    connection: Connection,
+    until: Instant,
+}
+
+impl Kept {
+    /// Whether it may still be used. Nobody polls an idle connection, so the look is what notices a close.
+    fn is_alive(&mut self, now: Instant) -> bool {
+        now < self.until && self.connection.is_alive()
+    }
+}
+
+impl Pool {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection to `origin` that was still open a moment ago.
+    pub(super) fn take(&self, origin: &str) -> Option<Connection> {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let kept = state.idle.get_mut(origin)?;
+        let alive = std::iter::from_fn(|| kept.pop()).find_map(|mut one| {
+            let is_alive = one.is_alive(now);
+            is_alive.then_some(one.connection)
+        });
+        if kept.is_empty() {
+            state.idle.remove(origin);
+        }
+        alive
+    }
+
+    /// Keeps a connection whose last answer has been read whole.
+    pub(super) fn put(self: &Arc<Self>, origin: String, connection: Connection) {
+        // Dropped outside of any runtime, at the end of the process: nobody would look after it.
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let until = Instant::now() + IDLE_TIME;
+        let mut state = self.lock();
+        let kept = state.idle.entry(origin).or_default();
+        if kept.len() >= IDLE_PER_HOST {
+            kept.remove(0);
+        }
+        kept.push(Kept { connection, until });
+        if !std::mem::replace(&mut state.is_swept, true) {
+            runtime.spawn(sweep(Arc::downgrade(self)));
+        }
+    }
+
+    /// Drops what has expired or was closed; whether anything is left to look after.
+    fn clear(&self) -> bool {
+        let now = Instant::now();
+        let mut state = self.lock();
+        state.idle.retain(|_, kept| {
+            kept.retain_mut(|one| one.is_alive(now));
+            !kept.is_empty()
+        });
+        state.is_swept = !state.idle.is_empty();
+        state.is_swept
+    }
+}
+
+/// Runs while anything is kept.
+async fn sweep(pool: Weak<Pool>) {
+    loop {
+        sleep(IDLE_TIME / 4).await;
+        if !pool.upgrade().is_some_and(|pool| pool.clear()) {
+            return;
+        }
+    }
+}
