@@ -13,6 +13,7 @@ use super::opening::{Opened, Opening, Reply};
 use super::pace::Pace;
 use super::pump::Pump;
 use super::range::{self, resolve_ask};
+use super::share::Budget;
 use super::stats::{Counters, Record, Shared, Stats};
 use super::tail::Tails;
 use super::{Ask, Expected, Head, Origin, Permit, Transfer, TransferConfig, TransferError};
@@ -24,6 +25,7 @@ pub struct Engine {
     config: TransferConfig,
     counters: Arc<Counters>,
     tails: Tails,
+    budget: Arc<Budget>,
     handles: ShutdownHandles,
 }
 
@@ -98,7 +100,9 @@ impl Wish {
 impl Engine {
     /// An engine with these settings.
     pub fn new(config: TransferConfig) -> Self {
+        let budget = Budget::new(config.buffer_total_bytes, config.buffer_bytes);
         Self {
+            budget: Arc::new(budget),
             config,
             counters: Arc::new(Counters::default()),
             tails: Tails::new(),
@@ -161,6 +165,7 @@ impl Engine {
             end: opened.facts.end,
             sender,
             shared,
+            share: Budget::share(&self.budget),
             client_stall: self.config.client_stall,
             pace: Pace::new(self.config.client_min_rate),
             refreshed_at,

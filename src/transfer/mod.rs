@@ -14,6 +14,7 @@ mod permits;
 mod pump;
 pub mod range;
 mod settings;
+mod share;
 mod sniff;
 mod stats;
 mod tail;

@@ -17,6 +17,7 @@ use super::fault::Fault;
 use super::identity::Identity;
 use super::opening::{Opened, backoff, mirrors, open_mirror};
 use super::pace::Pace;
+use super::share::Share;
 use super::stats::{Outcome, Shared};
 use crate::net::{MediaResponse, NetError, RangeAsk};
 
@@ -45,6 +46,8 @@ pub(super) struct Pump<O> {
     pub(super) sender: Sender<Outcome>,
     /// What the body shares with us.
     pub(super) shared: Arc<Shared>,
+    /// How much may be held for this client.
+    pub(super) share: Share,
     /// How long the client may take nothing while the channel is full.
     pub(super) client_stall: Duration,
     /// How fast it takes, while the channel is full.
@@ -194,6 +197,7 @@ impl<O: Origin> Pump<O> {
             self.forward(piece, &facts, &mut response).await?;
         }
         while facts.body_end != Some(self.position) {
+            response.limit_read(self.share.read_bytes());
             match response.chunk().await {
                 Ok(Some(piece)) => self.forward(piece, &facts, &mut response).await?,
                 // Of unknown length, ended by its last chunk.
@@ -220,6 +224,7 @@ impl<O: Origin> Pump<O> {
             piece.truncate(room);
         }
         let length = piece.len() as u64;
+        self.sender.set_bound(self.share.bytes());
         send(&mut self.sender, piece, self.client_stall, &mut self.pace).await?;
         self.position += length;
         Ok(())

@@ -5,13 +5,17 @@ use std::time::Duration;
 use super::channel::Limits;
 use crate::config::Env;
 
-/// Bytes between upstream and client by default: enough to keep a fast client busy over one turn of the upstream,
-/// and 2,000 stopped clients hold 500 MiB at the very most (reliability R3.2).
+/// Bytes between upstream and client by default: enough to keep a fast client busy over one turn of the upstream
+/// (reliability R3.2).
 const BUFFER_BYTES: usize = 256 * 1024;
 /// Least buffer: one read of a connection.
 const MIN_BUFFER_BYTES: usize = 16 * 1024;
 /// Largest buffer.
 const MAX_BUFFER_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes by default that all transfers together hold so: up to 128 have the whole of theirs, 2,000 have 16 KiB each.
+const BUFFER_TOTAL_BYTES: usize = 32 * 1024 * 1024;
+/// Largest sum.
+const MAX_BUFFER_TOTAL_BYTES: usize = 64 * 1024 * 1024 * 1024;
 /// Pieces in the buffer by default.
 const QUEUE_PIECES: usize = 20;
 /// Largest number of pieces.
@@ -32,6 +36,9 @@ const MAX_CLIENT_MIN_RATE: usize = 1024 * 1024;
 pub struct TransferConfig {
     /// `STREAM_BUFFER_BYTES`, bytes, 262144: what may wait between upstream and client of one transfer.
     pub buffer_bytes: usize,
+    /// `STREAM_BUFFER_TOTAL_BYTES`, 33554432: what may wait so in all; shared out evenly while many transfers run, at
+    /// least 16 KiB each.
+    pub buffer_total_bytes: usize,
     /// `QUEUE_SIZE`, 20: how many pieces may wait there.
     pub queue_pieces: usize,
     /// `CHUNK_SIZE`, bytes, 65536: pieces pass as they arrive, larger ones are sliced without copying.
@@ -47,6 +54,7 @@ impl Default for TransferConfig {
     fn default() -> Self {
         Self {
             buffer_bytes: BUFFER_BYTES,
+            buffer_total_bytes: BUFFER_TOTAL_BYTES,
             queue_pieces: QUEUE_PIECES,
             piece_bytes: PIECE_BYTES,
             client_stall: Duration::from_secs(CLIENT_STALL_SECONDS),
@@ -56,7 +64,7 @@ impl Default for TransferConfig {
 }
 
 impl TransferConfig {
-    /// Reads `STREAM_BUFFER_BYTES`, `QUEUE_SIZE`, `CHUNK_SIZE`, `CLIENT_STALL_TIMEOUT`, `CLIENT_MIN_RATE`.
+    /// Reads `STREAM_BUFFER_BYTES`, `STREAM_BUFFER_TOTAL_BYTES`, `QUEUE_SIZE`, `CHUNK_SIZE`, `CLIENT_STALL_TIMEOUT`, `CLIENT_MIN_RATE`.
     pub fn from_env(env: &mut Env) -> Self {
         Self {
             buffer_bytes: env.count(
@@ -64,6 +72,12 @@ impl TransferConfig {
                 BUFFER_BYTES,
                 MIN_BUFFER_BYTES,
                 MAX_BUFFER_BYTES,
+            ),
+            buffer_total_bytes: env.count(
+                "STREAM_BUFFER_TOTAL_BYTES",
+                BUFFER_TOTAL_BYTES,
+                MIN_BUFFER_BYTES,
+                MAX_BUFFER_TOTAL_BYTES,
             ),
             queue_pieces: env.count("QUEUE_SIZE", QUEUE_PIECES, 1, MAX_QUEUE_PIECES),
             piece_bytes: env.count("CHUNK_SIZE", PIECE_BYTES, MIN_PIECE_BYTES, MAX_BUFFER_BYTES),
@@ -96,6 +110,7 @@ mod tests {
         );
         let names = [
             "STREAM_BUFFER_BYTES",
+            "STREAM_BUFFER_TOTAL_BYTES",
             "QUEUE_SIZE",
             "CHUNK_SIZE",
             "CLIENT_STALL_TIMEOUT",
@@ -109,6 +124,7 @@ mod tests {
     fn settings_out_of_bounds_are_faults() {
         let pairs = [
             ("STREAM_BUFFER_BYTES", "1"),
+            ("STREAM_BUFFER_TOTAL_BYTES", "16383"),
             ("QUEUE_SIZE", "0"),
             ("CHUNK_SIZE", "many"),
             ("CLIENT_STALL_TIMEOUT", "0"),
@@ -116,6 +132,6 @@ mod tests {
         ];
         let mut env = Env::from_pairs(pairs);
         TransferConfig::from_env(&mut env);
-        assert_eq!(env.finish().unwrap_err().faults.len(), 5);
+        assert_eq!(env.finish().unwrap_err().faults.len(), 6);
     }
 }

@@ -63,6 +63,7 @@ pub(super) fn channel<E: Copy>(limits: Limits) -> (Sender<E>, Receiver<E>) {
         state: Mutex::new(State::default()),
     });
     let sender = Sender {
+        bound: shared.limits.bytes,
         shared: Arc::clone(&shared),
     };
     (sender, Receiver { shared })
@@ -112,6 +113,7 @@ impl<E> Last<E> {
 struct Blocked {
     waker: Waker,
     bytes: usize,
+    bound: usize,
 }
 
 impl<E> Default for State<E> {
@@ -131,15 +133,16 @@ impl<E> Default for State<E> {
 }
 
 impl<E> State<E> {
-    fn has_room(&self, limits: &Limits, bytes: usize) -> bool {
-        // Neither sum can overflow: a piece is at most `limits.bytes`, and so is the queue.
-        self.queue.len() < limits.pieces && bytes <= limits.bytes - self.bytes
+    /// Whether `bytes` more may be queued; into an empty queue always.
+    fn has_room(&self, limits: &Limits, bound: usize, bytes: usize) -> bool {
+        let is_within = || bytes <= bound.saturating_sub(self.bytes);
+        self.queue.is_empty() || (self.queue.len() < limits.pieces && is_within())
     }
 
     /// Whether the blocked sender is worth waking: its piece fits, and so will some more.
-    fn is_run_down(&self, limits: &Limits, bytes: usize) -> bool {
-        self.has_room(limits, bytes)
-            && self.bytes <= limits.bytes / 2
+    fn is_run_down(&self, limits: &Limits, blocked: &Blocked) -> bool {
+        self.has_room(limits, blocked.bound, blocked.bytes)
+            && self.bytes <= blocked.bound / 2
             && self.queue.len() <= limits.pieces / 2
     }
 }
@@ -169,9 +172,16 @@ fn remember(slot: &mut Option<Waker>, context: &Context<'_>) {
 #[derive(Debug)]
 pub(super) struct Sender<E> {
     shared: Arc<Shared<E>>,
+    /// Bytes that may be queued now, at most what the limits say.
+    bound: usize,
 }
 
 impl<E> Sender<E> {
+    /// From now on no more than `bytes` are queued, where the limits allow more; a piece passes however small this is.
+    pub(super) fn set_bound(&mut self, bytes: usize) {
+        self.bound = bytes.min(self.shared.limits.bytes);
+    }
+
     /// Sends a piece, in slices where it is larger than the bounds allow; an empty one is nothing.
     ///
     /// # Errors
@@ -196,11 +206,12 @@ impl<E> Sender<E> {
             return Poll::Ready(Err(Closed));
         }
         let bytes = slice.as_ref().map_or(0, Bytes::len);
-        if !state.has_room(limits, bytes) {
+        if !state.has_room(limits, self.bound, bytes) {
             state.pressed_since.get_or_insert_with(Instant::now);
             state.sender = Some(Blocked {
                 waker: context.waker().clone(),
                 bytes,
+                bound: self.bound,
             });
             return Poll::Pending;
         }
@@ -332,8 +343,8 @@ impl<E: Copy> Receiver<E> {
 
 /// The sender's waker, if it waits and there is room for it now.
 fn unblock<E>(state: &mut State<E>, limits: &Limits) -> Option<Waker> {
-    let bytes = state.sender.as_ref()?.bytes;
-    if !state.is_run_down(limits, bytes) {
+    let blocked = state.sender.as_ref()?;
+    if !state.is_run_down(limits, blocked) {
         return None;
     }
     state.sender.take().map(|blocked| blocked.waker)
