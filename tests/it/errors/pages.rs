@@ -8,7 +8,7 @@ use crate::harness::upstream::tiktok::{
     status_page,
 };
 use crate::harness::upstream::{Answer, Fault, Page, Rule};
-use crate::harness::{Stage, assert_refusal, fetch};
+use crate::harness::{Stage, assert_refusal, eventually, fetch};
 
 /// A post that answers only this; returns its address.
 fn page(stage: &Stage, number: usize, answer: Answer) -> String {
@@ -244,12 +244,18 @@ async fn page_without_end_and_gzip_bomb_take_no_memory() {
         health["memory"]["rss_bytes"].as_u64().expect("bytes")
     };
     let before = resident().await;
+    let grown = async || resident().await.saturating_sub(before);
     for (number, answer) in [oversize(64 << 20), gzip_bomb(512)].into_iter().enumerate() {
         let url = page(&stage, 110 + number, answer);
         assert_refusal(&stage.post(&url).await, 502, "upstream_error");
     }
-    let grown = resident().await.saturating_sub(before);
-    assert!(grown < 32 << 20, "{grown} bytes more");
+    // Neither was held whole; freed memory goes back to the system within seconds, not at once.
+    let most = grown().await;
+    assert!(most < 64 << 20, "{most} bytes more");
+    eventually("memory given back", async || {
+        (grown().await < 16 << 20).then_some(())
+    })
+    .await;
     stage.assert_well().await;
 }
 
