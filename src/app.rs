@@ -96,12 +96,7 @@ impl App {
         let sealer = Arc::new(Sealer::new(&settings.links, clock));
         warm_up(&sealer, &lifecycle);
         let net = Client::new(settings.net)?;
-        let resolver = Resolver::new(
-            &settings.services,
-            settings.extractors,
-            net,
-            &lifecycle.tracker,
-        );
+        let resolver = Resolver::new(&settings.services, settings.extractors, net, &lifecycle);
         let handles = ShutdownHandles {
             tracker: lifecycle.tracker.clone(),
             cancel: lifecycle.hard.clone(),
@@ -117,7 +112,7 @@ impl App {
             base_url: settings.server.public_url(port),
             body_timeout: settings.server.body_timeout,
             http: settings.http,
-            lister: Lister::new(&settings.services, resolver.clone(), &lifecycle.tracker),
+            lister: Lister::new(&settings.services, resolver.clone(), &lifecycle),
             resolver,
             minter: Minter::new(sealer),
             deliverer,
@@ -147,7 +142,5 @@ fn warn_of_key(links: &LinksConfig) {
 /// Derives the key while the server already listens (ruling 32).
 fn warm_up(sealer: &Arc<Sealer>, lifecycle: &Lifecycle) {
     let sealer = Arc::clone(sealer);
-    lifecycle
-        .tracker
-        .spawn(async move { sealer.warm_up().await });
+    lifecycle.spawn(async move { sealer.warm_up().await });
 }

@@ -7,16 +7,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::sync::oneshot;
-use tokio_util::task::TaskTracker;
 use tracing::Instrument;
+
+use crate::lifecycle::Lifecycle;
 
 type Landing<V> = Shared<BoxFuture<'static, Option<V>>>;
 
-/// Work under way, by key. The work runs as a task of its own, so a caller that leaves takes nothing with it.
+/// Work under way, by key. The work runs as a task of its own, so a caller that leaves takes nothing with it; the hard
+/// end of the process does.
 #[derive(Debug, Clone)]
 pub(super) struct Flights<K, V> {
     running: Arc<Mutex<HashMap<K, Landing<V>>>>,
-    tracker: TaskTracker,
+    lifecycle: Lifecycle,
 }
 
 impl<K, V> Flights<K, V>
@@ -24,15 +26,15 @@ where
     K: Clone + Eq + Hash + Send + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// An empty table; its tasks are counted by `tracker`.
-    pub(super) fn new(tracker: TaskTracker) -> Self {
+    /// An empty table; its tasks end with `lifecycle`.
+    pub(super) fn new(lifecycle: Lifecycle) -> Self {
         Self {
             running: Arc::default(),
-            tracker,
+            lifecycle,
         }
     }
 
-    /// Joins the work for `key`, starting `work` when none is under way. `None` when the work panicked.
+    /// Joins the work for `key`, starting `work` when none is under way. `None` when the work panicked or was cut.
     pub(super) async fn join<F>(&self, key: K, work: impl FnOnce() -> F) -> Option<V>
     where
         F: Future<Output = V> + Send + 'static,
@@ -63,7 +65,7 @@ where
             // Nobody waits any more: the value is in the cache for the next caller.
             let _ = sender.send(value);
         };
-        self.tracker.spawn(task.in_current_span());
+        self.lifecycle.spawn(task.in_current_span());
         landing
     }
 }
@@ -93,7 +95,7 @@ mod tests {
 
     #[tokio::test]
     async fn callers_at_the_same_time_share_one_run() {
-        let flights: Flights<&str, usize> = Flights::new(TaskTracker::new());
+        let flights: Flights<&str, usize> = Flights::new(Lifecycle::new());
         let runs = Arc::new(AtomicUsize::new(0));
         let gate = Arc::new(Notify::new());
         let callers: Vec<_> = (0..20)
@@ -115,7 +117,7 @@ mod tests {
 
     #[tokio::test]
     async fn caller_that_leaves_does_not_stop_the_work() {
-        let flights: Flights<&str, u8> = Flights::new(TaskTracker::new());
+        let flights: Flights<&str, u8> = Flights::new(Lifecycle::new());
         let (started, gate) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (started_in, gate_in) = (Arc::clone(&started), Arc::clone(&gate));
         drop(flights.board("key", || async move {
@@ -130,8 +132,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn hard_end_takes_the_work_with_it() {
+        let lifecycle = Lifecycle::new();
+        let flights: Flights<&str, u8> = Flights::new(lifecycle.clone());
+        let caller = flights.board("key", std::future::pending);
+        lifecycle.hard.cancel();
+        assert_eq!(caller.await, None);
+        lifecycle.tracker.close();
+        lifecycle.tracker.wait().await;
+    }
+
+    #[tokio::test]
     async fn work_that_panics_frees_its_key() {
-        let flights: Flights<&str, u8> = Flights::new(TaskTracker::new());
+        let flights: Flights<&str, u8> = Flights::new(Lifecycle::new());
         assert_eq!(
             flights.join("key", || async { panic!("planted") }).await,
             None

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
-use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::flight::Flights;
 use super::resolve::{failed, within};
 use super::{ResolveError, Resolver, ServicesConfig, address};
 use crate::extract::{Extractor, Part, Playlist, PlaylistSource};
+use crate::lifecycle::Lifecycle;
 
 /// How long a part of a list is served again; lists change more often than posts (ruling 14).
 const LIST_TTL: Duration = Duration::from_secs(60);
@@ -29,8 +29,8 @@ pub struct Lister {
 }
 
 impl Lister {
-    /// A lister over the sites of `resolver`; its tasks are counted by `tracker`.
-    pub fn new(config: &ServicesConfig, resolver: Resolver, tracker: &TaskTracker) -> Self {
+    /// A lister over the sites of `resolver`; its tasks end with `lifecycle`.
+    pub fn new(config: &ServicesConfig, resolver: Resolver, lifecycle: &Lifecycle) -> Self {
         let weight = |_: &Key, list: &Arc<Playlist>| {
             u32::try_from(list.entries.len().max(1)).unwrap_or(u32::MAX)
         };
@@ -41,7 +41,7 @@ impl Lister {
                 .weigher(weight)
                 .time_to_live(LIST_TTL.min(config.cache_ttl))
                 .build(),
-            listing: Flights::new(tracker.clone()),
+            listing: Flights::new(lifecycle.clone()),
         }
     }
 

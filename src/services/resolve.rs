@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::future::Cache;
-use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::flight::Flights;
@@ -13,6 +12,7 @@ use super::{ServicesConfig, address};
 use crate::extract::{
     ExtractError, Extraction, Extractor, Refusal, Source, SourceKey, Unavailable,
 };
+use crate::lifecycle::Lifecycle;
 use crate::net::Client;
 use crate::transfer::{Admission, Busy};
 
@@ -103,12 +103,12 @@ struct Inner {
 }
 
 impl Resolver {
-    /// A resolver over these sites; its tasks are counted by `tracker`.
+    /// A resolver over these sites; its tasks end with `lifecycle`.
     pub fn new(
         config: &ServicesConfig,
         extractors: Vec<Arc<dyn Extractor>>,
         net: Client,
-        tracker: &TaskTracker,
+        lifecycle: &Lifecycle,
     ) -> Self {
         let cache = |ttl: Duration| {
             Cache::builder()
@@ -133,8 +133,8 @@ impl Resolver {
                 .max_capacity(config.cache_max_entries)
                 .time_to_live(SHORT_LINK_TTL)
                 .build(),
-            extracting: Flights::new(tracker.clone()),
-            locating: Flights::new(tracker.clone()),
+            extracting: Flights::new(lifecycle.clone()),
+            locating: Flights::new(lifecycle.clone()),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         };

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::harness::upstream::{Fault, Gate, Rule, sha256_hex};
+use crate::harness::upstream::tiktok::WWW;
+use crate::harness::upstream::{Fault, Gate, Progress, Rule, sha256_hex};
 use crate::raw::Stage;
 use crate::raw::h1::{PATIENCE, Raw};
 use crate::raw::h2::{DATA, END_STREAM, GOAWAY, H2, HEADERS};
@@ -166,6 +167,28 @@ async fn second_signal_cuts_at_once() {
     assert_eq!(stage.server.wait().await.code(), CUT);
     assert!(second.elapsed() < SLACK, "{:?}", second.elapsed());
     assert_logged(&stage, "cancelled");
+}
+
+#[tokio::test]
+async fn second_signal_cuts_extractions_at_once() {
+    let mut stage = Stage::new(FILE as u64, &[("SHUTDOWN_GRACE", "600")]).await;
+    let world = &stage.upstream.world;
+    world.fault(Rule::host(WWW, Fault::StallBeforeHead(Gate::new())));
+    let mut client = stage.connect().await;
+    let question = stage.fresh_question();
+    client.send(question).await.expect("an open connection");
+    let is_asked = |traffic: &crate::harness::upstream::Traffic| {
+        traffic
+            .to_host(WWW)
+            .any(|record| record.progress == Progress::Held)
+    };
+    world.wait_for("a question to the site", is_asked).await;
+    told_to_stop(&mut stage).await;
+    stage.server.signal("TERM").await;
+    client.until_end().await;
+    assert_eq!(stage.server.wait().await.code(), CUT);
+    let logs = stage.server.logs();
+    assert!(!logs.contains("tasks ignore the end"), "{logs}");
 }
 
 #[tokio::test]

@@ -20,7 +20,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("media", &["net", "temp"]),
     (
         "services",
-        &["extract", "links", "transfer", "media", "net", "temp"],
+        &[
+            "extract",
+            "links",
+            "transfer",
+            "media",
+            "net",
+            "temp",
+            "lifecycle",
+        ],
     ),
     (
         "broadcast",

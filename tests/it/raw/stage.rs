@@ -83,6 +83,15 @@ impl Stage {
         self.server = start(&self.upstream, settings).await;
     }
 
+    /// A question for the post that no cache answers.
+    pub(crate) fn fresh_question(&self) -> String {
+        let body = json!({ "url": Post::new(&self.item).url(), "no_cache": true }).to_string();
+        format!(
+            "POST /tiktok HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    }
+
     /// A connection to the server.
     pub(crate) async fn connect(&self) -> Raw {
         Raw::connect(self.server.base()).await
