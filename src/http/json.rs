@@ -5,8 +5,9 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, EXPECT};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use serde::Serialize;
 
@@ -37,16 +38,26 @@ pub(super) fn no_store<T: Serialize>(value: &T) -> Result<Response, ApiError> {
 }
 
 /// Reads a request body, bounded in bytes and time.
-pub(super) async fn read_body(body: Body, limit: Duration) -> Result<Bytes, ApiError> {
-    tokio::time::timeout(limit, collect(body))
-        .await
-        .unwrap_or_else(|_| {
-            Err(ApiError::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "body_timeout",
-                format!("Request body took longer than {} seconds", limit.as_secs()),
-            ))
-        })
+pub(super) async fn read_body(
+    headers: &HeaderMap,
+    body: Body,
+    limit: Duration,
+) -> Result<Bytes, ApiError> {
+    let announced = body.size_hint().lower();
+    let is_too_large = announced > MAX_BODY as u64;
+    // Nothing to throw away: it would not be read to its end, or the client waits to be asked for it (RFC 9110 §10.1.1).
+    if announced > MAX_DISCARDED as u64 || (is_too_large && headers.contains_key(EXPECT)) {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(limit, collect(body)).await {
+        Ok(collected) => collected,
+        Err(_) if is_too_large => Err(too_large()),
+        Err(_) => Err(ApiError::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "body_timeout",
+            format!("Request body took longer than {} seconds", limit.as_secs()),
+        )),
+    }
 }
 
 async fn collect(mut body: Body) -> Result<Bytes, ApiError> {

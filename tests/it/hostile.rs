@@ -128,6 +128,49 @@ async fn body_of_an_h2_request_that_never_comes_is_told() {
     assert!(said.contains("\"code\":408"), "{said}");
 }
 
+/// Head of a POST whose body is announced to be so long.
+fn announcing(length: u64, fields: &str) -> String {
+    format!(
+        "POST /tiktok HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{fields}\r\n"
+    )
+}
+
+#[tokio::test]
+async fn body_announced_far_too_long_is_refused_at_once() {
+    // Nobody waits for a body: the limit on its time is an hour.
+    let stage = Stage::new(1, &[("BODY_TIMEOUT", "3600")]).await;
+    let expects = "Expect: 100-continue\r\n";
+    let heads = [
+        announcing(64 * 1024 + 1, expects),
+        announcing(100 * 1024 * 1024, expects),
+        announcing(u64::MAX - 2, ""),
+        announcing(2 * 1024 * 1024, ""),
+    ];
+    for head in heads {
+        let mut client = stage.connect().await;
+        client.send(&head).await.expect("an open connection");
+        assert_eq!(client.answer().await, "HTTP/1.1 413 Payload Too Large");
+        client.until_end().await;
+    }
+    // One of allowed length is asked for.
+    let mut client = stage.connect().await;
+    client.send(announcing(2, expects)).await.expect("open");
+    assert_eq!(client.head().await, "HTTP/1.1 100 Continue\r\n\r\n");
+    client.send("{}").await.expect("an open connection");
+    assert_eq!(client.answer().await, "HTTP/1.1 422 Unprocessable Entity");
+}
+
+#[tokio::test]
+async fn body_announced_too_long_that_never_comes_is_refused_as_such() {
+    let stage = strict().await;
+    let mut client = stage.connect().await;
+    let started = Instant::now();
+    let head = announcing(64 * 1024 + 1, "");
+    client.send(head).await.expect("an open connection");
+    let said = assert_cut(&stage, client, started).await;
+    assert!(said.starts_with("HTTP/1.1 413 "), "{said}");
+}
+
 #[tokio::test]
 async fn h2_connection_without_a_request_is_cut() {
     let stage = strict().await;

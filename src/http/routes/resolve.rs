@@ -25,7 +25,7 @@ pub(in crate::http) async fn resolve(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let body = json::read_body(body, app.body_timeout).await?;
+    let body = json::read_body(&headers, body, app.body_timeout).await?;
     let asked = parse(&body, json::is_form(&headers))?;
     let wish = Wish {
         no_cache: asked.no_cache,
