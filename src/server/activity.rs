@@ -108,6 +108,11 @@ impl Activity {
         }
     }
 
+    /// Whether a response is in progress.
+    pub(super) fn is_busy(&self) -> bool {
+        self.lock().exchanges > 0
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -18,10 +18,11 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use super::ClientAddr;
 use super::activity::{Activity, Limits, Reason, Verdict};
 use super::exchange::Exchanges;
-use super::io::{ClientStream, Transport, Wire};
+use super::io::{ClientStream, Transport};
 use super::preface::{Opening, read_opening};
 use super::protocol::TrackedExecutor;
 use super::tls::Tls;
+use super::wire::{Wire, left};
 
 /// What one connection needs.
 pub(super) struct Connection {
@@ -42,6 +43,8 @@ enum End<E> {
     Closed(Result<(), E>),
     /// By one of our limits.
     Limit(Reason),
+    /// The client left in the middle of a response.
+    Left,
 }
 
 impl Connection {
@@ -49,9 +52,10 @@ impl Connection {
     pub(super) async fn run(self, stream: TcpStream) {
         let client = self.client.0;
         let due = self.accepted_at + self.limits.head;
+        let socket = Arc::new(stream);
         let opened = self
             .soft
-            .run_until_cancelled(timeout_at(due, self.open(stream)));
+            .run_until_cancelled(timeout_at(due, self.open(Wire::new(Arc::clone(&socket)))));
         let Some(Ok(Ok((stream, opening)))) = opened.await else {
             tracing::debug!(%client, "connection without a request");
             return;
@@ -69,11 +73,13 @@ impl Connection {
         let http = pin!(http);
         let soft = pin!(self.soft.clone().cancelled_owned());
         let alarm = pin!(sleep_until(due));
+        let left = pin!(left(&socket));
         let watched = Watched {
             http,
             activity: &activity,
             soft: Some(soft),
             alarm,
+            left: Some(left),
         };
         match watched.await {
             End::Closed(Ok(())) => {}
@@ -82,12 +88,12 @@ impl Connection {
                 tracing::debug!(%client, err = %error, "connection failed");
             }
             End::Limit(reason) => tracing::debug!(%client, ?reason, "connection closed"),
+            End::Left => tracing::debug!(%client, "client left"),
         }
     }
 
     /// Up to the first bytes of HTTP, through TLS where it ends here.
-    async fn open(&self, stream: TcpStream) -> std::io::Result<(Transport, Opening)> {
-        let wire = Wire::new(stream);
+    async fn open(&self, wire: Wire) -> std::io::Result<(Transport, Opening)> {
         let mut stream = match &self.tls {
             None => Either::Left(wire),
             Some(tls) => Either::Right(self.handshake(tls, wire).await?),
@@ -108,17 +114,19 @@ impl Connection {
     }
 }
 
-/// A connection together with its clock and the soft end, polled as one so that the clock always knows what the
-/// connection has just done.
-struct Watched<'a, C> {
+/// A connection together with its clock, its client and the soft end, polled as one so that the clock always knows what
+/// the connection has just done.
+struct Watched<'a, C, L> {
     http: Pin<&'a mut C>,
     activity: &'a Activity,
     /// Gone once it has come.
     soft: Option<Pin<&'a mut WaitForCancellationFutureOwned>>,
     alarm: Pin<&'a mut Sleep>,
+    /// Gone once the client has left.
+    left: Option<Pin<&'a mut L>>,
 }
 
-impl<C: GracefulConnection> Future for Watched<'_, C> {
+impl<C: GracefulConnection, L: Future<Output = ()>> Future for Watched<'_, C, L> {
     type Output = End<C::Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -133,6 +141,10 @@ impl<C: GracefulConnection> Future for Watched<'_, C> {
             if let Poll::Ready(result) = this.http.as_mut().poll(cx) {
                 return Poll::Ready(End::Closed(result));
             }
+            // After hyper's turn, so that what can be answered at once is answered.
+            if this.has_left(cx) && this.activity.is_busy() {
+                return Poll::Ready(End::Left);
+            }
             match this.activity.judge(Instant::now()) {
                 Verdict::Close(reason) => return Poll::Ready(End::Limit(reason)),
                 Verdict::Idle => this.http.as_mut().graceful_shutdown(),
@@ -146,7 +158,22 @@ impl<C: GracefulConnection> Future for Watched<'_, C> {
     }
 }
 
-impl<C> Watched<'_, C> {
+impl<C, L: Future<Output = ()>> Watched<'_, C, L> {
+    /// Whether the client sends nothing any more.
+    ///
+    /// hyper finds out by reading, which it doesn't while it holds bytes of a next request. And a client that only shuts
+    /// its sending side down can't be told from one that closed: as with hyper's own rule and with nginx in front of an
+    /// upstream, it has left, unless its answer is ready. To wait for a write to fail would hold the upstream for as
+    /// long as it is silent.
+    fn has_left(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Some(left) = &mut self.left
+            && left.as_mut().poll(cx).is_ready()
+        {
+            self.left = None;
+        }
+        self.left.is_none()
+    }
+
     /// Whether there is time left before `until`. An alarm set for earlier is left alone and looked at when it rings,
     /// so that a busy connection doesn't move its timer with every piece.
     fn alarm_pending(&mut self, cx: &mut Context<'_>, until: Instant) -> bool {

@@ -15,6 +15,7 @@ mod protocol;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod wire;
 
 use std::io::{Error, ErrorKind, Result};
 use std::net::SocketAddr;

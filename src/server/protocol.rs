@@ -25,7 +25,7 @@ const CONNECTION_WINDOW: u32 = 256 * 1024;
 /// Bytes hyper holds per HTTP/2 stream for a client that doesn't take them.
 const SEND_BUFFER: usize = 64 * 1024;
 /// An HTTP/2 client with a running stream is asked for a sign of life this often, and closed without an answer in time.
-/// The question waits behind megabytes in the kernel's buffers, so that a slow reader who takes them needs this long.
+/// The question waits behind what the client's own system holds unread, which a slow reader needs this long for.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -52,6 +52,8 @@ pub(super) fn builder(lifecycle: &Lifecycle) -> auto::Builder<TrackedExecutor> {
         .header_read_timeout(None)
         .max_buf_size(MAX_HEAD)
         .max_headers(MAX_FIELDS)
+        // `connection` watches for clients that leave, also where hyper would not look.
+        .half_close(true)
         // Clients of ServerPY compare names by letter.
         .title_case_headers(true);
     builder

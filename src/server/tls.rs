@@ -11,7 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::certificate::Certificate;
-use super::io::Wire;
+use super::wire::Wire;
 use crate::config::TlsConfig;
 
 /// What may be spoken inside, by preference (RFC 7301 §6).

@@ -115,6 +115,75 @@ async fn leaving_before_the_head_frees_everything() {
     assert!(left.elapsed() <= GONE_WITHIN, "{:?}", left.elapsed());
 }
 
+/// What a client may have sent after its request: nothing of it is read while the first answer is in progress.
+fn pipelined() -> [String; 3] {
+    let request = "GET /health HTTP/1.1\r\nHost: test\r\n\r\n";
+    let half = request[..request.len() / 2].to_owned();
+    [half, request.to_owned(), request.repeat(2_000)]
+}
+
+/// Asks for the file and at once for more, and leaves when the transfer has begun, by FIN or by RST.
+async fn leave_with_more(stage: &Stage, more: &str, is_reset: bool) {
+    let mut client = stage.connect().await;
+    let request = format!(
+        "GET {} HTTP/1.1\r\nHost: test\r\n\r\n{more}",
+        stage.file.link
+    );
+    client.send(request).await.expect("an open connection");
+    stage.streams(1).await;
+    if is_reset {
+        client.reset();
+    }
+}
+
+#[tokio::test]
+async fn leaving_with_requests_in_the_pipeline_frees_everything() {
+    for fault in [
+        Fault::StallBeforeHead(Gate::new()),
+        Fault::Stall {
+            at: BEFORE_STALL as u64,
+            gate: Gate::new(),
+        },
+    ] {
+        let stage = Stage::new(200_003, &[]).await;
+        let rule = Rule::address(&stage.file.address, fault);
+        stage.upstream.world.fault(rule.besides_tail());
+        for (more, is_reset) in pipelined().iter().zip([false, true, false]) {
+            leave_with_more(&stage, more, is_reset).await;
+            let left = Instant::now();
+            stage.streams(0).await;
+            stage.upstream_left().await;
+            assert!(left.elapsed() <= GONE_WITHIN, "{:?}", left.elapsed());
+        }
+    }
+}
+
+#[tokio::test]
+async fn leaving_a_full_queue_with_requests_in_the_pipeline_frees_everything() {
+    let (stage, mut client) = blocked().await;
+    let [half, ..] = pipelined();
+    client.send(half).await.expect("an open connection");
+    drop(client);
+    assert_freed(&stage, 1..=LARGE / 2).await;
+}
+
+#[tokio::test]
+async fn client_that_only_stops_sending_gets_what_is_ready_and_holds_nothing() {
+    let stage = stalling().await;
+    for request in ["GET /health HTTP/1.1\r\nHost: test\r\n\r\n"].repeat(20) {
+        let mut client = stage.connect().await;
+        client.send(request).await.expect("an open connection");
+        client.finish().await;
+        assert_eq!(client.answer().await, "HTTP/1.1 200 OK");
+    }
+    let mut client = stage.begun(stage.connect().await).await;
+    client.take(BEFORE_STALL).await;
+    stage.streams(1).await;
+    client.finish().await;
+    let exactly = BEFORE_STALL as u64;
+    assert_freed(&stage, exactly..=exactly).await;
+}
+
 #[tokio::test]
 async fn cancelled_h2_stream_frees_its_transfer_and_no_other() {
     let stage = stalling().await;

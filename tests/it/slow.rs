@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::interval;
 
+use crate::harness::upstream::sha256_hex;
 use crate::raw::Stage;
 use crate::raw::h1::{End, Raw};
 use crate::raw::h2::{DATA, END_STREAM, H2, HEADERS, WINDOW_UPDATE, frame, setting};
@@ -14,6 +15,9 @@ const LARGE: u64 = 256 * 1024 * 1024;
 const BUFFER: u64 = 256 * 1024;
 /// Bytes that the libraries hold: a piece on its way to a socket, an HTTP/2 stream's send buffer, a TLS record.
 const LIBRARIES: u64 = 256 * 1024;
+/// What the system takes for a client that stops: unsent bytes up to their limit and a segment beyond, and what the
+/// client's narrow buffer holds.
+const KERNEL: u64 = 256 * 1024;
 /// The upstream's send buffer, which Linux doubles.
 const UPSTREAM_SOCKET: u64 = 2 * 64 * 1024;
 /// Seconds that a client has.
@@ -35,8 +39,8 @@ fn largest_buffer(kind: &str) -> u64 {
 }
 
 /// Returns when the server has given its client up, which had read `read` bytes. The transfer may have handed over what
-/// the client's socket takes besides, and taken from the upstream what its own channel holds and the upstream's
-/// sockets take; the sockets' part is the system's to say.
+/// the client's socket takes besides, and taken from the upstream what its own channel holds and the upstream's sockets
+/// take; those sockets' part is the system's to say.
 async fn assert_given_up(stage: &mut Stage, read: u64) {
     let end = stage.server.wait_for_log("transfer ended").await;
     stage.upstream_left().await;
@@ -46,7 +50,7 @@ async fn assert_given_up(stage: &mut Stage, read: u64) {
         .split_once("bytes=")
         .and_then(|(_, rest)| rest.split_once(' '));
     let handed: u64 = handed.expect("bytes").0.parse().expect("a number");
-    let bound = read + largest_buffer("tcp_wmem") + LIBRARIES;
+    let bound = read + KERNEL + LIBRARIES;
     assert!((read..=bound).contains(&handed), "{handed}, bound {bound}");
     let taken = stage.taken();
     let bound = handed + BUFFER + LIBRARIES + largest_buffer("tcp_rmem") + UPSTREAM_SOCKET;
@@ -136,6 +140,61 @@ async fn h2_client_that_uses_its_window_up_is_given_up() {
     };
     tokio::join!(assert_given_up(&mut stage, 65_535), reading);
     assert_eq!((seen, ended), (65_535, false));
+}
+
+/// A file that is more than the system would take for a client if it were left to it.
+const MEDIUM: u64 = 12 * 1024 * 1024;
+/// How often a slow reader reads, and how many bytes: 40 kB/s.
+const STEP: Duration = Duration::from_millis(100);
+const STEP_BYTES: usize = 4_000;
+/// For how long it is slow: three times what a client that stops has.
+const SLOW_STEPS: usize = 60;
+/// Its receive buffer, in which its reading shows soon.
+const RECEIVE_BUFFER: u32 = 16 * 1024;
+
+async fn medium() -> Stage {
+    // Pieces in which the progress of a slow reader shows well within the short limit.
+    let settings = [("CLIENT_STALL_TIMEOUT", STALL), ("CHUNK_SIZE", "8192")];
+    Stage::new(MEDIUM, &settings).await
+}
+
+#[tokio::test]
+async fn slow_reader_gets_the_whole_file() {
+    let stage = medium().await;
+    let client = Raw::connect_with_buffer(stage.server.base(), RECEIVE_BUFFER).await;
+    let mut client = stage.begun(client).await;
+    let mut seen = Vec::new();
+    let mut pace = interval(STEP);
+    for _ in 0..SLOW_STEPS {
+        pace.tick().await;
+        seen.extend(client.take(STEP_BYTES).await);
+    }
+    let rest = MEDIUM - seen.len() as u64;
+    seen.extend(client.take(rest.try_into().expect("a length")).await);
+    assert_eq!(sha256_hex(&seen), stage.file.media.payload.sha256());
+}
+
+#[tokio::test]
+async fn slow_h2_reader_gets_the_whole_file() {
+    let stage = medium().await;
+    let raw = Raw::connect_with_buffer(stage.server.base(), RECEIVE_BUFFER).await;
+    let window = 0x7FFF_FFFF;
+    let mut client = H2::over(raw, &setting(INITIAL_WINDOW, window)).await;
+    let open = frame(WINDOW_UPDATE, 0, 0, &(window - 65_535).to_be_bytes());
+    client.send(open).await.expect("an open connection");
+    client.get(1, &stage.file.link).await;
+    let (mut seen, mut is_ended, mut steps) = (Vec::new(), false, 0);
+    let mut pace = interval(STEP);
+    while !is_ended {
+        let data = client.next_of(DATA).await.expect("data");
+        is_ended = data.flags & END_STREAM != 0;
+        seen.extend(data.payload);
+        while steps < SLOW_STEPS.min(seen.len() / STEP_BYTES) {
+            pace.tick().await;
+            steps += 1;
+        }
+    }
+    assert_eq!(sha256_hex(&seen), stage.file.media.payload.sha256());
 }
 
 #[tokio::test]

@@ -34,8 +34,13 @@ impl Raw {
 
     /// The same with a receive buffer of a few KiB: what the client doesn't read soon stays with the server.
     pub(crate) async fn connect_narrow(base: &str) -> Self {
+        Self::connect_with_buffer(base, 4096).await
+    }
+
+    /// The same with a receive buffer of so many bytes, which Linux doubles.
+    pub(crate) async fn connect_with_buffer(base: &str, bytes: u32) -> Self {
         let socket = TcpSocket::new_v4().expect("socket");
-        socket.set_recv_buffer_size(4096).expect("receive buffer");
+        socket.set_recv_buffer_size(bytes).expect("receive buffer");
         let address = base.trim_start_matches("http://").parse();
         let tcp = socket.connect(address.expect("an address")).await;
         Self::over(tcp.expect("a connection"))
@@ -103,6 +108,24 @@ impl Raw {
                 Err(_) => return (self.seen, End::Reset),
             }
         }
+    }
+
+    /// Closes the sending side only.
+    pub(crate) async fn finish(&mut self) {
+        self.tcp.shutdown().await.expect("an open connection");
+    }
+
+    /// Closes and returns when the server has closed too.
+    pub(crate) async fn close(mut self) {
+        self.finish().await;
+        self.until_end().await;
+    }
+
+    /// Whether nothing has come that was not read.
+    pub(crate) fn is_silent(&self) -> bool {
+        let mut byte = [0];
+        let read = self.tcp.try_read(&mut byte);
+        self.seen.is_empty() && read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Goes with a reset, so that what is under way is refused.

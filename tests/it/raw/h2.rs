@@ -87,7 +87,11 @@ pub(crate) struct H2(TcpStream);
 impl H2 {
     /// Connects and greets with these settings.
     pub(crate) async fn connect(base: &str, settings: &[u8]) -> Self {
-        let mut raw = Raw::connect(base).await;
+        Self::over(Raw::connect(base).await, settings).await
+    }
+
+    /// Greets with these settings on a connection.
+    pub(crate) async fn over(mut raw: Raw, settings: &[u8]) -> Self {
         let greeting = [PREFACE, &frame(SETTINGS, 0, 0, settings)].concat();
         raw.send(greeting).await.expect("an open connection");
         Self(raw.into_inner())
