@@ -11,9 +11,9 @@ use tokio::time::Instant;
 
 use crate::config::ServerConfig;
 
-/// Writes up to this size are no progress of a response: on HTTP/2 our own `PING`, `SETTINGS` and `WINDOW_UPDATE` frames
-/// (at most 17 bytes each) also leave while the client takes no data.
-const CONTROL_WRITE: usize = 64;
+/// Bytes of content on HTTP/2 that are progress. A window of a few bytes now and then is none, as on HTTP/1, where TCP
+/// itself waits for more (RFC 9293 §3.8.6.2.2); the least rate that clients must take is some times as much.
+const CONTENT_STEP: usize = 16 * 1024;
 
 /// By how much the connection outwaits its transfer in a stall: the transfer knows the reason and gives up first, so
 /// that the log tells a client that stalled from one that left.
@@ -79,6 +79,8 @@ struct State {
     untaken: usize,
     /// When data last moved towards the client.
     moved_at: Instant,
+    /// HTTP/2: bytes of content since then.
+    content: usize,
     /// Since when the connection has been asked to go.
     leaving_since: Option<Instant>,
     /// Responses in progress that only the end of the connection ends.
@@ -97,6 +99,7 @@ impl Activity {
             blocked_since: None,
             untaken: 0,
             moved_at: accepted_at,
+            content: 0,
             leaving_since: None,
             unframed: 0,
             is_stalled: false,
@@ -106,6 +109,11 @@ impl Activity {
             is_h2,
             state: Mutex::new(state),
         }
+    }
+
+    /// Whether it speaks HTTP/2.
+    pub(super) fn is_h2(&self) -> bool {
+        self.is_h2
     }
 
     /// Whether a response is in progress.
@@ -129,11 +137,21 @@ impl Activity {
         }
     }
 
-    /// The socket took `bytes`.
-    pub(super) fn sent(&self, bytes: usize) {
+    /// The socket took some bytes. On HTTP/2 they may be all about the connection: see [`Self::moved`].
+    pub(super) fn sent(&self) {
         let mut state = self.lock();
         state.blocked_since = None;
-        if bytes > CONTROL_WRITE {
+        if !self.is_h2 {
+            state.moved_at = Instant::now();
+        }
+    }
+
+    /// So many bytes of content went out on HTTP/2.
+    pub(super) fn moved(&self, content: usize) {
+        let mut state = self.lock();
+        state.content += content;
+        if state.content >= CONTENT_STEP {
+            state.content = 0;
             state.moved_at = Instant::now();
         }
     }
@@ -339,7 +357,7 @@ mod tests {
         let activity = h1(Instant::now());
         activity.begin();
         activity.blocked();
-        activity.sent(1);
+        activity.sent();
         assert!(matches!(activity.judge(after(31)), Verdict::Wait(_)));
         activity.blocked();
         assert_eq!(activity.judge(after(31)), Verdict::Close(Reason::Stalled));
@@ -363,13 +381,20 @@ mod tests {
         }
     }
 
-    #[test]
-    fn untaken_piece_is_a_stall_that_control_frames_do_not_hide() {
+    #[tokio::test(start_paused = true)]
+    async fn untaken_piece_is_a_stall_that_only_content_ends() {
         let activity = Activity::new(LIMITS, true, Instant::now());
         activity.begin();
         activity.hand_over();
-        activity.sent(17);
-        assert_eq!(activity.judge(after(31)), Verdict::Close(Reason::Stalled));
+        tokio::time::advance(LIMITS.stall).await;
+        activity.moved(CONTENT_STEP - 1);
+        activity.moved(1);
+        assert!(matches!(activity.judge(Instant::now()), Verdict::Wait(_)));
+        tokio::time::advance(LIMITS.stall).await;
+        activity.sent();
+        activity.moved(CONTENT_STEP - 1);
+        let verdict = activity.judge(Instant::now());
+        assert_eq!(verdict, Verdict::Close(Reason::Stalled));
     }
 
     #[test]

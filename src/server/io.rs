@@ -11,6 +11,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
 use super::activity::Activity;
+use super::frames::Frames;
 use super::wire::Wire;
 
 /// What carries HTTP.
@@ -30,6 +31,8 @@ pub(super) struct ClientStream {
     /// Bytes read before hyper took over.
     opening: Bytes,
     activity: Arc<Activity>,
+    /// What we send, on HTTP/2.
+    frames: Option<Frames>,
 }
 
 impl ClientStream {
@@ -38,7 +41,17 @@ impl ClientStream {
         Self {
             stream,
             opening,
+            frames: activity.is_h2().then(Frames::default),
             activity,
+        }
+    }
+
+    /// Reports content that goes out on HTTP/2.
+    fn note(&mut self, bufs: &[IoSlice<'_>], written: &Poll<Result<usize>>) {
+        if let (Some(frames), Poll::Ready(Ok(bytes))) = (&mut self.frames, written)
+            && let content @ 1.. = frames.content_in(bufs, *bytes)
+        {
+            self.activity.moved(content);
         }
     }
 }
@@ -69,7 +82,9 @@ impl AsyncWrite for ClientStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.note(&[IoSlice::new(buf)], &written);
+        written
     }
 
     fn poll_write_vectored(
@@ -77,7 +92,9 @@ impl AsyncWrite for ClientStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.note(bufs, &written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

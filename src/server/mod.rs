@@ -9,6 +9,7 @@ mod certificate;
 mod clients;
 mod connection;
 mod exchange;
+mod frames;
 mod io;
 mod preface;
 mod protocol;

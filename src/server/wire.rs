@@ -192,7 +192,7 @@ impl Wire {
             self.leave_unsent(UNSENT_QUICK);
         }
         if let Some(activity) = &self.activity {
-            activity.sent(bytes);
+            activity.sent();
         }
     }
 

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use tokio::time::interval;
+use tokio::time::{interval, timeout};
 
 use crate::harness::upstream::sha256_hex;
 use crate::raw::Stage;
-use crate::raw::h1::{End, Raw};
-use crate::raw::h2::{DATA, END_STREAM, H2, HEADERS, WINDOW_UPDATE, frame, setting};
+use crate::raw::h1::{End, PATIENCE, Raw};
+use crate::raw::h2::{
+    DATA, END_STREAM, H2, HEADERS, PING, SETTINGS, WINDOW_UPDATE, frame, setting,
+};
 
 /// A file that no buffer on the way holds.
 const LARGE: u64 = 256 * 1024 * 1024;
@@ -195,6 +197,39 @@ async fn slow_h2_reader_gets_the_whole_file() {
         }
     }
     assert_eq!(sha256_hex(&seen), stage.file.media.payload.sha256());
+}
+
+/// Small files fit into the server, so that only the connection can tell that their client takes nothing.
+const SMALL: u64 = 100_003;
+
+/// Reads answers to as many `PING`s, so that nothing but the stream waits; false at the end of the connection.
+async fn pongs(client: &mut H2, count: usize) -> bool {
+    for _ in 0..count {
+        if client.next_of(PING).await.is_none() {
+            return false;
+        }
+    }
+    true
+}
+
+#[tokio::test]
+async fn h2_client_that_chats_without_a_window_is_cut() {
+    let stage = Stage::new(SMALL, &[("CLIENT_STALL_TIMEOUT", STALL)]).await;
+    let mut client = H2::connect(stage.server.base(), &setting(INITIAL_WINDOW, 0)).await;
+    client.get(1, &stage.file.link).await;
+    client.next_of(HEADERS).await.expect("a head");
+    stage.streams(1).await;
+    let mut chat = frame(PING, 0, 0, &[7; 8]).repeat(8);
+    chat.extend(frame(SETTINGS, 0, 0, &[]));
+    let chatting = async {
+        let mut pace = interval(STEP);
+        while client.send(&chat).await.is_ok() && pongs(&mut client, 8).await {
+            pace.tick().await;
+        }
+    };
+    timeout(PATIENCE, chatting).await.expect("cut");
+    stage.streams(0).await;
+    stage.health().await;
 }
 
 #[tokio::test]
