@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
-use crate::harness::Fetched;
 use crate::harness::upstream::{Fault, Gate, Rule};
+use crate::harness::{Builder, Fetched, TestServer};
 use crate::raw::Stage;
-use crate::raw::h1::Raw;
+use crate::raw::h1::{End, Raw};
 
 /// A stage with one place, taken by a client whose upstream waits for the gate.
 async fn full(settings: &[(&str, &str)]) -> (Stage, Raw, Gate) {
@@ -66,4 +66,43 @@ async fn waiting_client_is_served_when_the_place_becomes_free() {
     assert!(waiting.head().await.starts_with("HTTP/1.1 200 "));
     assert_eq!(waiting.take(owed.len()).await, owed);
     stage.streams(0).await;
+}
+
+/// A server with one more setting, to which nothing is connected.
+async fn limited(name: &str, value: &str) -> TestServer {
+    Builder::offline().env(name, value).start().await
+}
+
+/// A connection that has had an answer.
+async fn answered(server: &TestServer) -> Raw {
+    let mut client = Raw::connect(server.base()).await;
+    client.get("/health").await;
+    assert_eq!(client.answer().await, "HTTP/1.1 200 OK");
+    client
+}
+
+#[tokio::test]
+async fn connection_over_the_limit_of_its_client_is_closed_without_a_word() {
+    let server = limited("MAX_CONNECTIONS_PER_CLIENT", "2").await;
+    let (mut first, second) = (answered(&server).await, answered(&server).await);
+    let third = Raw::connect(server.base()).await;
+    assert_eq!(third.until_end().await, (Vec::new(), End::Closed));
+    first.get("/health").await;
+    assert_eq!(first.answer().await, "HTTP/1.1 200 OK");
+    // Gone on both sides, its place is free.
+    second.close().await;
+    answered(&server).await;
+}
+
+#[tokio::test]
+async fn connection_over_the_total_waits_until_one_ends() {
+    let server = limited("MAX_CONNECTIONS", "2").await;
+    let (mut first, second) = (answered(&server).await, answered(&server).await);
+    let mut third = Raw::connect(server.base()).await;
+    third.get("/health").await;
+    first.get("/health").await;
+    first.answer().await;
+    assert!(third.is_silent());
+    drop(second);
+    assert_eq!(third.answer().await, "HTTP/1.1 200 OK");
 }

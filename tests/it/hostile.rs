@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::time::interval;
+use tokio::time::{interval, timeout};
 
-use crate::raw::h1::{End, Raw};
+use crate::raw::h1::{End, PATIENCE, Raw};
 use crate::raw::h2::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, H2, HEADERS, PING, PREFACE, RST_STREAM,
     SETTINGS, WINDOW_UPDATE, flood, frame, get, setting,
@@ -169,6 +169,61 @@ async fn body_announced_too_long_that_never_comes_is_refused_as_such() {
     client.send(head).await.expect("an open connection");
     let said = assert_cut(&stage, client, started).await;
     assert!(said.starts_with("HTTP/1.1 413 "), "{said}");
+}
+
+/// Sends requests without reading answers until the server ends the connection; it must.
+async fn assert_greed_is_cut(stage: &Stage, mut send: impl AsyncFnMut() -> std::io::Result<()>) {
+    let resident = stage.process().resident();
+    let asking = async { while send().await.is_ok() {} };
+    timeout(PATIENCE, asking).await.expect("cut");
+    let grown = stage.process().resident().saturating_sub(resident);
+    assert!(grown <= RSS_SLACK, "{grown} bytes more");
+    stage.health().await;
+    stage.streams(0).await;
+}
+
+#[tokio::test]
+async fn client_that_asks_and_asks_without_reading_is_cut() {
+    let stage = strict().await;
+    let requests = "GET /health HTTP/1.1\r\nHost: test\r\n\r\n".repeat(500);
+    let mut client = Raw::connect_narrow(stage.server.base()).await;
+    assert_greed_is_cut(&stage, async || client.send(&requests).await).await;
+}
+
+#[tokio::test]
+async fn h2_client_that_asks_and_asks_without_reading_is_cut() {
+    let stage = strict().await;
+    let raw = Raw::connect_narrow(stage.server.base()).await;
+    let mut client = H2::over(raw, &[]).await;
+    let mut streams = (1..0x7FFF_FFFF).step_by(2);
+    let block = get("/health");
+    let more = async || {
+        let batch = streams.by_ref().take(50);
+        let batch = batch.flat_map(|id| frame(HEADERS, END_STREAM | END_HEADERS, id, &block));
+        client.send(batch.collect::<Vec<u8>>()).await
+    };
+    assert_greed_is_cut(&stage, more).await;
+}
+
+#[tokio::test]
+async fn h2_head_over_its_limit_is_refused_alone() {
+    let stage = strict().await;
+    let mut client = H2::connect(stage.server.base(), &[]).await;
+    let block = [get("/health"), literal_header().repeat(400)].concat();
+    let (first, rest) = block.split_at(16_000);
+    let mut request = frame(HEADERS, END_STREAM, 1, first);
+    for (number, part) in rest.chunks(16_000).enumerate() {
+        let is_last = (number + 1) * 16_000 >= rest.len();
+        let flags = if is_last { END_HEADERS } else { 0 };
+        request.extend(frame(CONTINUATION, flags, 1, part));
+    }
+    client.send(request).await.expect("an open connection");
+    let answer = client.next_of(HEADERS).await.expect("an answer");
+    // `:status: 431`: the name of entry 8, the value in Huffman's code (RFC 7541 §6.2.1, appendix B).
+    let status = [0x48, 0x83, 0x69, 0x90, 0xFF];
+    assert!(answer.payload.starts_with(&status), "{answer:x?}");
+    client.get(3, "/health").await;
+    assert_eq!(client.next_of(HEADERS).await.expect("alive").stream, 3);
 }
 
 #[tokio::test]

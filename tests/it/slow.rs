@@ -17,9 +17,9 @@ const LARGE: u64 = 256 * 1024 * 1024;
 const BUFFER: u64 = 256 * 1024;
 /// Bytes that the libraries hold: a piece on its way to a socket, an HTTP/2 stream's send buffer, a TLS record.
 const LIBRARIES: u64 = 256 * 1024;
-/// What the system takes for a client that stops: unsent bytes up to their limit and a segment beyond, and what the
-/// client's narrow buffer holds.
-const KERNEL: u64 = 256 * 1024;
+/// What the system takes for a client that was quick and stops: half a megabyte unsent, a portion and a segment beyond,
+/// and what the client's narrow buffer holds.
+const KERNEL: u64 = 768 * 1024;
 /// The upstream's send buffer, which Linux doubles.
 const UPSTREAM_SOCKET: u64 = 2 * 64 * 1024;
 /// Seconds that a client has.

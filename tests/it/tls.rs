@@ -125,7 +125,9 @@ async fn silent_and_plain_clients_are_closed() {
         .env("HEADER_TIMEOUT", "1")
         .start()
         .await;
-    for sent in ["", "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"] {
+    // The first bytes of a handshake alone, too.
+    let plain = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for sent in ["", "\x16\x03\x01\x02\0\x01", plain] {
         let mut client = TcpStream::connect(host(&server)).await.expect("connected");
         client.write_all(sent.as_bytes()).await.expect("sent");
         let mut answer = Vec::new();
