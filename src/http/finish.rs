@@ -14,6 +14,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use tracing::{Instrument, Span, info, info_span};
 
 use super::error::ApiError;
+use crate::transfer::{Outcome, Report};
 
 /// Longest request target in bytes (ruling 8).
 const MAX_TARGET: usize = 16 * 1024;
@@ -59,6 +60,7 @@ pub(super) async fn finish(request: Request, next: Next) -> Response {
         headers.insert(REQUEST_ID, value);
     }
     let status = response.status().as_u16();
+    let report = response.extensions_mut().remove::<Report>();
     response.map(|body| {
         // An empty body is never polled.
         let outcome = if body.is_end_stream() {
@@ -72,6 +74,7 @@ pub(super) async fn finish(request: Request, next: Next) -> Response {
             started,
             bytes: 0,
             outcome,
+            report,
         };
         Body::new(Logged { body, line })
     })
@@ -95,6 +98,15 @@ struct Line {
     started: Instant,
     bytes: u64,
     outcome: &'static str,
+    /// Of the transfer that makes the answer, if one does: it knows better how it ended.
+    report: Option<Report>,
+}
+
+impl Line {
+    fn outcome(&self) -> &'static str {
+        let outcome = self.report.as_ref().and_then(Report::outcome);
+        outcome.map_or(self.outcome, Outcome::as_str)
+    }
 }
 
 impl Drop for Line {
@@ -105,13 +117,15 @@ impl Drop for Line {
             status = self.status,
             bytes = self.bytes,
             elapsed_ms,
-            outcome = self.outcome,
+            host = self.report.as_ref().map(Report::host),
+            resumes = self.report.as_ref().map(Report::resumes),
+            outcome = self.outcome(),
             "request finished"
         );
     }
 }
 
-/// A body that counts what passes.
+/// A body that counts what passes. The body goes first, so that its end is known to the line.
 struct Logged {
     body: Body,
     line: Line,

@@ -1,6 +1,7 @@
 //! The client's side of a transfer.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -32,7 +33,7 @@ pub struct TransferBody {
 #[derive(Debug)]
 struct Running {
     receiver: Receiver<Outcome>,
-    record: Record,
+    record: Arc<Record>,
     /// Cancelled when the server cuts what still runs.
     cut: CancellationToken,
 }
@@ -50,7 +51,7 @@ impl TransferBody {
     pub(super) fn new(
         receiver: Receiver<Outcome>,
         length: Option<u64>,
-        record: Record,
+        record: Arc<Record>,
         cut: CancellationToken,
     ) -> Self {
         Self {
@@ -70,7 +71,7 @@ impl TransferBody {
             piece.truncate(length);
             self.remaining = Some(remaining - piece.len() as u64);
         }
-        if let Some(running) = &mut self.running {
+        if let Some(running) = &self.running {
             running.record.add(piece.len() as u64);
         }
         if self.remaining == Some(0) {

@@ -10,11 +10,11 @@ use super::answer::{Facts, Question};
 use super::body::TransferBody;
 use super::channel::channel;
 use super::opening::{Opened, Opening, Reply};
-use super::pace::Pace;
+use super::patience::Patience;
 use super::pump::Pump;
 use super::range::{self, resolve_ask};
 use super::share::Budget;
-use super::stats::{Counters, Record, Shared, Stats};
+use super::stats::{Counters, Record, Report, Stats};
 use super::tail::Tails;
 use super::{Ask, Expected, Head, Origin, Permit, Transfer, TransferConfig, TransferError};
 use crate::net::RangeAsk;
@@ -149,12 +149,13 @@ impl Engine {
         let refreshed_at = opening.refreshed_at();
         let (head, opened) = chosen.inspect_err(|_| self.counters.refuse())?;
         if wish.is_head {
-            let body = TransferBody::empty();
-            return Ok(Transfer { head, body });
+            let (body, report) = (TransferBody::empty(), None);
+            return Ok(Transfer { head, body, report });
         }
-        let shared = Arc::new(Shared::new(Arc::clone(&self.counters), permit));
+        let (counters, host) = (Arc::clone(&self.counters), opened.response.host.clone());
+        let record = Arc::new(Record::open(counters, permit, host));
+        let report = Some(Report::of(&record));
         let (sender, receiver) = channel(self.config.limits());
-        let record = Record::open(Arc::clone(&shared), opened.response.host.clone());
         let content_id = origin.content_id();
         let pump = Pump {
             origin,
@@ -164,10 +165,9 @@ impl Engine {
             position: opened.facts.start,
             end: opened.facts.end,
             sender,
-            shared,
+            record: Arc::clone(&record),
             share: Budget::share(&self.budget),
-            client_stall: self.config.client_stall,
-            pace: Pace::new(self.config.client_min_rate),
+            patience: Patience::new(self.config.client_stall, self.config.client_min_rate),
             refreshed_at,
             tries: 0,
         };
@@ -175,7 +175,7 @@ impl Engine {
         let body = TransferBody::new(receiver, head.content_length(), record, cancel.clone());
         let drive = pump.drive(*opened, cancel, Span::current());
         self.handles.tracker.spawn(drive);
-        Ok(Transfer { head, body })
+        Ok(Transfer { head, body, report })
     }
 }
 

@@ -10,6 +10,7 @@ mod fault;
 mod identity;
 mod opening;
 mod pace;
+mod patience;
 mod permits;
 mod pump;
 pub mod range;
@@ -29,7 +30,7 @@ pub use body::{Broken, TransferBody};
 pub use engine::{Engine, ShutdownHandles};
 pub use permits::{Admission, Busy, Permit};
 pub use settings::TransferConfig;
-pub use stats::{Outcome, Stats};
+pub use stats::{Outcome, Report, Stats};
 
 /// Where the bytes of one representation can be read. Implemented by `services`, which knows sites and sessions.
 pub trait Origin: Send + Sync + 'static {
@@ -154,4 +155,6 @@ pub struct Transfer {
     pub head: Head,
     /// Body to be sent; empty for HEAD.
     pub body: TransferBody,
+    /// What is to be told of it in the log; `None` where there is no body to tell of.
+    pub report: Option<Report>,
 }

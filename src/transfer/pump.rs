@@ -1,8 +1,6 @@
 //! The task between upstream and channel: copies, takes up again what broke, and says how it ended.
 
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,9 +14,9 @@ use super::channel::{Closed, Sender};
 use super::fault::Fault;
 use super::identity::Identity;
 use super::opening::{Opened, backoff, mirrors, open_mirror};
-use super::pace::Pace;
+use super::patience::Patience;
 use super::share::Share;
-use super::stats::{Outcome, Shared};
+use super::stats::{Outcome, Record};
 use crate::net::{MediaResponse, NetError, RangeAsk};
 
 /// Tries to take up one break (reliability R1.5).
@@ -45,13 +43,11 @@ pub(super) struct Pump<O> {
     /// The way to the client.
     pub(super) sender: Sender<Outcome>,
     /// What the body shares with us.
-    pub(super) shared: Arc<Shared>,
+    pub(super) record: Arc<Record>,
     /// How much may be held for this client.
     pub(super) share: Share,
-    /// How long the client may take nothing while the channel is full.
-    pub(super) client_stall: Duration,
-    /// How fast it takes, while the channel is full.
-    pub(super) pace: Pace,
+    /// How long the client may make us wait.
+    pub(super) patience: Patience,
     /// When the site was asked anew.
     pub(super) refreshed_at: Option<Instant>,
     /// Tries so far to take up again.
@@ -64,12 +60,6 @@ enum Stop {
     Upstream(Outcome),
     /// Nothing helps.
     Final(Outcome),
-}
-
-impl From<Closed> for Stop {
-    fn from(_: Closed) -> Self {
-        Self::Final(Outcome::ClientGone)
-    }
 }
 
 /// How a body's failure is told.
@@ -121,20 +111,12 @@ impl<O: Origin> Pump<O> {
             () = gone => Outcome::ClientGone,
             () = cancel.cancelled() => Outcome::Cancelled,
         };
-        self.finish(outcome);
-    }
-
-    /// The last word to the body (reliability R1.1). A client that takes nothing never sees it, so what it holds is
-    /// freed from here.
-    fn finish(self, outcome: Outcome) {
-        match outcome {
-            Outcome::Complete => self.sender.end(),
-            Outcome::ClientStall | Outcome::Cancelled => {
-                self.sender.abort(outcome);
-                self.shared.free_permit();
-            }
-            outcome => self.sender.fail(outcome),
-        }
+        let rest = Rest {
+            sender: self.sender,
+            record: self.record,
+            patience: self.patience,
+        };
+        rest.hand_over(outcome, &cancel).await;
     }
 
     async fn run(&mut self, first: Opened, span: &Span) -> Outcome {
@@ -225,7 +207,10 @@ impl<O: Origin> Pump<O> {
         }
         let length = piece.len() as u64;
         self.sender.set_bound(self.share.bytes());
-        send(&mut self.sender, piece, self.client_stall, &mut self.pace).await?;
+        let watch = self.sender.watch();
+        let sending = self.sender.send(piece);
+        let sent = self.patience.wait(&watch, sending).await;
+        sent.map_err(Stop::Final)?;
         self.position += length;
         Ok(())
     }
@@ -253,7 +238,7 @@ impl<O: Origin> Pump<O> {
     }
 
     fn resumed(&self, opened: Opened, cause: Outcome) -> Opened {
-        self.shared.note_resume();
+        self.record.note_resume();
         tracing::debug!(%cause, mirror = opened.mirror, position = self.position, "transfer resumed");
         opened
     }
@@ -317,6 +302,51 @@ impl<O: Origin> Pump<O> {
     }
 }
 
+/// What is left of a pump when nothing more comes from the upstream: the client may not have taken it all yet.
+struct Rest {
+    sender: Sender<Outcome>,
+    record: Arc<Record>,
+    patience: Patience,
+}
+
+impl Rest {
+    /// Says the last word to the body (reliability R1.1) and stays until the client has come for it: one that never
+    /// does, as an HTTP/2 stream without a window beside busy ones, would hold its place and its bytes for ever.
+    async fn hand_over(mut self, outcome: Outcome, cancel: &CancellationToken) {
+        let given_up = match outcome {
+            Outcome::ClientStall | Outcome::Cancelled => Some(outcome),
+            Outcome::Complete => {
+                self.sender.end();
+                self.outlast(cancel).await
+            }
+            outcome => {
+                self.sender.fail(outcome);
+                self.outlast(cancel).await
+            }
+        };
+        if let Some(outcome) = given_up {
+            self.sender.abort(outcome);
+            self.record.close(outcome);
+        }
+    }
+
+    /// Waits until the body is gone; returns why the client is given up, if it is.
+    async fn outlast(&mut self, cancel: &CancellationToken) -> Option<Outcome> {
+        let watch = self.sender.watch();
+        let gone = self.sender.watch();
+        let taken = self.patience.wait(&watch, async {
+            gone.await;
+            Err(Closed)
+        });
+        let ended = tokio::select! {
+            biased;
+            ended = taken => ended.err(),
+            () = cancel.cancelled() => Some(Outcome::Cancelled),
+        };
+        ended.filter(|outcome| *outcome != Outcome::ClientGone)
+    }
+}
+
 /// A body that only its close ends must end where its bytes are counted out (reliability R1.3).
 async fn expect_end(is_beyond: bool, response: &mut MediaResponse) -> Result<(), Stop> {
     if is_beyond {
@@ -349,36 +379,5 @@ fn same(opened: Opened, identity: &Identity) -> Result<Opened, Fault> {
     match opened.facts.identity() {
         Some(theirs) if identity.is_same(&theirs) => Ok(opened),
         _ => Err(Fault::Unusable("another representation")),
-    }
-}
-
-/// Sends a piece; gives a client up that takes nothing for `stall` while the channel is full (reliability R2.2), or too
-/// little for long (R2.1).
-async fn send(
-    sender: &mut Sender<Outcome>,
-    piece: Bytes,
-    stall: Duration,
-    pace: &mut Pace,
-) -> Result<(), Stop> {
-    let watch = sender.watch();
-    let mut sending = pin!(sender.send(piece));
-    // Mostly there is room, and no timer is needed.
-    let polled = std::future::poll_fn(|context| Poll::Ready(sending.as_mut().poll(context))).await;
-    if let Poll::Ready(sent) = polled {
-        return Ok(sent?);
-    }
-    let end = || watch.pressed_since().unwrap_or_else(Instant::now) + stall;
-    loop {
-        let (start, before) = (Instant::now(), watch.taken());
-        let look = end().min(start + pace.left());
-        let sent = tokio::time::timeout_at(look, sending.as_mut()).await;
-        let is_too_slow = pace.is_too_slow(start.elapsed(), watch.taken() - before);
-        match sent {
-            Ok(Err(closed)) => return Err(closed.into()),
-            _ if is_too_slow => return Err(Stop::Final(Outcome::ClientStall)),
-            Ok(Ok(())) => return Ok(()),
-            Err(_) if end() <= Instant::now() => return Err(Stop::Final(Outcome::ClientStall)),
-            Err(_) => {}
-        }
     }
 }

@@ -1,7 +1,7 @@
-//! How transfers ended: the one log line of each, and the counters of all.
+//! How transfers ended: what is logged of each, and the counters of all.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 use tracing::Span;
@@ -130,84 +130,114 @@ impl Counters {
     }
 }
 
-/// What the pump and the body of one transfer share besides the channel.
+/// The record of one transfer, shared by its pump and its body. Closed once, by whoever is first to know the end.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct Record {
     counters: Arc<Counters>,
+    span: Span,
+    host: String,
+    started: Instant,
+    bytes: AtomicU64,
     resumes: AtomicU32,
-    permit: Mutex<Option<Permit>>,
+    state: Mutex<State>,
 }
 
-impl Shared {
-    pub(super) fn new(counters: Arc<Counters>, permit: Permit) -> Self {
+/// A transfer holds its place until it ends.
+#[derive(Debug)]
+enum State {
+    Running(Permit),
+    Ended(Outcome),
+}
+
+impl Record {
+    /// Opens the record of a transfer from `host`, within the current span.
+    pub(super) fn open(counters: Arc<Counters>, permit: Permit, host: String) -> Self {
+        counters.started.fetch_add(1, Ordering::Relaxed);
         Self {
             counters,
+            span: Span::current(),
+            host,
+            started: Instant::now(),
+            bytes: AtomicU64::new(0),
             resumes: AtomicU32::new(0),
-            permit: Mutex::new(Some(permit)),
+            state: Mutex::new(State::Running(permit)),
         }
     }
 
+    /// Counts bytes handed over.
+    pub(super) fn add(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Counts an upstream taken up again.
     pub(super) fn note_resume(&self) {
         self.resumes.fetch_add(1, Ordering::Relaxed);
         self.counters.resumes.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Frees the permit, whoever comes first.
-    pub(super) fn free_permit(&self) {
-        let permit = self
-            .permit
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+    /// Frees the permit, counts and logs; nothing the second time.
+    pub(super) fn close(&self, outcome: Outcome) {
+        let Some(permit) = self.end(outcome) else {
+            return;
+        };
         drop(permit);
-    }
-}
-
-/// The record of one running transfer; closed once, with a log line.
-#[derive(Debug)]
-pub(super) struct Record {
-    shared: Arc<Shared>,
-    span: Span,
-    host: String,
-    started: Instant,
-    bytes: u64,
-}
-
-impl Record {
-    /// Opens the record of a transfer from `host`, within the current span.
-    pub(super) fn open(shared: Arc<Shared>, host: String) -> Self {
-        shared.counters.started.fetch_add(1, Ordering::Relaxed);
-        Self {
-            shared,
-            span: Span::current(),
-            host,
-            started: Instant::now(),
-            bytes: 0,
-        }
-    }
-
-    pub(super) fn add(&mut self, bytes: u64) {
-        self.bytes += bytes;
-        self.shared
-            .counters
-            .bytes
-            .fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// Frees the permit, counts and logs.
-    pub(super) fn close(self, outcome: Outcome) {
-        self.shared.free_permit();
-        self.shared.counters.ended[outcome as usize].fetch_add(1, Ordering::Relaxed);
+        self.counters.ended[outcome as usize].fetch_add(1, Ordering::Relaxed);
         let elapsed_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(
+        // At info the request's own line says it, when the last of the answer is gone.
+        tracing::debug!(
             parent: &self.span,
             host = %self.host,
-            bytes = self.bytes,
+            bytes = self.bytes.load(Ordering::Relaxed),
             elapsed_ms,
-            resumes = self.shared.resumes.load(Ordering::Relaxed),
+            resumes = self.resumes.load(Ordering::Relaxed),
             %outcome,
             "transfer ended"
         );
+    }
+
+    /// The place that was held; `None` when the transfer has ended before.
+    fn end(&self, outcome: Outcome) -> Option<Permit> {
+        let mut state = self.lock();
+        match std::mem::replace(&mut *state, State::Ended(outcome)) {
+            State::Running(permit) => Some(permit),
+            ended @ State::Ended(_) => {
+                *state = ended;
+                None
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the log line of a request tells of its transfer. Clones are about the same transfer.
+#[derive(Debug, Clone)]
+pub struct Report(Arc<Record>);
+
+impl Report {
+    pub(super) fn of(record: &Arc<Record>) -> Self {
+        Self(Arc::clone(record))
+    }
+
+    /// Host of the upstream that answered first.
+    pub fn host(&self) -> &str {
+        &self.0.host
+    }
+
+    /// Times that an upstream was taken up again in the middle.
+    pub fn resumes(&self) -> u32 {
+        self.0.resumes.load(Ordering::Relaxed)
+    }
+
+    /// How it ended; `None` while it runs.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match *self.0.lock() {
+            State::Running(_) => None,
+            State::Ended(outcome) => Some(outcome),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::time::{interval, timeout};
 
 use crate::harness::upstream::sha256_hex;
 use crate::raw::Stage;
-use crate::raw::h1::{End, PATIENCE, Raw};
+use crate::raw::h1::{PATIENCE, Raw};
 use crate::raw::h2::{
     DATA, END_STREAM, H2, HEADERS, PING, SETTINGS, WINDOW_UPDATE, frame, setting,
 };
@@ -71,8 +71,8 @@ async fn reader_that_stops_is_given_up_and_its_upstream_held_back() {
     let read = 1_000_000;
     client.take(read).await;
     assert_given_up(&mut stage, read as u64).await;
-    let (rest, end) = client.until_end().await;
-    assert_eq!(end, End::Reset);
+    // By FIN or RST: it depends on whether the client comes back before its connection is given up too.
+    let (rest, _) = client.until_end().await;
     assert!((rest.len() as u64) < LARGE / 2);
 }
 

@@ -80,6 +80,9 @@ fn respond(delivery: Delivery, is_inline: bool, if_none_match: Option<&str>) -> 
         None => StatusCode::OK,
     };
     let mut response = Response::new(Body::new(delivery.transfer.body));
+    if let Some(report) = delivery.transfer.report {
+        response.extensions_mut().insert(report);
+    }
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response

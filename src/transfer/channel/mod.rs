@@ -80,8 +80,8 @@ struct State<E> {
     queue: VecDeque<Bytes>,
     bytes: usize,
     taken: u64,
-    /// Since when the receiver has taken nothing, from the first time that the sender found no room; `None` once all
-    /// has been taken.
+    /// Since when the receiver has taken nothing, from the first time that the sender found no room or had said its last
+    /// word; `None` once all has been taken, while more may come.
     pressed_since: Option<Instant>,
     last: Option<Last<E>>,
     is_closed: bool,
@@ -231,18 +231,19 @@ impl<E> Sender<E> {
         }
     }
 
-    /// Says that this was all.
-    pub(super) fn end(self) {
+    /// Says that this was all; what is queued still arrives.
+    pub(super) fn end(&self) {
         self.finish(Last::End, false);
     }
 
     /// Says that this was not all; what is queued still arrives.
-    pub(super) fn fail(self, error: E) {
+    pub(super) fn fail(&self, error: E) {
         self.finish(Last::Failed(error), false);
     }
 
-    /// Says that this was not all, and takes back what is queued.
-    pub(super) fn abort(self, error: E) {
+    /// Says that this was not all, and takes back what is queued; also after an end or a failure was said that the
+    /// receiver hasn't come for.
+    pub(super) fn abort(&self, error: E) {
         self.finish(Last::Failed(error), true);
     }
 }
@@ -250,11 +251,12 @@ impl<E> Sender<E> {
 impl<E> Sender<E> {
     fn finish(&self, last: Last<E>, is_clearing: bool) {
         let mut state = self.shared.lock();
-        if state.last.is_some() {
+        if state.last.is_some() && !is_clearing {
             return;
         }
         state.last = Some(last);
         state.sender = None;
+        state.pressed_since.get_or_insert_with(Instant::now);
         let mut dropped = VecDeque::new();
         if is_clearing {
             std::mem::swap(&mut dropped, &mut state.queue);
@@ -284,7 +286,7 @@ impl<E> Watch<E> {
         self.shared.lock().taken
     }
 
-    /// Since when the receiver has taken nothing although there was too much; `None` when it keeps up.
+    /// Since when the receiver has taken nothing although there was too much, or the rest; `None` when it keeps up.
     pub(super) fn pressed_since(&self) -> Option<Instant> {
         self.shared.lock().pressed_since
     }
@@ -322,7 +324,7 @@ impl<E: Copy> Receiver<E> {
         };
         state.bytes -= piece.len();
         state.taken += piece.len() as u64;
-        if state.queue.is_empty() {
+        if state.queue.is_empty() && state.last.is_none() {
             state.pressed_since = None;
         } else if let Some(since) = &mut state.pressed_since {
             *since = Instant::now();

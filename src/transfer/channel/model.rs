@@ -101,7 +101,7 @@ impl Rig {
             Step::Repoll => self.poll_blocked(),
             Step::GiveUp => self.blocked = None,
             Step::Take => self.take(),
-            Step::End => self.finish(Event::End, Sender::end),
+            Step::End => self.finish(Event::End, |sender| sender.end()),
             Step::Fail => self.finish(Event::Failed(9), |sender| sender.fail(9)),
             Step::Abort => {
                 if self.sender.is_some() {

@@ -1,18 +1,11 @@
 //! Clients that are slow, stand still or vanish.
 
-use std::io::Write;
 use std::pin::pin;
-use std::sync::Mutex;
 
 use futures_util::poll;
 
 use super::*;
 use crate::transfer::Admission;
-
-/// Lets every task run until all of them wait.
-async fn settle() {
-    tokio::time::sleep(Duration::from_nanos(1)).await;
-}
 
 #[tokio::test(start_paused = true)]
 async fn stopped_reader_stops_the_upstream_within_the_bound() {
@@ -71,6 +64,91 @@ async fn client_given_up_that_comes_back_sees_the_break() {
     let body = bench.start(&fake, Ask::default()).await.unwrap().body;
     bench.drain().await;
     assert_eq!(read(body).await.broken, Some(Outcome::ClientStall));
+}
+
+/// A client that leaves the whole of what its pump has read, and how long that is put up with.
+async fn leaves_all(fake: Fake, ask: Ask) -> (u64, Bench, Transfer) {
+    let (fake, bench) = (Arc::new(fake), Bench::new());
+    let transfer = bench.start(&fake, ask).await.unwrap();
+    settle().await;
+    assert_eq!((fake.open_bodies(), bench.admission.active()), (0, 1));
+    let start = Instant::now();
+    bench.drain().await;
+    assert_eq!(bench.admission.active(), 0);
+    assert_eq!(bench.outcome(), Outcome::ClientStall);
+    (start.elapsed().as_secs(), bench, transfer)
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_never_comes_for_the_last_bytes_is_given_up() {
+    let (waited, bench, mut transfer) = leaves_all(Fake::new(good), range("bytes=0-1999")).await;
+    assert_eq!(waited, 59);
+    let report = transfer.report.take().unwrap();
+    assert_eq!(report.outcome(), Some(Outcome::ClientStall));
+    let broken = Some(Outcome::ClientStall);
+    let bytes = Vec::new();
+    assert_eq!(read(transfer.body).await, Read { bytes, broken });
+    assert_eq!(bench.engine.stats().ended(Outcome::ClientStall), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_never_comes_for_the_break_is_given_up() {
+    let broken = broken_once(5000, Ending::Reset, |_| Answer::status(418));
+    // The break is known after three waits of at most 1.4 s.
+    let waited = leaves_all(broken, Ask::default()).await.0;
+    assert!((59..=61).contains(&waited), "{waited} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_never_comes_for_the_end_is_given_up() {
+    let chunked = Answer::whole()
+        .without("content-length")
+        .with("transfer-encoding", "chunked");
+    let (fake, bench) = (Arc::new(Fake::new(move |_| chunked.clone())), Bench::new());
+    let mut body = bench.start(&fake, Ask::default()).await.unwrap().body;
+    take(&mut body, TOTAL).await;
+    bench.drain().await;
+    assert_eq!(bench.admission.active(), 0);
+    assert_eq!(bench.outcome(), Outcome::ClientStall);
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_takes_the_rest_too_slowly_is_given_up() {
+    let (fake, bench) = (
+        sound(),
+        Bench::with(TransferConfig {
+            client_min_rate: 100,
+            ..TransferConfig::default()
+        }),
+    );
+    let mut body = bench
+        .start(&fake, range("bytes=0-19999"))
+        .await
+        .unwrap()
+        .body;
+    let start = Instant::now();
+    while let Some(Ok(_)) = body.frame().await {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+    }
+    assert_eq!(bench.outcome(), Outcome::ClientStall);
+    let seconds = start.elapsed().as_secs();
+    assert!((120..=150).contains(&seconds), "{seconds} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn hard_end_cuts_what_the_client_has_not_come_for() {
+    let (fake, bench) = (sound(), Bench::new());
+    let body = bench
+        .start(&fake, range("bytes=0-1999"))
+        .await
+        .unwrap()
+        .body;
+    settle().await;
+    bench.engine.shutdown_handles().cancel.cancel();
+    bench.drain().await;
+    assert_eq!(bench.admission.active(), 0);
+    assert_eq!(read(body).await.broken, Some(Outcome::Cancelled));
+    assert_eq!(bench.outcome(), Outcome::Cancelled);
 }
 
 #[tokio::test(start_paused = true)]
@@ -222,7 +300,7 @@ async fn permit_is_held_until_the_last_byte_is_taken() {
         .await
         .unwrap()
         .body;
-    bench.drain().await;
+    settle().await;
     assert_eq!((fake.open_bodies(), bench.admission.active()), (0, 1));
     take(&mut body, 2000).await;
     assert_eq!(bench.admission.active(), 0);
@@ -248,46 +326,6 @@ async fn counters_tell_transfers_apart() {
     assert_eq!(
         (stats.completed(), stats.ended(Outcome::ClientGone)),
         (2, 1)
-    );
-}
-
-/// What was logged, one line per event.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn transfer_is_logged_once_with_its_bytes_and_outcome() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(move || writer.clone())
-        .with_ansi(false)
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-    let fake = Arc::new(broken_once(5000, Ending::Reset, good));
-    Bench::new().fetch(&fake, Ask::default()).await;
-    drop(Bench::new().start(&sound(), Ask::default()).await.unwrap());
-    let logged = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    let ended: Vec<&str> = logged.lines().collect();
-    assert_eq!(ended.len(), 2, "{logged}");
-    assert!(
-        ended[0].contains("transfer ended host=cdn.example bytes=100000 elapsed_ms="),
-        "{logged}"
-    );
-    assert!(ended[0].ends_with("resumes=1 outcome=complete"), "{logged}");
-    assert!(
-        ended[1].ends_with("resumes=0 outcome=client_gone"),
-        "{logged}"
     );
 }
 

@@ -81,6 +81,11 @@ fn small_buffer() -> TransferConfig {
     }
 }
 
+/// Lets every task run until all of them wait.
+async fn settle() {
+    tokio::time::sleep(Duration::from_nanos(1)).await;
+}
+
 /// Reads that many bytes.
 async fn take(body: &mut TransferBody, length: usize) -> Vec<u8> {
     let mut bytes = Vec::new();

@@ -5,7 +5,7 @@ use super::*;
 #[tokio::test(start_paused = true)]
 async fn whole_is_asked_as_an_open_range_and_passes_unchanged() {
     let (fake, bench) = (sound(), Bench::new());
-    let Transfer { head, body } = bench.start(&fake, Ask::default()).await.unwrap();
+    let Transfer { head, body, .. } = bench.start(&fake, Ask::default()).await.unwrap();
     assert_eq!((head.range.clone(), head.total), (None, Some(TOTAL as u64)));
     assert!(head.accepts_ranges);
     assert_eq!(head.etag.as_deref(), Some("\"v1\""));
@@ -31,7 +31,7 @@ async fn ranges_of_every_form_give_their_slice() {
     ];
     for (header, expected) in cases {
         let (fake, bench) = (sound(), Bench::new());
-        let Transfer { head, body } = bench.start(&fake, range(header)).await.unwrap();
+        let Transfer { head, body, .. } = bench.start(&fake, range(header)).await.unwrap();
         let slice = &file()[to_usize(expected.start)..to_usize(expected.end)];
         assert_eq!(head.range, Some(expected), "{header}");
         assert_eq!(body.size_hint().exact(), Some(slice.len() as u64));

@@ -196,7 +196,7 @@ async fn bytes_beyond_the_length_are_cut() {
     let (fake, bench) = (Arc::new(fake), Bench::new());
     let transfer = bench.start(&fake, Ask::default()).await.unwrap();
     // All fits into the buffer, so the pump decides by itself where the end is.
-    bench.drain().await;
+    settle().await;
     assert_eq!((fake.asks().len(), fake.open_bodies()), (1, 0));
     assert_eq!(read(transfer.body).await, Read::clean(&file()));
 }

@@ -67,7 +67,7 @@ impl Lab {
             .env("STREAM_IDLE_TIMEOUT", "1")
             .env("MAX_WORKERS", "100")
             .env("LOG_FORMAT", "json")
-            .env("RUST_LOG", "serverrs=info");
+            .env("RUST_LOG", "serverrs=info,serverrs::transfer=debug");
         let server = change(server).start().await;
         let client = || plain_client().tcp_nodelay(true);
         Self {

@@ -8,6 +8,7 @@ mod broken;
 mod lab;
 mod refused;
 mod seed;
+mod stalled;
 mod survived;
 mod tail;
 mod target;
