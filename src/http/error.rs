@@ -424,6 +424,11 @@ fn unsatisfiable(total: u64) -> ApiError {
 fn transfer(error: &TransferError<OriginError>) -> ApiError {
     match error {
         TransferError::Unsatisfiable { total } => unsatisfiable(*total),
+        TransferError::PreconditionFailed => ApiError::new(
+            StatusCode::PRECONDITION_FAILED,
+            "precondition_failed",
+            "The file is not the one that `If-Match` or `If-Unmodified-Since` names",
+        ),
         TransferError::Forbidden => ApiError::new(
             StatusCode::BAD_GATEWAY,
             "upstream_forbidden",

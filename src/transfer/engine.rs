@@ -9,13 +9,15 @@ use tracing::Span;
 use super::answer::{Facts, Question};
 use super::body::TransferBody;
 use super::channel::channel;
+use super::conditions::Verdict;
 use super::opening::{Opened, Opening, Reply};
 use super::patience::Patience;
 use super::pump::Pump;
-use super::range::{self, resolve_ask};
 use super::share::Budget;
 use super::stats::{Counters, Record, Report, Stats};
+use super::suffix;
 use super::tail::Tails;
+use super::wish::Wish;
 use super::{Ask, Expected, Head, Origin, Permit, Transfer, TransferConfig, TransferError};
 use crate::net::RangeAsk;
 
@@ -38,63 +40,13 @@ pub struct ShutdownHandles {
     pub cancel: CancellationToken,
 }
 
-/// The client's wish, read.
+/// What a client gets.
 #[derive(Debug)]
-struct Wish {
-    range: RangeAsk,
-    if_range: Option<String>,
-    is_head: bool,
-}
-
-impl Wish {
-    fn of(ask: Ask) -> Self {
-        Self {
-            range: range::parse(ask.range.as_deref()),
-            if_range: ask.if_range,
-            is_head: ask.is_head,
-        }
-    }
-
-    /// What the upstream is asked: always a range, because its answer gives the total and says whether ranges work.
-    fn first_ask(&self) -> RangeAsk {
-        match self.range {
-            _ if self.is_head => RangeAsk::Between(0, 0),
-            // No byte at all; the total is needed to say so.
-            RangeAsk::Suffix(0) => RangeAsk::Between(0, 0),
-            RangeAsk::Whole => RangeAsk::From(0),
-            range => range,
-        }
-    }
-
-    /// Whether the client wants its range of this very representation, or else all of it.
-    fn fits(&self, facts: &Facts) -> bool {
-        self.if_range
-            .as_deref()
-            .is_none_or(|if_range| facts.validators.fit_if_range(if_range))
-    }
-
-    /// The part to be sent; `None` for the whole.
-    fn part<E: std::error::Error>(
-        &self,
-        facts: &Facts,
-    ) -> Result<Option<std::ops::Range<u64>>, TransferError<E>> {
-        let Some(total) = facts.total.filter(|_| facts.is_partial && self.fits(facts)) else {
-            return Ok(None);
-        };
-        resolve_ask(self.range, total).map_err(|_| TransferError::Unsatisfiable { total })
-    }
-
-    fn head(&self, facts: &Facts, range: Option<std::ops::Range<u64>>) -> Head {
-        let is_ignored = self.range != RangeAsk::Whole && !facts.is_partial;
-        Head {
-            range,
-            total: facts.total,
-            accepts_ranges: facts.accepts_ranges && !is_ignored,
-            etag: facts.validators.etag.clone(),
-            last_modified: facts.validators.last_modified.clone(),
-            content_type: facts.content_type.clone(),
-        }
-    }
+enum Chosen {
+    /// A head and its body.
+    Body(Head, Box<Opened>),
+    /// A head alone. The upstream's body, if one has begun, ends with its connection; to the client nothing broke.
+    Bare(Head),
 }
 
 impl Engine {
@@ -144,14 +96,16 @@ impl Engine {
             expected,
             known_length,
         };
-        let mut opening = Opening::new(&*origin, &self.tails);
+        let mut opening = Opening::new(&*origin, &wish, &self.tails);
         let chosen = choose(&mut opening, &wish, &question).await;
         let refreshed_at = opening.refreshed_at();
-        let (head, opened) = chosen.inspect_err(|_| self.counters.refuse())?;
-        if wish.is_head {
-            let (body, report) = (TransferBody::empty(), None);
-            return Ok(Transfer { head, body, report });
-        }
+        let (head, opened) = match chosen.inspect_err(|_| self.counters.refuse())? {
+            Chosen::Body(head, opened) => (head, opened),
+            Chosen::Bare(head) => {
+                let (body, report) = (TransferBody::empty(), None);
+                return Ok(Transfer { head, body, report });
+            }
+        };
         let (counters, host) = (Arc::clone(&self.counters), opened.response.host.clone());
         let record = Arc::new(Record::open(counters, permit, host));
         let report = Some(Report::of(&record));
@@ -184,38 +138,63 @@ async fn choose<O: Origin>(
     opening: &mut Opening<'_, O>,
     wish: &Wish,
     question: &Question,
-) -> Result<(Head, Box<Opened>), TransferError<O::Error>> {
-    let opened = match opening.open(question).await? {
+) -> Result<Chosen, TransferError<O::Error>> {
+    let reply = match question.ask {
+        RangeAsk::Suffix(length) => suffix::open(opening, question, length).await?,
+        _ => opening.open(question).await?,
+    };
+    let opened = match reply {
         Reply::Opened(opened) => opened,
-        Reply::Unsatisfiable(Some(total)) if wish.if_range.is_none() => {
+        Reply::Unsatisfiable(Some(total)) if !wish.is_conditional() => {
             return Err(TransferError::Unsatisfiable { total });
         }
         Reply::Unsatisfiable(_) => return past_the_end(opening, wish, question).await,
     };
+    if let Some(settled) = settle(wish, &opened.facts)? {
+        return Ok(settled);
+    }
     let part = wish.part(&opened.facts)?;
-    let is_head_or_asked = wish.is_head || part.is_some();
-    if is_head_or_asked || (opened.facts.start, opened.facts.end) == (0, opened.facts.total) {
-        return Ok((wish.head(&opened.facts, part), opened));
+    if wish.is_head {
+        return Ok(Chosen::Bare(wish.head(&opened.facts, part)));
+    }
+    if part.is_some() || (opened.facts.start, opened.facts.end) == (0, opened.facts.total) {
+        return Ok(Chosen::Body(wish.head(&opened.facts, part), opened));
     }
     drop(opened);
     let opened = open_whole(opening, question).await?;
-    Ok((wish.head(&opened.facts, None), opened))
+    Ok(Chosen::Body(wish.head(&opened.facts, None), opened))
 }
 
-/// 416 without a total, or with a condition that may not hold: the whole is opened to know.
+/// The answer that follows from the conditions alone, if one does.
+fn settle<E: std::error::Error>(
+    wish: &Wish,
+    facts: &Facts,
+) -> Result<Option<Chosen>, TransferError<E>> {
+    match wish.verdict(facts) {
+        Verdict::Perform => Ok(None),
+        Verdict::Failed => Err(TransferError::PreconditionFailed),
+        Verdict::NotModified => Ok(Some(Chosen::Bare(Head {
+            is_not_modified: true,
+            ..wish.head(facts, None)
+        }))),
+    }
+}
+
+/// 416 without a total, or with a condition that may go before it: the whole is opened to know.
 async fn past_the_end<O: Origin>(
     opening: &mut Opening<'_, O>,
     wish: &Wish,
     question: &Question,
-) -> Result<(Head, Box<Opened>), TransferError<O::Error>> {
+) -> Result<Chosen, TransferError<O::Error>> {
     let opened = open_whole(opening, question).await?;
+    if let Some(settled) = settle(wish, &opened.facts)? {
+        return Ok(settled);
+    }
     if !wish.fits(&opened.facts) {
-        return Ok((wish.head(&opened.facts, None), opened));
+        return Ok(Chosen::Body(wish.head(&opened.facts, None), opened));
     }
     match opened.facts.total {
-        Some(total) if resolve_ask(wish.range, total).is_err() => {
-            Err(TransferError::Unsatisfiable { total })
-        }
+        Some(total) if wish.is_unsatisfiable(total) => Err(TransferError::Unsatisfiable { total }),
         _ => Err(TransferError::Unusable("416 for bytes that are there")),
     }
 }

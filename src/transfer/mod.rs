@@ -5,7 +5,9 @@
 mod answer;
 mod body;
 mod channel;
+mod conditions;
 mod engine;
+mod etag;
 mod fault;
 mod identity;
 mod opening;
@@ -18,19 +20,23 @@ mod settings;
 mod share;
 mod sniff;
 mod stats;
+mod suffix;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod wish;
 
 use std::num::NonZeroU64;
 
 use crate::net::{MediaResponse, NetError, RangeAsk};
 
 pub use body::{Broken, TransferBody};
+pub use conditions::Preconditions;
 pub use engine::{Engine, ShutdownHandles};
 pub use permits::{Admission, Busy, Permit};
 pub use settings::TransferConfig;
 pub use stats::{Outcome, Report, Stats};
+pub use wish::Ask;
 
 /// Where the bytes of one representation can be read. Implemented by `services`, which knows sites and sessions.
 pub trait Origin: Send + Sync + 'static {
@@ -77,20 +83,11 @@ pub enum Expected {
     Image,
 }
 
-/// What the client asks for.
-#[derive(Debug, Clone, Default)]
-pub struct Ask {
-    /// Text of the `Range` header.
-    pub range: Option<String>,
-    /// Text of the `If-Range` header.
-    pub if_range: Option<String>,
-    /// HEAD: the head alone is wanted.
-    pub is_head: bool,
-}
-
 /// The head of what will be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
+    /// 304: the client has it already, and gets no body.
+    pub is_not_modified: bool,
     /// For a partial answer the half-open range that is sent.
     pub range: Option<std::ops::Range<u64>>,
     /// Bytes of the whole representation, when known.
@@ -125,6 +122,9 @@ pub enum TransferError<E: std::error::Error + 'static> {
         /// Bytes of the whole representation.
         total: u64,
     },
+    /// 412: the representation is not what the client's conditions want.
+    #[error("precondition failed")]
+    PreconditionFailed,
     /// All addresses answer 401 or 403, before and after asking the site anew.
     #[error("upstream refuses the media")]
     Forbidden,
@@ -153,7 +153,7 @@ pub enum TransferError<E: std::error::Error + 'static> {
 pub struct Transfer {
     /// Head to be sent.
     pub head: Head,
-    /// Body to be sent; empty for HEAD.
+    /// Body to be sent; empty for HEAD and 304.
     pub body: TransferBody,
     /// What is to be told of it in the log; `None` where there is no body to tell of.
     pub report: Option<Report>,

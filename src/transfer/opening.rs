@@ -10,6 +10,7 @@ use super::fault::Fault;
 use super::range::resolve_ask;
 use super::sniff::{Verdict, sniff};
 use super::tail::{self, Tails};
+use super::wish::Wish;
 use super::{Origin, TransferError};
 use crate::net::{MediaResponse, RangeAsk};
 
@@ -113,6 +114,7 @@ async fn read_lead(response: &mut MediaResponse, facts: &Facts) -> Result<Vec<By
 /// The opening of one transfer, before the client knows anything.
 pub(super) struct Opening<'a, O> {
     origin: &'a O,
+    wish: &'a Wish,
     tails: &'a Tails,
     tail_key: Option<String>,
     mirror: usize,
@@ -121,9 +123,10 @@ pub(super) struct Opening<'a, O> {
 }
 
 impl<'a, O: Origin> Opening<'a, O> {
-    pub(super) fn new(origin: &'a O, tails: &'a Tails) -> Self {
+    pub(super) fn new(origin: &'a O, wish: &'a Wish, tails: &'a Tails) -> Self {
         Self {
             origin,
+            wish,
             tails,
             tail_key: origin.tail_key(),
             mirror: 0,
@@ -199,29 +202,32 @@ impl<'a, O: Origin> Opening<'a, O> {
         Err(tally)
     }
 
-    /// The beginning and, for an ask that goes to the end, the proof of the tail beside it.
+    /// What is asked for and, where the end is promised, the proof of it: beside each other where that is certain before.
     async fn attempt(&self, mirror: usize, question: &Question) -> Result<Opened, Fault> {
-        let goes_to_the_end = matches!(question.ask, RangeAsk::From(_) | RangeAsk::Suffix(_));
-        let Some(key) = self.tail_key.as_deref().filter(|_| goes_to_the_end) else {
-            return open_mirror(self.origin, mirror, question).await;
+        let open = open_mirror(self.origin, mirror, question);
+        let Some(key) = self.tail_key.as_deref() else {
+            return open.await;
         };
         let known = self.tails.get(key).await;
-        let open = open_mirror(self.origin, mirror, question);
-        let prove = tail::probe(self.origin, mirror, question);
-        let (opened, proof) = if let Some(proof) = known {
-            let opened = open.await?;
-            if proof.covers(&opened.facts) {
-                return Ok(opened);
-            }
-            // The format has become another file since.
-            (opened, prove.await?)
+        let total = question.known_length;
+        let (opened, tail) = if known.is_none() && self.wish.surely_needs_end(total) {
+            let probe = tail::probe(self.origin, mirror, question, total);
+            let (opened, tail) = tokio::try_join!(open, probe)?;
+            (opened, Some(tail))
         } else {
-            tokio::try_join!(open, prove)?
+            (open.await?, None)
         };
-        if !proof.covers(&opened.facts) {
-            return Err(Fault::Unusable("beginning and end of different files"));
+        let facts = &opened.facts;
+        let is_proven = known.is_some_and(|proof| proof.covers(facts));
+        if is_proven || !self.wish.needs_end(facts) {
+            return Ok(opened);
         }
-        self.tails.keep(key, proof).await;
+        let tail = match tail.filter(|tail| tail.settles(facts)) {
+            Some(tail) => tail,
+            // Not known before what to ask, or the site's size was wrong, or the format has become another file since.
+            None => tail::probe(self.origin, mirror, question, facts.total).await?,
+        };
+        self.tails.keep(key, tail.prove(facts)?).await;
         Ok(opened)
     }
 }

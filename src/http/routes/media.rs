@@ -3,8 +3,8 @@
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, IF_NONE_MATCH, IF_RANGE, RANGE};
-use http::{HeaderMap, HeaderName, Method, StatusCode};
+use http::header::{ACCEPT_RANGES, CONTENT_LENGTH};
+use http::{HeaderMap, Method, StatusCode};
 
 use crate::http::error::ApiError;
 use crate::http::{AppState, headers};
@@ -52,27 +52,17 @@ pub(in crate::http) async fn deliver(
             DATA_MISSING,
         ));
     }
-    let ask = Ask {
-        range: text(&request_headers, &RANGE),
-        if_range: text(&request_headers, &IF_RANGE),
-        is_head: method == Method::HEAD,
-    };
+    let ask = Ask::of(&method, &request_headers);
     let delivery = app.deliverer.deliver(&token, ask).await?;
-    let if_none_match = text(&request_headers, &IF_NONE_MATCH);
-    Ok(respond(
-        delivery,
-        parameters.is_inline,
-        if_none_match.as_deref(),
-    ))
+    Ok(respond(delivery, parameters.is_inline))
 }
 
-fn respond(delivery: Delivery, is_inline: bool, if_none_match: Option<&str>) -> Response {
+fn respond(delivery: Delivery, is_inline: bool) -> Response {
     let head = &delivery.transfer.head;
     let mut headers = headers::media(&delivery.link, head, is_inline);
-    if headers::is_not_modified(if_none_match, head.etag.as_deref()) {
+    if head.is_not_modified {
         headers.remove(CONTENT_LENGTH);
         headers.remove(ACCEPT_RANGES);
-        headers.remove(CONTENT_RANGE);
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     let status = match head.range {
@@ -86,8 +76,4 @@ fn respond(delivery: Delivery, is_inline: bool, if_none_match: Option<&str>) -> 
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
-}
-
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(str::to_owned)
 }

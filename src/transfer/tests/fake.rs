@@ -283,6 +283,13 @@ impl Fake {
         calls.iter().filter(|call| call.is_tail).count()
     }
 
+    /// Requests for a suffix.
+    pub(super) fn suffixes(&self) -> usize {
+        let calls = self.calls.lock().unwrap();
+        let is_suffix = |call: &&Call| matches!(call.ask, RangeAsk::Suffix(_));
+        calls.iter().filter(is_suffix).count()
+    }
+
     pub(super) fn refreshes(&self) -> usize {
         self.refreshes.load(Ordering::SeqCst)
     }
@@ -298,7 +305,8 @@ impl Fake {
     }
 
     fn note(&self, mirror: usize, ask: RangeAsk) -> Call {
-        let is_tail = ask == RangeAsk::Suffix(1);
+        let last = TOTAL as u64 - 1;
+        let is_tail = ask == RangeAsk::Suffix(1) || ask == RangeAsk::Between(last, last);
         let mut calls = self.calls.lock().unwrap();
         let call = Call {
             index: calls.iter().filter(|call| call.is_tail == is_tail).count(),

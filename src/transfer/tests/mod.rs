@@ -1,12 +1,14 @@
 //! Transfers from a scripted upstream, on a clock that the tests move.
 
 mod clients;
+mod conditions;
 mod fake;
 mod faults;
 mod opening;
 mod parts;
 mod ranges;
 mod resume;
+mod suffix;
 mod tail;
 
 use std::sync::Arc;

@@ -50,6 +50,9 @@ fn downs() -> Vec<Case> {
             let at = seed.within(1..2000);
             vec![target.everywhere(Fault::Short { at })]
         }),
+        broken("reset, and then two lengths", |target, seed| {
+            reset_and_then(target, seed, Fault::TwoLengths)
+        }),
         broken("reset, and then a redirect outside", |target, seed| {
             let to = "https://media.example/file".to_owned();
             reset_and_then(target, seed, Fault::Redirect { status: 302, to })
@@ -71,6 +74,13 @@ fn changes() -> Vec<Case> {
                 target.everywhere(Fault::Status(403)).nth(3),
                 target.everywhere(target.replaced()).since(4),
             ]
+        }),
+        broken("another weak tag at the reopening", |target, seed| {
+            target.weaken();
+            reset_and_then(target, seed, target.replaced_weakly())
+        }),
+        broken("a weak tag in place of a strong one", |target, seed| {
+            reset_and_then(target, seed, target.replaced_weakly())
         }),
         broken("another total at the reopening", |target, seed| {
             let total = target.size + seed.within(1..1000);
@@ -127,6 +137,14 @@ fn framings() -> Vec<Case> {
             target.lengthen();
             rangeless(target, Fault::CloseDelimited)
         }),
+        broken(
+            "a coding that is not chunked last, short",
+            |target, seed| {
+                let at = target.early(seed);
+                let coding = *seed.one_of(&["identity", "gzip", "chunked, gzip"]);
+                rangeless(target, Fault::OtherCoding { coding, at })
+            },
+        ),
         broken("chunks of unknown length, unfinished", |target, seed| {
             let at = target.early(seed);
             target.forget_size();
@@ -159,18 +177,18 @@ async fn all_break(cases: &[Case], seeds: u64, least: usize, outcomes: &[&str]) 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn upstreams_that_stay_down_break_the_transfer() {
     let outcomes = ["forbidden", "upstream_reset"];
-    all_break(&downs(), 2, 144, &outcomes).await;
+    all_break(&downs(), 2, 160, &outcomes).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn other_files_break_the_transfer_and_are_never_mixed_in() {
     // A body that comes coded is refused with the connection, not with its head.
     let outcomes = ["identity_changed", "upstream_reset"];
-    all_break(&changes(), 4, 288, &outcomes).await;
+    all_break(&changes(), 4, 352, &outcomes).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ends_that_prove_nothing_break_the_transfer() {
     let outcomes = ["identity_changed", "length_mismatch", "upstream_reset"];
-    all_break(&framings(), 2, 128, &outcomes).await;
+    all_break(&framings(), 2, 144, &outcomes).await;
 }

@@ -146,6 +146,15 @@ fn bodies() -> Vec<Case> {
                 target.always(Fault::CloseDelimitedShort { at }),
             ]
         }),
+        bad("a coding that is not chunked last", |target, seed| {
+            let at = target.early(seed);
+            let coding = *seed.one_of(&["identity", "gzip", "chunked, gzip"]);
+            target.forget_size();
+            vec![
+                target.always(Fault::IgnoreRange),
+                target.always(Fault::OtherCoding { coding, at }),
+            ]
+        }),
     ]
 }
 
@@ -169,5 +178,5 @@ async fn statuses_that_say_no_are_errors() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_that_are_something_else_are_errors() {
-    all_are_refused(&bodies(), 2, 128).await;
+    all_are_refused(&bodies(), 2, 144).await;
 }

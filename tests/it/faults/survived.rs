@@ -20,6 +20,12 @@ fn reset(at: u64) -> Fault {
     Fault::Reset { at }
 }
 
+fn cut_under_other_coding(target: &Target, seed: &mut Seed) -> Vec<Rule> {
+    let coding = *seed.one_of(&["identity", "gzip", "chunked, gzip"]);
+    let at = target.early(seed);
+    once(target, Fault::OtherCoding { coding, at })
+}
+
 fn whole(name: &'static str, script: fn(&Target, &mut Seed) -> Vec<Rule>) -> Case {
     case(name, Expected::Whole, script)
 }
@@ -97,13 +103,20 @@ fn middles() -> Vec<Case> {
         whole("close in place of a length, short", |target, seed| {
             broken_once(target, seed, |at| Fault::CloseDelimitedShort { at })
         }),
-        whole("the same with 200", |target, seed| {
-            let at = target.early(seed);
-            vec![
-                target.everywhere(Fault::IgnoreRange).nth(1),
-                target.everywhere(Fault::CloseDelimitedShort { at }).nth(1),
-            ]
-        }),
+        whole(
+            "a coding that is not chunked last, short",
+            cut_under_other_coding,
+        ),
+        whole(
+            "close in place of a length, short, with 200",
+            |target, seed| {
+                let at = target.early(seed);
+                vec![
+                    target.everywhere(Fault::IgnoreRange).nth(1),
+                    target.everywhere(Fault::CloseDelimitedShort { at }).nth(1),
+                ]
+            },
+        ),
         whole("reset, and 503 at the reopening", |target, seed| {
             let at = target.early(seed);
             vec![
@@ -170,6 +183,22 @@ fn oddities() -> Vec<Case> {
                 target.always(Fault::CloseDelimited),
             ]
         }),
+        whole("suffix ranges ignored", |target, _| {
+            vec![target.always(Fault::SuffixIgnored)]
+        }),
+        whole("suffix ranges ignored, size unknown", |target, _| {
+            target.forget_size();
+            vec![target.always(Fault::SuffixIgnored)]
+        }),
+        whole("suffix ranges refused", |target, seed| {
+            let status = *seed.one_of(&[400, 416]);
+            vec![target.always(Fault::SuffixRefused(status))]
+        }),
+        whole("suffix ranges refused, size unknown", |target, seed| {
+            let status = *seed.one_of(&[400, 416]);
+            target.forget_size();
+            vec![target.always(Fault::SuffixRefused(status))]
+        }),
         whole("no ranges", |target, _| {
             vec![target.always(Fault::IgnoreRange)]
         }),
@@ -203,10 +232,10 @@ async fn faults_before_the_first_byte_are_survived() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_in_the_middle_are_survived() {
-    all_survive(&middles(), 4, 416).await;
+    all_survive(&middles(), 4, 448).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn odd_answers_are_read_right() {
-    all_survive(&oddities(), 2, 160).await;
+    all_survive(&oddities(), 2, 224).await;
 }

@@ -68,7 +68,62 @@ async fn tail_is_asked_for_beside_the_head_and_once_per_format() {
     assert_eq!(lab.verdict(&target).await, Verdict::Whole);
     let mut asked = target.asked();
     asked.sort();
-    assert_eq!(asked, ["bytes=-1", "bytes=0-", "bytes=0-"]);
+    let last = target.size - 1;
+    assert_eq!(
+        asked,
+        ["bytes=0-", "bytes=0-", &format!("bytes={last}-{last}")]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_end_is_an_error_to_head_and_to_ranges_that_name_the_last_byte() {
+    let lab = Lab::new().await;
+    for (number, is_known) in [(1, true), (2, false)] {
+        let target = Target::new(&lab.upstream.world, number, &mut Seed::new(number));
+        if !is_known {
+            target.forget_size();
+        }
+        let from = target.size - 1;
+        lab.upstream
+            .world
+            .fault(target.always(Fault::TailUnreachable { from }));
+        let answer = lab.server.api().resolve(&target.url()).await;
+        let link = Target::link(&answer, "/stream");
+        let api = lab.server.api();
+        assert_eq!(api.head(&link).await.status, 502, "{is_known}");
+        let to_the_end = format!("bytes=5-{}", target.size - 1);
+        assert_eq!(
+            api.get_range(&link, &to_the_end).await.status,
+            502,
+            "{is_known}"
+        );
+        // What doesn't promise the end is served.
+        let part = api.get_range(&link, "bytes=5-104").await;
+        assert_eq!(part.status, 206, "{is_known}");
+        assert_eq!(part.body, target.media.payload.slice(5..105));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn head_proves_both_ends_at_once_and_the_download_after_it_neither() {
+    let lab = Lab::new().await;
+    let target = one_target(&lab);
+    let answer = lab.server.api().resolve(&target.url()).await;
+    let head = lab
+        .server
+        .api()
+        .head(&Target::link(&answer, "/stream"))
+        .await;
+    assert_eq!(
+        (head.status.as_u16(), head.header("content-length")),
+        (200, target.size.to_string().as_str())
+    );
+    let last = target.size - 1;
+    let mut asked = target.asked();
+    asked.sort();
+    assert_eq!(asked, ["bytes=0-0", &format!("bytes={last}-{last}")]);
+    assert_eq!(lab.verdict(&target).await, Verdict::Whole);
+    assert_eq!(target.asked().len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,8 +11,9 @@ const MIN_SIZE: u64 = 48 * 1024;
 /// Hosts of the mirrors in the harness's posts.
 const HOSTS: [&str; 2] = ["v16-webapp-prime.tiktok.com", "v19-webapp-prime.tiktok.com"];
 
-/// `ETag` of the other file that may come in place of a target's own.
+/// `ETag`s of the other file that may come in place of a target's own.
 const ANOTHER: &str = "\"another\"";
+const ANOTHER_WEAK: &str = "W/\"another\"";
 
 /// A post whose file can be fetched.
 #[derive(Debug)]
@@ -90,6 +91,15 @@ impl Target {
         });
     }
 
+    /// Gives the file a weak `ETag`, and no date: it promises the same bytes only as long as it stays the same itself.
+    pub(super) fn weaken(&self) {
+        self.put(&Media {
+            etag: format!("W/{}", self.media.etag),
+            last_modified: String::new(),
+            ..self.media.clone()
+        });
+    }
+
     fn put(&self, media: &Media) {
         for mirror in &self.mirrors {
             self.world.media(mirror, media.clone());
@@ -114,9 +124,17 @@ impl Target {
         }
     }
 
+    /// The same with a weak `ETag`.
+    pub(super) fn replaced_weakly(&self) -> Fault {
+        Fault::Replaced {
+            etag: ANOTHER_WEAK.to_owned(),
+            seed: self.size,
+        }
+    }
+
     /// The bytes of the file that an answer with this `ETag` is about.
     pub(super) fn payload(&self, etag: &str) -> Payload {
-        if etag != ANOTHER {
+        if etag != ANOTHER && etag != ANOTHER_WEAK {
             return self.media.payload.clone();
         }
         Payload::Random {

@@ -172,3 +172,47 @@ async fn refused_head_has_no_body() {
         400,
     );
 }
+
+#[tokio::test]
+async fn suffix_is_given_by_a_site_that_knows_no_suffix_ranges() {
+    for fault in [
+        Fault::SuffixIgnored,
+        Fault::SuffixRefused(416),
+        Fault::SuffixRefused(400),
+    ] {
+        let (stage, item, link) = stage().await;
+        let payload = stage.file(&item, "/video/playAddr").payload;
+        stage
+            .world()
+            .fault(Rule::path_prefix("/video/", fault.clone()));
+        for (range, part) in [
+            ("bytes=-1", SIZE - 1..SIZE),
+            ("bytes=-500", SIZE - 500..SIZE),
+            ("bytes=-9999999", 0..SIZE),
+        ] {
+            let answer = stage.api().get_range(&link, range).await;
+            let content_range = format!("bytes {}-{}/{SIZE}", part.start, part.end - 1);
+            assert_eq!(
+                (answer.status.as_u16(), answer.header("content-range")),
+                (206, content_range.as_str()),
+                "{fault:?} {range}"
+            );
+            assert_eq!(answer.body, payload.slice(part), "{fault:?} {range}");
+        }
+        stage.assert_well().await;
+    }
+}
+
+#[tokio::test]
+async fn range_that_stands_there_twice_is_ignored() {
+    let (stage, item, link) = stage().await;
+    let request = stage.api().request(Method::GET, &link);
+    let answer = fetch(
+        request
+            .header("range", "bytes=0-9")
+            .header("range", "bytes=5-19"),
+    )
+    .await;
+    let whole = stage.file(&item, "/video/playAddr").payload.sha256();
+    assert_eq!((answer.status.as_u16(), answer.sha256()), (200, whole));
+}

@@ -80,6 +80,14 @@ async fn framing_faults_are_byte_exact() {
             "Connection: close",
             "0123",
         ),
+        (
+            Fault::OtherCoding {
+                coding: "chunked, identity",
+                at: 4,
+            },
+            "Content-Length: 10\r\nTransfer-Encoding: chunked, identity",
+            "0123",
+        ),
         (Fault::Rate(100), "Content-Length: 10", "0123456789"),
     ] {
         let (head, sent) = under(fault.clone(), "").await;
@@ -134,6 +142,16 @@ async fn range_faults_change_only_what_they_name() {
         );
         assert!(head.contains(header), "{fault:?}: {head}");
         assert!(sent.contains(body), "{fault:?}: {sent}");
+    }
+    for (fault, suffix, other) in [
+        (Fault::SuffixIgnored, "HTTP/1.1 200 ", "HTTP/1.1 206 "),
+        (Fault::SuffixRefused(416), "HTTP/1.1 416 ", "HTTP/1.1 206 "),
+    ] {
+        let (head, _) = under(fault.clone(), "Range: bytes=-4\r\n").await;
+        assert!(head.starts_with(suffix), "{fault:?}: {head}");
+        assert!(!head.contains("Content-Range"), "{fault:?}: {head}");
+        let (head, _) = under(fault.clone(), range).await;
+        assert!(head.starts_with(other), "{fault:?}: {head}");
     }
     let (head, _) = under(Fault::NoContentRange, range).await;
     assert!(!head.contains("Content-Range"));

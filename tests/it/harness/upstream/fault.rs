@@ -74,6 +74,14 @@ pub(crate) enum Fault {
         /// Bytes sent before.
         at: u64,
     },
+    /// A `Transfer-Encoding` that doesn't end in `chunked`, beside the true length, and a clean end after `at` bytes: by
+    /// RFC 9112 §6.3 the body then ends with the connection, so nothing in the answer says that it is short.
+    OtherCoding {
+        /// Text of `Transfer-Encoding`.
+        coding: &'static str,
+        /// Bytes sent before.
+        at: u64,
+    },
     /// Nothing more after `at` bytes until the gate opens; then the rest.
     Stall {
         /// Bytes sent before.
@@ -85,6 +93,10 @@ pub(crate) enum Fault {
     Rate(u64),
     /// 200 with the whole file, whatever range is asked for.
     IgnoreRange,
+    /// 200 with the whole file to a suffix range (`bytes=-n`); other ranges work.
+    SuffixIgnored,
+    /// This status to a suffix range, without a size; other ranges work.
+    SuffixRefused(u16),
     /// A partial answer whose `Content-Range` starts this many bytes later than asked, bytes included.
     ShiftedRange(u64),
     /// `Content-Range` with this total instead of the true one.
@@ -155,7 +167,7 @@ pub(crate) struct Rule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Any,
-    /// The proof that the end can be reached: `bytes=-1`.
+    /// The proof that the end can be reached.
     Tail,
     BesidesTail,
 }
@@ -231,7 +243,7 @@ impl Rule {
             Scope::Host(host) => *host == request.host,
             Scope::PathPrefix(prefix) => request.target.starts_with(prefix),
         };
-        let is_tail = request.header("range") == Some("bytes=-1");
+        let is_tail = request.header("range").is_some_and(is_of_tail);
         let is_part = match self.part {
             Part::Any => true,
             Part::Tail => is_tail,
@@ -244,6 +256,18 @@ impl Rule {
         (self.first..=self.last)
             .contains(&self.seen)
             .then(|| self.fault.clone())
+    }
+}
+
+/// Whether a range is for the last byte: nothing else asks for one byte that isn't the first.
+fn is_of_tail(range: &str) -> bool {
+    let ends = range
+        .strip_prefix("bytes=")
+        .and_then(|range| range.split_once('-'));
+    let (first, last) = ends.unwrap_or_default();
+    match first {
+        "" => last == "1",
+        first => first == last && first != "0",
     }
 }
 

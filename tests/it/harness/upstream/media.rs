@@ -107,7 +107,7 @@ pub(crate) struct Media {
     pub(crate) content_type: String,
     /// `ETag`, quotes included; empty: the origin sends none.
     pub(crate) etag: String,
-    /// `Last-Modified`.
+    /// `Last-Modified`; empty: the origin sends none.
     pub(crate) last_modified: String,
     /// What a request must bring.
     pub(crate) needs: Vec<Need>,
@@ -161,7 +161,9 @@ impl Media {
         if !self.etag.is_empty() {
             reply.set("ETag", self.etag.clone());
         }
-        reply.set("Last-Modified", self.last_modified.clone());
+        if !self.last_modified.is_empty() {
+            reply.set("Last-Modified", self.last_modified.clone());
+        }
         reply
     }
 

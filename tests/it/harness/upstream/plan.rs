@@ -55,11 +55,15 @@ pub(super) struct Plan {
     pub(super) hold: Option<Gate>,
     pub(super) preamble: &'static str,
     pub(super) framing: Framing,
+    /// `Transfer-Encoding` of a body that ends with the connection.
+    coding: Option<&'static str>,
     /// Values of `Content-Length` in place of the true one.
     pub(super) lengths: Option<Vec<String>>,
     pub(super) cut: Option<(u64, Cut)>,
     pub(super) rate: Option<u64>,
     pub(super) is_head: bool,
+    /// A suffix range was asked for.
+    is_suffix: bool,
     pub(super) closes: bool,
 }
 
@@ -75,10 +79,12 @@ impl Plan {
             hold: None,
             preamble: "",
             framing: Framing::Length,
+            coding: None,
             lengths: None,
             cut: None,
             rate: None,
             is_head: request.method == "HEAD",
+            is_suffix: is_suffix(request),
             closes,
         }
     }
@@ -98,6 +104,9 @@ impl Plan {
             Fault::Reset { at } => self.cut = Some((*at, Cut::Reset)),
             Fault::Short { at } => self.cut = Some((*at, Cut::End)),
             Fault::Stall { at, gate } => self.cut = Some((*at, Cut::Pause(gate.clone()))),
+            Fault::SuffixRefused(status) if self.is_suffix => {
+                self.reply = Reply::html(*status, "no such range");
+            }
             Fault::TailUnreachable { from } if *from < self.reply.range.end => {
                 self.cut = Some((from.saturating_sub(self.reply.range.start), Cut::Reset));
             }
@@ -127,6 +136,12 @@ impl Plan {
             Fault::CloseDelimited => self.framing = Framing::Close,
             Fault::CloseDelimitedShort { at } => {
                 self.framing = Framing::Close;
+                self.cut = Some((*at, Cut::End));
+            }
+            Fault::OtherCoding { coding, at } => {
+                self.framing = Framing::Close;
+                self.coding = Some(*coding);
+                self.lengths = Some(vec![length.to_string()]);
                 self.cut = Some((*at, Cut::End));
             }
             fault => self.apply_to_reply(fault),
@@ -212,6 +227,9 @@ impl Plan {
             }
             None => {}
         }
+        if let Some(coding) = self.coding {
+            line("Transfer-Encoding", coding);
+        }
         match self.framing {
             Framing::Chunked => line("Transfer-Encoding", "chunked"),
             Framing::Close => line("Connection", "close"),
@@ -225,6 +243,12 @@ impl Plan {
     pub(super) fn keeps_alive(&self) -> bool {
         !self.closes && self.framing != Framing::Close
     }
+}
+
+/// Whether the last bytes are asked for by their number.
+pub(super) fn is_suffix(request: &Request) -> bool {
+    let range = request.header("range");
+    range.is_some_and(|range| range.starts_with("bytes=-"))
 }
 
 fn compress(reply: &mut Reply) {

@@ -11,7 +11,7 @@ use super::cdn::{Cdn, Ruling};
 use super::fault::{Fault, Rule, TunnelFault};
 use super::media::{Media, Need, Payload};
 use super::page::Page;
-use super::plan::Plan;
+use super::plan::{Plan, is_suffix};
 use super::record::{Record, Traffic};
 use super::wire::Request;
 
@@ -220,7 +220,7 @@ impl World {
                     self.update(|traffic| traffic.throttled.push(note));
                 }
                 let media = faulty(served.media.clone(), faults);
-                let reply = served.reply(&media, request, has_ignored_range(faults));
+                let reply = served.reply(&media, request, ignores_range(faults, request));
                 let mut plan = Plan::new(request, reply);
                 plan.rate = served.rate();
                 plan
@@ -301,7 +301,7 @@ impl World {
         if let Some(reason) = refusal {
             return self.refuse(reason, request);
         }
-        faulty(media, faults).reply(request, has_ignored_range(faults))
+        faulty(media, faults).reply(request, ignores_range(faults, request))
     }
 }
 
@@ -336,8 +336,10 @@ fn faulty(mut media: Media, faults: &[Fault]) -> Media {
     media
 }
 
-fn has_ignored_range(faults: &[Fault]) -> bool {
-    faults
-        .iter()
-        .any(|fault| matches!(fault, Fault::IgnoreRange))
+fn ignores_range(faults: &[Fault], request: &Request) -> bool {
+    faults.iter().any(|fault| match fault {
+        Fault::IgnoreRange => true,
+        Fault::SuffixIgnored => is_suffix(request),
+        _ => false,
+    })
 }
