@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::origin::LinkOrigin;
 use super::{OriginError, Resolver, ServicesConfig};
 use crate::links::{Kind, Link, LinkError, Purpose, Sealer};
-use crate::transfer::{Admission, Ask, Busy, Engine, Expected, Permit, Transfer, TransferError};
+use crate::transfer::{
+    Admission, Ask, Busy, Engine, Expected, Permit, Stats, Transfer, TransferError,
+};
 
 /// Why a link gives no bytes; decided before the head goes out.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +90,11 @@ impl Deliverer {
     /// The places for transfers.
     pub fn admission(&self) -> &Admission {
         &self.admission
+    }
+
+    /// What became of the transfers since the start.
+    pub fn stats(&self) -> Stats {
+        self.engine.stats()
     }
 
     async fn start(

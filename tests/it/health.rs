@@ -50,6 +50,12 @@ async fn every_field_is_there_with_its_type() {
     ] {
         assert_eq!(body.pointer(pointer), Some(&0.into()), "{pointer}");
     }
+    for pointer in ["started", "refused", "bytes", "resumes"] {
+        assert_eq!(body["transfers"][pointer], 0, "{pointer}");
+    }
+    let ended = body["transfers"]["ended"].as_object().expect("outcomes");
+    assert_eq!(ended.len(), 11, "{ended:?}");
+    assert!(ended.values().all(|count| *count == 0), "{ended:?}");
     for pointer in [
         "/memory/rss",
         "/memory/vms",

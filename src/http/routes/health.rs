@@ -13,7 +13,7 @@ use crate::http::error::ApiError;
 use crate::http::{AppState, json};
 use crate::process;
 use crate::services::CacheStats;
-use crate::transfer::Admission;
+use crate::transfer::{Admission, Stats};
 
 #[derive(Serialize)]
 struct Health {
@@ -27,6 +27,7 @@ struct Health {
     workers: Places,
     streams: Places,
     queue: Queue,
+    transfers: Transfers,
     memory: Memory,
     file_descriptors: Descriptors,
     redis: Redis,
@@ -57,6 +58,16 @@ struct Places {
 struct Queue {
     waiting: usize,
     max: usize,
+}
+
+/// What became of the answers with media since the start; the keys of `ended` are the words of the log.
+#[derive(Serialize)]
+struct Transfers {
+    started: u64,
+    refused: u64,
+    bytes: u64,
+    resumes: u64,
+    ended: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Serialize)]
@@ -128,6 +139,7 @@ fn look(app: &AppState) -> Health {
             waiting: extractions.waiting() + streams.waiting(),
             max: app.max_queue,
         },
+        transfers: transfers(&app.deliverer.stats()),
         memory: memory(),
         file_descriptors: descriptors(),
         redis: Redis {
@@ -167,6 +179,19 @@ fn places(admission: &Admission) -> Places {
     Places {
         max: admission.max(),
         active: admission.active(),
+    }
+}
+
+fn transfers(stats: &Stats) -> Transfers {
+    let ended = stats.ended.iter();
+    Transfers {
+        started: stats.started,
+        refused: stats.refused,
+        bytes: stats.bytes,
+        resumes: stats.resumes,
+        ended: ended
+            .map(|(outcome, count)| (outcome.as_str(), *count))
+            .collect(),
     }
 }
 

@@ -10,6 +10,7 @@ mod ranges;
 mod resume;
 mod suffix;
 mod tail;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;

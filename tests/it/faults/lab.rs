@@ -163,11 +163,23 @@ impl Lab {
         Verdict::of(&fetched, target, Wanted::Whole).unwrap_or_else(|lie| panic!("{lie}"))
     }
 
+    /// The counters of `/health` that are not zero, by outcome.
+    pub(super) async fn counted(&self) -> BTreeMap<String, usize> {
+        let health = self.server.api().get("/health").await.json();
+        let ended = health["transfers"]["ended"].as_object().expect("counters");
+        let counts = ended.iter().map(|(outcome, count)| {
+            let count = count.as_u64().expect("a number");
+            (outcome.clone(), usize::try_from(count).expect("small"))
+        });
+        counts.filter(|(_, count)| *count > 0).collect()
+    }
+
     /// Ends the server and counts the ends of transfers in its log by outcome.
     ///
     /// # Panics
-    /// The server doesn't end well, or a line lacks its figures.
+    /// The server doesn't end well, a line lacks its figures, or `/health` counted otherwise.
     pub(super) async fn outcomes(self) -> BTreeMap<String, usize> {
+        let counted = self.counted().await;
         let (status, logs) = self.server.stop().await;
         assert!(status.success(), "{status}");
         let mut outcomes = BTreeMap::new();
@@ -181,6 +193,7 @@ impl Lab {
             let outcome = fields["outcome"].as_str().expect("an outcome");
             *outcomes.entry(outcome.to_owned()).or_default() += 1;
         }
+        assert_eq!(counted, outcomes);
         outcomes
     }
 }

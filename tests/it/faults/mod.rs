@@ -12,6 +12,7 @@ mod stalled;
 mod survived;
 mod tail;
 mod target;
+mod told;
 mod trial;
 mod unforeseen;
 mod way_out;
