@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use url::Url;
 
 use crate::config::Env;
-use crate::net::{Client, HostList, MediaSession, OperatorCookies};
+use crate::net::{Client, HostList, IpFamily, MediaSession, OperatorCookies};
 
 pub mod douyin;
 mod error;
@@ -93,6 +93,16 @@ pub trait Extractor: Send + Sync {
 
     /// Hosts on which media of this site may lie.
     fn media_hosts(&self) -> &HostList;
+
+    /// Hosts to which a request for this address may be sent on; among [`Extractor::media_hosts`].
+    fn redirect_hosts(&self, _address: &str) -> &HostList {
+        self.media_hosts()
+    }
+
+    /// The kind of IP address that this address of media was given to, where it answers to no other.
+    fn address_family(&self, _address: &str) -> Option<IpFamily> {
+        None
+    }
 
     /// Whether the last byte of a file is to be reached before its first ones are served.
     fn proves_tails(&self) -> bool;

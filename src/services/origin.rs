@@ -140,9 +140,10 @@ impl Origin for LinkOrigin {
             range: ask,
             headers: &addresses.headers,
             jar: &addresses.jar,
-            hosts: self.extractor.media_hosts(),
+            hosts: self.extractor.redirect_hosts(url),
         };
-        self.resolver.net().open(request).await
+        let family = self.extractor.address_family(url);
+        self.resolver.net().open_by(family, request).await
     }
 
     fn part_bytes(&self) -> Option<NonZeroU64> {

@@ -1,5 +1,7 @@
 //! Hosts that YouTube's answers may lead to. Anything else in an answer is dropped.
 
+use std::net::IpAddr;
+
 use url::Url;
 
 use crate::net::HostList;
@@ -38,6 +40,14 @@ impl Hosts {
         is_on(&self.media, url)
     }
 
+    /// The hosts of the same kind as an address's own, or all when it is of none.
+    pub(super) fn around(&self, url: &str) -> &HostList {
+        [&self.media, &self.pictures, &self.captions]
+            .into_iter()
+            .find(|list| is_on(list, url))
+            .unwrap_or(&self.all)
+    }
+
     /// A picture's address, with the scheme that YouTube sometimes leaves out.
     pub(super) fn picture(&self, url: &str) -> Option<String> {
         let full = match url.strip_prefix("//") {
@@ -55,6 +65,13 @@ impl Hosts {
     }
 }
 
+/// The IP address that an address of media was given to.
+pub(super) fn given_to(url: &str) -> Option<IpAddr> {
+    let url = Url::parse(url).ok()?;
+    let (_, ip) = url.query_pairs().find(|(name, _)| name == "ip")?;
+    ip.parse().ok()
+}
+
 /// Whether an address is https, on the list, and written so that every reader of addresses sees the same host.
 fn is_on(list: &HostList, text: &str) -> bool {
     let is_plain = text
@@ -68,6 +85,21 @@ fn is_on(list: &HostList, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn address_of_media_names_whom_it_was_given_to() {
+        let host = "https://r1.googlevideo.com/videoplayback";
+        for (query, ip) in [
+            ("?expire=1&ip=192.0.2.1&x=2", Some("192.0.2.1")),
+            ("?ip=2001%3Adb8%3A%3A1", Some("2001:db8::1")),
+            ("?ip=", None),
+            ("?ipx=192.0.2.1", None),
+            ("", None),
+        ] {
+            let found = given_to(&format!("{host}{query}"));
+            assert_eq!(found.map(|ip| ip.to_string()).as_deref(), ip, "{query}");
+        }
+    }
 
     #[test]
     fn only_the_site_s_own_hosts_pass() {
@@ -95,5 +127,18 @@ mod tests {
         assert!(hosts.caption("/api/timedtext?v=a").is_some());
         assert_eq!(hosts.caption("https://evil.test/api/timedtext"), None);
         assert_eq!(hosts.caption("/watch?v=a"), None);
+        for (url, host, is_inside) in [
+            ("https://r1.googlevideo.com/v", "r2.googlevideo.com", true),
+            ("https://r1.googlevideo.com/v", "i.ytimg.com", false),
+            ("https://i.ytimg.com/vi/a.jpg", "r1.googlevideo.com", false),
+            (
+                "https://www.youtube.com/api/timedtext",
+                "i.ytimg.com",
+                false,
+            ),
+            ("https://evil.test/", "i.ytimg.com", true),
+        ] {
+            assert_eq!(hosts.around(url).contains(host), is_inside, "{url} {host}");
+        }
     }
 }

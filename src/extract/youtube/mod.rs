@@ -31,7 +31,7 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::config::{Env, Secret};
-use crate::net::{Client, CookieFile, HostList, Jar, MediaSession, OperatorCookies};
+use crate::net::{Client, CookieFile, HostList, IpFamily, Jar, MediaSession, OperatorCookies};
 
 mod auth;
 mod chain;
@@ -331,6 +331,16 @@ impl Extractor for YouTube {
 
     fn media_hosts(&self) -> &HostList {
         &self.hosts.all
+    }
+
+    /// Media go on within the hosts of media, pictures within those of pictures.
+    fn redirect_hosts(&self, address: &str) -> &HostList {
+        self.hosts.around(address)
+    }
+
+    /// `ip` is one of the signed parameters of media.
+    fn address_family(&self, address: &str) -> Option<IpFamily> {
+        hosts::given_to(address).map(IpFamily::of)
     }
 
     fn part_bytes(&self) -> Option<NonZeroU64> {

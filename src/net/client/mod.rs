@@ -14,8 +14,8 @@ use crate::net::page::{is_redirect, location, read_capped};
 use crate::net::proxy::Proxies;
 use crate::net::wire::Wire;
 use crate::net::{
-    ClientConfig, GuardError, Jar, MediaRequest, MediaResponse, NetError, Page, PageRequest, Phase,
-    tls,
+    ClientConfig, GuardError, IpFamily, Jar, MediaRequest, MediaResponse, NetError, Page,
+    PageRequest, Phase, tls,
 };
 
 /// Redirects followed for one media request.
@@ -33,12 +33,37 @@ pub struct Client {
 
 struct Inner {
     pages: reqwest::Client,
-    media: Wire,
+    media: MediaPools,
     guard: Arc<AddressGuard>,
     proxies: Arc<Proxies>,
     idle_timeout: Duration,
     page_head_timeout: Duration,
     media_head_timeout: Duration,
+}
+
+/// Connections for media: for addresses that answer to anyone, and for those given to one kind of IP address.
+struct MediaPools {
+    any: Wire,
+    v4: Wire,
+    v6: Wire,
+}
+
+impl MediaPools {
+    fn new(config: &ClientConfig) -> Result<Self, NetError> {
+        Ok(Self {
+            any: Wire::new(config, None)?,
+            v4: Wire::new(config, Some(IpFamily::V4))?,
+            v6: Wire::new(config, Some(IpFamily::V6))?,
+        })
+    }
+
+    fn of(&self, family: Option<IpFamily>) -> &Wire {
+        match family {
+            None => &self.any,
+            Some(IpFamily::V4) => &self.v4,
+            Some(IpFamily::V6) => &self.v6,
+        }
+    }
 }
 
 // The library's `Debug` prints the proxy with its credentials.
@@ -61,7 +86,7 @@ impl Client {
         Ok(Self {
             inner: Arc::new(Inner {
                 pages: pages(&config)?,
-                media: Wire::new(&config)?,
+                media: MediaPools::new(&config)?,
                 guard: config.guard,
                 proxies: config.proxies,
                 idle_timeout: config.idle_timeout,
@@ -116,11 +141,25 @@ impl Client {
     /// # Errors
     /// Guard, connection, time-out, and a file that comes with a content encoding. A status is no error.
     pub async fn open(&self, request: MediaRequest<'_>) -> Result<MediaResponse, NetError> {
+        self.open_by(None, request).await
+    }
+
+    /// As [`Client::open`], dialling addresses of one kind where the host has any. Behind a proxy the kind is the
+    /// proxy's business.
+    ///
+    /// # Errors
+    /// As [`Client::open`].
+    pub async fn open_by(
+        &self,
+        family: Option<IpFamily>,
+        request: MediaRequest<'_>,
+    ) -> Result<MediaResponse, NetError> {
+        let pool = self.inner.media.of(family);
         let mut url = Url::parse(request.url).map_err(|_| GuardError::Malformed)?;
         request.hosts.check(&url)?;
         let deadline = Instant::now() + self.inner.media_head_timeout;
         for _ in 0..=MAX_REDIRECTS {
-            let sending = self.inner.media.send(request.to_upstream(&url));
+            let sending = pool.send(request.to_upstream(&url));
             let Ok(sent) = timeout_at(deadline, sending).await else {
                 return Err(NetError::Timeout {
                     host: host_of(&url),
@@ -188,7 +227,8 @@ fn log_way_out(config: &ClientConfig) {
 
 /// The client for pages. ALPN decides on HTTP/2.
 fn pages(config: &ClientConfig) -> Result<reqwest::Client, NetError> {
-    let resolver = GuardedResolver::new(Arc::clone(&config.guard), Arc::clone(&config.proxies));
+    let guard = Arc::clone(&config.guard);
+    let resolver = GuardedResolver::new(guard, Arc::clone(&config.proxies), None);
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls::client_config(&config.roots, &[b"h2", b"http/1.1"])?)
         .redirect(reqwest::redirect::Policy::none())

@@ -9,6 +9,7 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::{AddressGuard, GuardError};
+use crate::net::IpFamily;
 use crate::net::proxy::Proxies;
 
 /// One question to the system's resolver (reliability R4).
@@ -16,16 +17,26 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often it is asked.
 const LOOKUP_TRIES: usize = 2;
 
-/// The resolver of both clients.
+/// The resolver of all clients.
 #[derive(Debug, Clone)]
 pub(in crate::net) struct GuardedResolver {
     guard: Arc<AddressGuard>,
     proxies: Arc<Proxies>,
+    family: Option<IpFamily>,
 }
 
 impl GuardedResolver {
-    pub(in crate::net) fn new(guard: Arc<AddressGuard>, proxies: Arc<Proxies>) -> Self {
-        Self { guard, proxies }
+    /// A resolver that gives addresses of `family` where a name has any, else all.
+    pub(in crate::net) fn new(
+        guard: Arc<AddressGuard>,
+        proxies: Arc<Proxies>,
+        family: Option<IpFamily>,
+    ) -> Self {
+        Self {
+            guard,
+            proxies,
+            family,
+        }
     }
 
     /// The addresses of `host` that may be dialled, in the system's order, without a port.
@@ -37,6 +48,9 @@ impl GuardedResolver {
         // The operator's own proxy may be anywhere.
         if !self.proxies.is_proxy_host(host) {
             addresses.retain(|address| self.guard.allows(address.ip()));
+            if let Some(family) = self.family {
+                family.keep(&mut addresses);
+            }
         }
         if addresses.is_empty() {
             return Err(GuardError::PrivateAddress.into());
@@ -80,6 +94,7 @@ mod tests {
         GuardedResolver::new(
             Arc::new(AddressGuard::from_env(&mut env)),
             Arc::new(Proxies::from_env(&mut env)),
+            None,
         )
     }
 
@@ -90,6 +105,21 @@ mod tests {
             error.downcast_ref::<GuardError>(),
             Some(&GuardError::PrivateAddress)
         );
+    }
+
+    #[tokio::test]
+    async fn resolver_gives_addresses_of_its_family_alone() {
+        let pairs = [("ALLOW_PRIVATE_UPSTREAM", "127.0.0.0/8,::1")];
+        let all = resolver(&pairs).lookup("localhost").await.unwrap();
+        for family in [IpFamily::V4, IpFamily::V6] {
+            let is_meant = |address: &SocketAddr| IpFamily::of(address.ip()) == family;
+            let pinned = GuardedResolver {
+                family: Some(family),
+                ..resolver(&pairs)
+            };
+            let found = pinned.lookup("localhost").await.unwrap();
+            assert_eq!(found.iter().all(is_meant), all.iter().any(is_meant));
+        }
     }
 
     #[tokio::test]

@@ -28,7 +28,7 @@ use super::exchange::Io;
 use crate::net::failure::{message, refusal};
 use crate::net::guard::{AddressGuard, GuardedResolver};
 use crate::net::proxy::Proxies;
-use crate::net::{ClientConfig, GuardError, NetError, Phase, tls};
+use crate::net::{ClientConfig, GuardError, IpFamily, NetError, Phase, tls};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -45,9 +45,9 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    pub(super) fn new(config: &ClientConfig) -> Result<Self, NetError> {
+    pub(super) fn new(config: &ClientConfig, family: Option<IpFamily>) -> Result<Self, NetError> {
         let (guard, proxies) = (Arc::clone(&config.guard), Arc::clone(&config.proxies));
-        let resolver = GuardedResolver::new(Arc::clone(&guard), Arc::clone(&proxies));
+        let resolver = GuardedResolver::new(Arc::clone(&guard), Arc::clone(&proxies), family);
         let mut tcp = HttpConnector::new_with_resolver(Resolver(resolver));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);

@@ -23,7 +23,7 @@ pub(super) use self::exchange::Exchange;
 use self::exchange::{Answering, Connection};
 use self::pool::Pool;
 use super::failure::message;
-use super::{ClientConfig, NetError};
+use super::{ClientConfig, IpFamily, NetError};
 
 /// Idle connections kept per host, and for how long (reliability R4).
 const IDLE_PER_HOST: usize = 32;
@@ -38,9 +38,10 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(config: &ClientConfig) -> Result<Self, NetError> {
+    /// Dials addresses of `family` where a host has any.
+    pub(super) fn new(config: &ClientConfig, family: Option<IpFamily>) -> Result<Self, NetError> {
         Ok(Self {
-            connector: Connector::new(config)?,
+            connector: Connector::new(config, family)?,
             pool: Arc::new(Pool::default()),
         })
     }

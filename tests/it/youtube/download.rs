@@ -5,7 +5,7 @@ use http::Method;
 use super::{ID, Site, assert_file, muxed_only, parameter};
 use crate::harness::upstream::youtube::{LONGEST_READ, Track, Video};
 use crate::harness::upstream::{Fault, Rule};
-use crate::harness::{fetch, link, text};
+use crate::harness::{assert_refusal, fetch, link, text};
 
 fn sound() -> Track {
     Track::of(140, 213)
@@ -185,6 +185,28 @@ async fn redirect_out_of_the_site_is_not_followed() {
         .world()
         .look(|traffic| traffic.to_host("evil.example").count());
     assert_eq!(elsewhere, 0);
+}
+
+#[tokio::test]
+async fn media_go_on_within_hosts_of_media_alone() {
+    for to in [
+        "https://i.ytimg.com/vi/harbour0001/hq720.jpg",
+        "https://yt3.ggpht.com/a",
+        "https://www.youtube.com/api/timedtext?v=harbour0001",
+    ] {
+        let (site, body) = Site::of(vec![sound(), Track::of(136, 213)]).await;
+        let fault = Fault::Redirect {
+            status: 302,
+            to: to.to_owned(),
+        };
+        let before = site.stage.world().count(to);
+        site.stage
+            .world()
+            .fault(Rule::path_prefix("/videoplayback", fault));
+        let answer = site.get(&link(&body, "140")).await;
+        assert_refusal(&answer, 502, "upstream_error");
+        assert_eq!(site.stage.world().count(to), before, "{to}");
+    }
 }
 
 #[tokio::test]
