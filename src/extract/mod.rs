@@ -52,6 +52,12 @@ pub trait Extractor: Send + Sync {
     /// Recognises an address without any I/O. Never panics.
     fn classify(&self, url: &Url) -> Classified;
 
+    /// The page of a post or list that a text names by its id alone; `None` when it names none, or the site's ids can't
+    /// be told from words.
+    fn page_of_id(&self, _text: &str) -> Option<Url> {
+        None
+    }
+
     /// The source of the post with this id, as found in a link; `None` when `id` has not the site's form.
     fn source(&self, id: &str) -> Option<Source>;
 

@@ -12,7 +12,8 @@ const MAX_TEXT: usize = 8 * 1024;
 
 /// Finds the address in a posted text and the extractor that knows it.
 ///
-/// The text may be an address with or without its scheme, or a share text with one http(s) address in it.
+/// The text may be an address with or without its scheme, a share text with one http(s) address in it, or an id alone
+/// where a site has such.
 ///
 /// # Errors
 /// [`ResolveError::BadUrl`], [`ResolveError::UnsupportedHost`] or [`ResolveError::Refused`]; nothing is dialled.
@@ -20,7 +21,7 @@ pub(super) fn classify(
     extractors: &[Arc<dyn Extractor>],
     text: &str,
 ) -> Result<(Arc<dyn Extractor>, Source), ResolveError> {
-    let url = parse(text).map_err(|fault| fault.into_error(extractors))?;
+    let url = find(extractors, text)?;
     for extractor in extractors {
         match extractor.classify(&url) {
             Classified::Foreign => {}
@@ -39,7 +40,7 @@ pub(super) fn playlist(
     extractors: &[Arc<dyn Extractor>],
     text: &str,
 ) -> Result<(Arc<dyn Extractor>, PlaylistSource), ResolveError> {
-    let url = parse(text).map_err(|fault| fault.into_error(extractors))?;
+    let url = find(extractors, text)?;
     for extractor in extractors {
         if let Some(list) = extractor.playlist(&url) {
             return Ok((Arc::clone(extractor), list));
@@ -55,6 +56,18 @@ pub(super) fn playlist(
         }
     }
     Err(unsupported_host(extractors))
+}
+
+/// The address in a text, or the page of a site whose id stands there alone.
+fn find(extractors: &[Arc<dyn Extractor>], text: &str) -> Result<Url, ResolveError> {
+    let id = text.trim();
+    let page = extractors
+        .iter()
+        .find_map(|extractor| extractor.page_of_id(id));
+    match page {
+        Some(page) => Ok(page),
+        None => parse(text).map_err(|fault| fault.into_error(extractors)),
+    }
 }
 
 fn unsupported_host(extractors: &[Arc<dyn Extractor>]) -> ResolveError {

@@ -285,6 +285,10 @@ impl Extractor for YouTube {
         }
     }
 
+    fn page_of_id(&self, text: &str) -> Option<Url> {
+        url::page_of_id(text)
+    }
+
     fn source(&self, id: &str) -> Option<Source> {
         source(&VideoId::parse(id)?)
     }

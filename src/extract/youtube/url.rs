@@ -44,6 +44,14 @@ pub(super) fn video_page(id: &VideoId) -> Option<Url> {
     Url::parse(&format!("https://www.youtube.com/watch?v={}", id.as_str())).ok()
 }
 
+/// The page of the video or playlist whose id this is and nothing else.
+pub(super) fn page_of_id(text: &str) -> Option<Url> {
+    if let Some(id) = VideoId::parse(text) {
+        return video_page(&id);
+    }
+    Url::parse(&playlist_page(&PlaylistId::parse(text)?)).ok()
+}
+
 /// The canonical page of a playlist.
 pub(super) fn playlist_page(id: &PlaylistId) -> String {
     format!("https://www.youtube.com/playlist?list={}", id.as_str())
@@ -229,6 +237,17 @@ mod tests {
                 let text = format!("{scheme}://{}", tail.replace("{}", ID));
                 assert_eq!(id_of(&text).as_deref(), Some(ID), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn id_alone_names_its_page() {
+        for (text, page) in [(ID, "watch?v="), (LIST, "playlist?list=")] {
+            let page = format!("https://www.youtube.com/{page}{text}");
+            assert_eq!(page_of_id(text).map(String::from), Some(page));
+        }
+        for text in ["", "dQw4w9WgXc", "dQw4w9WgXcQ ", "youtube.com", "PLshort"] {
+            assert_eq!(page_of_id(text), None, "{text}");
         }
     }
 

@@ -184,6 +184,8 @@ async fn every_form_of_address_leads_to_the_video() {
         "https://www.youtube-nocookie.com/embed/ID",
         "https://www.youtube.com/v/ID",
         "Look at this: https://youtu.be/ID !",
+        "ID",
+        "  ID\n",
     ] {
         let body = site.stage.api().resolve(&address.replace("ID", ID)).await;
         assert_eq!(body["id"], ID, "{address}");
