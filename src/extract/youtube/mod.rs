@@ -48,6 +48,7 @@ mod playability;
 mod playlist;
 mod response;
 mod scripts;
+mod store;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -78,8 +79,8 @@ pub struct YouTube {
 }
 
 impl YouTube {
-    /// Reads `YOUTUBE_CLIENTS_FILE`, `YOUTUBE_PO_TOKENS`, `YOUTUBE_VISITOR_DATA`, `YOUTUBE_COOKIES_PATH` and
-    /// `YOUTUBE_DETAILS`.
+    /// Reads `YOUTUBE_CLIENTS_FILE`, `YOUTUBE_PO_TOKENS`, `YOUTUBE_VISITOR_DATA`, `YOUTUBE_COOKIES_PATH`,
+    /// `YOUTUBE_STATE_DIR` and `YOUTUBE_DETAILS`.
     pub fn from_env(env: &mut Env) -> Self {
         Self {
             clients: Clients::from_env(env),
@@ -89,7 +90,7 @@ impl YouTube {
             fixed_visitor: env.secret("YOUTUBE_VISITOR_DATA"),
             cookies: CookieFile::new(cookie_candidates(env)),
             visitors: Visitors::default(),
-            scripts: Scripts::new(),
+            scripts: Scripts::from_env(env),
             wants_page: env.flag("YOUTUBE_DETAILS", false),
             clock: Clock::System,
         }

@@ -16,9 +16,9 @@ use tracing::warn;
 use super::SITE;
 use super::formats::Stream;
 use super::innertube::Session;
-use super::js::{
-    Cipher, Knowledge, Limits, PlayerKey, ScriptSource, SolveError, Solver, solver, with_n,
-};
+use super::js::{Cipher, Limits, PlayerKey, ScriptSource, SolveError, Solver, solver, with_n};
+use super::store::Store;
+use crate::config::Env;
 use crate::extract::ExtractError;
 
 /// A small script that names the current player (yt-dlp `_extract_player_url`).
@@ -27,6 +27,8 @@ const DISCOVERY: &str = "/iframe_api";
 /// Solves for all extractions, and knows the current player.
 pub(super) struct Scripts {
     solver: Arc<dyn Solver>,
+    /// Keeps what was learnt; `None` = for this process only.
+    store: Option<Store>,
     /// Locked while the site is asked, so that it is asked once.
     current: Mutex<Option<(PlayerKey, Instant)>>,
 }
@@ -46,11 +48,18 @@ impl fmt::Debug for Scripts {
 }
 
 impl Scripts {
-    /// The solver of this build; `None` when it has none.
-    pub(super) fn new() -> Option<Self> {
-        let solver = solver(Limits::default(), Knowledge::default())?;
+    /// The solver of this build; `None` when it has none. Reads `YOUTUBE_STATE_DIR`.
+    pub(super) fn from_env(env: &mut Env) -> Option<Self> {
+        // Without a solver there is nothing to keep.
+        let folder = env
+            .path("YOUTUBE_STATE_DIR")
+            .filter(|_| cfg!(feature = "js"));
+        let kept = folder.and_then(|folder| Store::open(&folder));
+        let (store, knowledge) = kept.unzip();
+        let solver = solver(Limits::default(), knowledge.unwrap_or_default())?;
         Some(Self {
             solver,
+            store,
             current: Mutex::new(None),
         })
     }
@@ -62,8 +71,18 @@ impl Scripts {
     pub(super) async fn current(&self, session: &Session<'_>) -> Result<Script, ExtractError> {
         let player = self.player(session).await?;
         match self.solver.signature_timestamp(&player, session).await {
-            Ok(day) => Ok(Script { player, day }),
+            Ok(day) => {
+                self.keep().await;
+                Ok(Script { player, day })
+            }
             Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Keeps what is new for the next start.
+    async fn keep(&self) {
+        if let Some(store) = &self.store {
+            Box::pin(store.keep(self.solver.knowledge())).await;
         }
     }
 
@@ -106,6 +125,7 @@ impl Scripts {
             )
             .await
             .map_err(failed)?;
+        self.keep().await;
         let n = challenges.n.into_iter().zip(solved.n).collect();
         let signatures = challenges
             .signatures

@@ -6,6 +6,7 @@ mod expiry;
 mod lists;
 mod resolve;
 mod scripts;
+mod state;
 
 use http::StatusCode;
 use serde_json::Value;
