@@ -13,6 +13,7 @@ mod guard;
 mod media;
 mod page;
 mod proxy;
+mod service;
 mod tls;
 mod wire;
 
@@ -25,3 +26,4 @@ pub use guard::{GuardError, HostList};
 pub use media::{MediaRequest, MediaResponse, RangeAsk};
 pub use page::{Page, PageRequest};
 pub use reqwest::Body;
+pub use service::{OwnService, ServiceRequest};

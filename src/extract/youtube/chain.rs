@@ -7,7 +7,7 @@ use tracing::debug;
 use super::clients::Client;
 use super::formats::{Mapped, Mapping};
 use super::hosts::Hosts;
-use super::innertube::{PageCall, Session};
+use super::innertube::{AskedPlayer, PageCall, Session};
 use super::metadata;
 use super::playability::{self, Fault, Kind, Next};
 use super::response::player::Player;
@@ -94,7 +94,7 @@ impl Chain<'_> {
         let Some(first) = usable.next() else {
             return Err(Fault::new(Kind::Unknown, "no client can be used").into_error());
         };
-        let (attempt, web, next) = self.first_round(first, id).await;
+        let (attempt, web, next) = Box::pin(self.first_round(first, id)).await;
         let missing = match attempt {
             Ok(played) => {
                 return Ok(Played {
@@ -126,7 +126,7 @@ impl Chain<'_> {
     ) -> (Result<Played, Miss>, Option<Player>, Option<Value>) {
         let page = OptionFuture::from(self.wants_page.then(|| self.page(id)));
         let (attempt, web, page) = join3(
-            self.attempt(first, id),
+            Box::pin(self.attempt(first, id)),
             self.soon(self.session.metadata(id)),
             self.soon(page),
         )
@@ -182,12 +182,12 @@ impl Chain<'_> {
         let day = script.as_ref().map(|script| script.day);
         let ask = || self.session.player(client, id, day);
         let asked = ask().await.map_err(Miss::Error)?;
-        let visitor = asked.visitor;
-        let played = match self.judge(client, id, asked.answer) {
+        let visitor = asked.visitor.clone();
+        let played = match self.judge(client, id, asked) {
             Err(Miss::Fault(fault)) if fault.next() == Next::NewVisitor => {
                 self.session.forget_visitor(client, &visitor).await;
                 let asked = ask().await.map_err(Miss::Error)?;
-                self.judge(client, id, asked.answer)
+                self.judge(client, id, asked)
             }
             done => done,
         }?;
@@ -223,7 +223,8 @@ impl Chain<'_> {
     }
 
     /// What an answer is worth, as far as it goes without the player script.
-    fn judge(&self, client: &Client, id: &VideoId, player: Player) -> Result<Played, Miss> {
+    fn judge(&self, client: &Client, id: &VideoId, asked: AskedPlayer) -> Result<Played, Miss> {
+        let player = asked.answer;
         if player.video_id().is_some_and(|named| named != id.as_str()) {
             return Err(Miss::Error(ExtractError::Shape {
                 site: SITE,
@@ -241,7 +242,14 @@ impl Chain<'_> {
                 source: None,
             }));
         }
-        let mapped = self.mapping(client).map(&player);
+        let needs_token =
+            client.needs_media_token && !(client.player_token_suffices && asked.had_token);
+        let mapping = Mapping {
+            hosts: self.hosts,
+            media_token: asked.media_token.as_deref(),
+            token_free_itags: needs_token.then_some(client.token_free_itags.as_slice()),
+        };
+        let mapped = mapping.map(&player);
         Ok(Played {
             user_agent: client.user_agent.as_str().to_owned(),
             player,
@@ -251,25 +259,12 @@ impl Chain<'_> {
         })
     }
 
-    fn mapping<'b>(&'b self, client: &'b Client) -> Mapping<'b> {
-        let needs_token = client.needs_media_token && !self.has_sufficient_player_token(client);
-        Mapping {
-            hosts: self.hosts,
-            media_token: self.session.tokens.media(&client.key),
-            token_free_itags: needs_token.then_some(client.token_free_itags.as_slice()),
-        }
-    }
-
-    fn has_sufficient_player_token(&self, client: &Client) -> bool {
-        client.player_token_suffices && self.session.tokens.player(&client.key).is_some()
-    }
-
     /// Whether a client can give anything: some need the player script, and some media need a token.
     fn can_use(&self, client: &Client) -> bool {
         let has_token = !client.needs_media_token
             || !client.token_free_itags.is_empty()
-            || self.session.tokens.media(&client.key).is_some()
-            || self.has_sufficient_player_token(client);
+            || self.session.can_have_media_token(client)
+            || (client.player_token_suffices && self.session.can_have_player_token(client));
         (!client.needs_js || self.scripts.is_some()) && has_token
     }
 

@@ -26,6 +26,10 @@ pub(super) struct RawClients {
     player_seconds: u64,
     cookies: Vec<(String, String)>,
     media: MediaRules,
+    #[serde(default)]
+    provider: ProviderRules,
+    #[serde(default = "home")]
+    login_page: String,
     order: RawOrder,
     clients: BTreeMap<String, Client>,
 }
@@ -40,6 +44,60 @@ pub(super) struct MediaRules {
     pub(super) proves_tails: bool,
 }
 
+/// How a provider of tokens is asked.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ProviderRules {
+    /// Time to tell that it is there.
+    #[serde(rename = "ping_timeout_ms", deserialize_with = "milliseconds")]
+    pub(super) ping_timeout: Duration,
+    /// Time for a token.
+    #[serde(rename = "timeout_ms", deserialize_with = "milliseconds")]
+    pub(super) timeout: Duration,
+    /// How long it is left alone after it failed.
+    #[serde(rename = "pause_ms", deserialize_with = "milliseconds")]
+    pub(super) pause: Duration,
+    /// How long a token is used whose end it doesn't tell.
+    #[serde(rename = "token_ms", deserialize_with = "milliseconds")]
+    pub(super) token_life: Duration,
+}
+
+impl Default for ProviderRules {
+    fn default() -> Self {
+        Self {
+            ping_timeout: Duration::from_secs(3),
+            timeout: Duration::from_secs(12),
+            pause: Duration::from_secs(60),
+            token_life: Duration::from_secs(6 * 3600),
+        }
+    }
+}
+
+/// What tokens of the provider are bound to, by use; `None` = it is not asked.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ProviderTokens {
+    /// Of player requests.
+    pub(super) player: Option<Binding>,
+    /// Of media requests.
+    pub(super) media: Option<Binding>,
+}
+
+/// What a token is bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Binding {
+    /// The visitor id, or the account when logged in.
+    Visitor,
+    /// The video.
+    Video,
+}
+
+/// The page that says who is logged in.
+fn home() -> String {
+    "/".to_owned()
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawOrder {
@@ -47,6 +105,7 @@ struct RawOrder {
     logged_in: Vec<String>,
     metadata: String,
     pages: String,
+    albums: Option<String>,
 }
 
 /// One identity.
@@ -93,9 +152,15 @@ pub(super) struct Client {
     /// Whether a token in the player request makes that one unnecessary.
     #[serde(default)]
     pub(super) player_token_suffices: bool,
+    /// Tokens that the operator's provider makes for it.
+    #[serde(default)]
+    pub(super) provider_tokens: ProviderTokens,
     /// Whether the operator's cookies are sent.
     #[serde(default)]
     pub(super) takes_cookies: bool,
+    /// Path of the page, `{id}` being the video, that gives its visitor id and its flags; `None` = it needs none.
+    #[serde(default)]
+    pub(super) settings_page: Option<String>,
     /// Further entries of `context.client`.
     pub(super) context: Map<String, Value>,
 }
@@ -126,6 +191,10 @@ pub(super) struct Clients {
     pub(super) player_life: Duration,
     /// How media are asked for.
     pub(super) media: MediaRules,
+    /// How a provider of tokens is asked.
+    pub(super) provider: ProviderRules,
+    /// Path of the page that says who is logged in.
+    pub(super) login_page: String,
     /// Cookies set before anything is asked.
     pub(super) cookies: Vec<(String, String)>,
     /// Order without login.
@@ -136,6 +205,8 @@ pub(super) struct Clients {
     pub(super) metadata: Client,
     /// Asked for playlists and chapters.
     pub(super) pages: Client,
+    /// Asked which playlist an album is; `None` = albums are not served.
+    pub(super) albums: Option<Client>,
 }
 
 impl TryFrom<RawClients> for Clients {
@@ -164,12 +235,15 @@ impl TryFrom<RawClients> for Clients {
             logged_in: list(&raw.order.logged_in)?,
             metadata: find(&raw.order.metadata)?,
             pages: find(&raw.order.pages)?,
+            albums: raw.order.albums.as_ref().map(find).transpose()?,
             max_bytes: raw.max_bytes,
             timeout: raw.timeout,
             extra_timeout: raw.extra_timeout,
             visitor_life: Duration::from_secs(raw.visitor_seconds),
             player_life: Duration::from_secs(raw.player_seconds),
             media: raw.media,
+            provider: raw.provider,
+            login_page: raw.login_page,
             cookies: raw.cookies,
         })
     }
@@ -200,7 +274,7 @@ mod tests {
         };
         assert_eq!(
             keys(&clients.anonymous),
-            ["visionos", "tv_samsung", "web_embedded", "android"]
+            ["visionos", "tv_samsung", "web_embedded", "web", "android"]
         );
         assert_eq!(clients.metadata.key, "web");
         assert!(clients.anonymous.iter().any(|client| !client.needs_js));
@@ -214,7 +288,7 @@ mod tests {
         let foreign = EMBEDDED.replace("host = \"www.youtube.com\"", "host = \"evil.test\"");
         assert!(parse(&foreign).unwrap_err().contains("evil.test"));
         let empty = EMBEDDED.replace(
-            "anonymous = [\"visionos\", \"tv_samsung\", \"web_embedded\", \"android\"]",
+            "anonymous = [\"visionos\", \"tv_samsung\", \"web_embedded\", \"web\", \"android\"]",
             "anonymous = []",
         );
         assert!(parse(&empty).unwrap_err().contains("empty"));

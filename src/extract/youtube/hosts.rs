@@ -17,7 +17,11 @@ pub(super) struct Hosts {
 }
 
 /// Hosts of the programming interface.
-pub(super) const API: &[&str] = &["www.youtube.com", "youtubei.googleapis.com"];
+pub(super) const API: &[&str] = &[
+    "www.youtube.com",
+    "music.youtube.com",
+    "youtubei.googleapis.com",
+];
 const MEDIA: &[&str] = &["googlevideo.com"];
 const PICTURES: &[&str] = &["ytimg.com", "ggpht.com", "yt3.googleusercontent.com"];
 const CAPTIONS: &[&str] = &["www.youtube.com"];

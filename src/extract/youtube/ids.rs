@@ -37,11 +37,13 @@ pub enum PlaylistKind {
     Mix,
     /// A list of the account, seen only when logged in.
     Personal,
+    /// An album of YouTube Music, which stands for a list of its own.
+    Album,
 }
 
 /// Beginnings of playlist ids (yt-dlp `YoutubeBaseInfoExtractor._PLAYLIST_ID_RE`).
 const PREFIXES: &[&str] = &[
-    "PL", "LL", "EC", "UU", "FL", "RD", "UL", "TL", "PU", "OLAK5uy_",
+    "PL", "LL", "EC", "UU", "FL", "RD", "UL", "TL", "PU", "OLAK5uy_", "MPREb_",
 ];
 
 /// Ids without anything after them.
@@ -75,6 +77,7 @@ impl PlaylistId {
         match self.0.as_str() {
             "WL" | "LL" | "LM" => PlaylistKind::Personal,
             id if id.starts_with("FL") => PlaylistKind::Personal,
+            id if id.starts_with("MPREb_") => PlaylistKind::Album,
             // Lists that editors of YouTube Music made: finite, with a page of their own.
             id if id.starts_with("RDCLAK5uy_") => PlaylistKind::Plain,
             id if id.starts_with("RD") => PlaylistKind::Mix,
@@ -119,6 +122,7 @@ mod tests {
                 "RDCLAK5uy_kmPRjHDECIcuVwnKsx2Ng7fyNgFKWNJFs",
                 PlaylistKind::Plain,
             ),
+            ("MPREb_BQZvl3BFGay", PlaylistKind::Album),
             ("RDFAqYW76GLPA", PlaylistKind::Mix),
             ("RDMM", PlaylistKind::Mix),
             ("WL", PlaylistKind::Personal),

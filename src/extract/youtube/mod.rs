@@ -2,8 +2,9 @@
 //!
 //! `url` and `ids` read addresses, `clients` says as whom we ask, `innertube` asks, `response` holds the shapes of what
 //! comes back, `playability`, `formats` and `metadata` make sense of it, `chain` decides who is asked next, `scripts` and
-//! `js` complete the addresses of clients that need the player script, `playlist` lists. What drifts with the site stands
-//! in `clients.toml`.
+//! `js` complete the addresses of clients that need the player script (`store` keeps what they taught), `playlist` lists.
+//! `tokens` and `provider` bring what only a browser can make, `page` and `login` say whom the site takes us for. What
+//! drifts with the site stands in `clients.toml`.
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -20,7 +21,10 @@ use self::clients::Clients;
 use self::formats::Stream;
 use self::hosts::Hosts;
 use self::innertube::{Ask, NetTransport, Session};
+use self::login::Logins;
+use self::page::Login;
 use self::playlist::Lister;
+use self::provider::Provider;
 use self::scripts::Scripts;
 use self::tokens::Tokens;
 use self::url::Address;
@@ -43,9 +47,12 @@ mod hosts;
 mod ids;
 mod innertube;
 pub mod js;
+mod login;
 mod metadata;
+mod page;
 mod playability;
 mod playlist;
+mod provider;
 mod response;
 mod scripts;
 mod store;
@@ -70,29 +77,35 @@ pub struct YouTube {
     hosts: Hosts,
     api_hosts: HostList,
     tokens: Tokens,
+    provider: Option<Provider>,
     fixed_visitor: Option<Secret>,
     cookies: CookieFile,
     visitors: Visitors,
+    logins: Logins,
     scripts: Option<Scripts>,
     wants_page: bool,
     clock: Clock,
 }
 
 impl YouTube {
-    /// Reads `YOUTUBE_CLIENTS_FILE`, `YOUTUBE_PO_TOKENS`, `YOUTUBE_VISITOR_DATA`, `YOUTUBE_COOKIES_PATH`,
-    /// `YOUTUBE_STATE_DIR` and `YOUTUBE_DETAILS`.
+    /// Reads `YOUTUBE_CLIENTS_FILE`, `YOUTUBE_PO_TOKENS`, `YOUTUBE_POT_PROVIDER_URL`, `YOUTUBE_VISITOR_DATA`,
+    /// `YOUTUBE_COOKIES_PATH`, `YOUTUBE_STATE_DIR` and `YOUTUBE_DETAILS`.
     pub fn from_env(env: &mut Env) -> Self {
+        let clients = Clients::from_env(env);
+        let clock = Clock::System;
         Self {
-            clients: Clients::from_env(env),
             hosts: Hosts::default(),
             api_hosts: HostList::new(hosts::API.iter().copied()),
             tokens: Tokens::from_env(env),
+            provider: Provider::from_env(env, clients.provider, clock),
             fixed_visitor: env.secret("YOUTUBE_VISITOR_DATA"),
             cookies: CookieFile::new(cookie_candidates(env)),
             visitors: Visitors::default(),
+            logins: Logins::default(),
             scripts: Scripts::from_env(env),
             wants_page: env.flag("YOUTUBE_DETAILS", false),
-            clock: Clock::System,
+            clock,
+            clients,
         }
     }
 
@@ -105,11 +118,14 @@ impl YouTube {
         part: &Part,
     ) -> Result<Playlist, ExtractError> {
         let lister = Lister {
-            session: self.session(transport, account),
+            session: self.session(transport, account).await,
             hosts: &self.hosts,
             id,
         };
-        lister.list(part).await
+        match id.kind() {
+            PlaylistKind::Album => lister.list_album(part).await,
+            _ => lister.list(part).await,
+        }
     }
 
     async fn fetch_list(
@@ -133,7 +149,7 @@ impl YouTube {
     ) -> Result<Extraction, ExtractError> {
         let is_logged_in = account.is_logged_in();
         let chain = Chain {
-            session: self.session(transport, account),
+            session: self.session(transport, account).await,
             hosts: &self.hosts,
             scripts: self.scripts.as_ref(),
             clients: if is_logged_in {
@@ -154,16 +170,24 @@ impl YouTube {
         self.finish(id, &played)
     }
 
-    fn session<'a>(&'a self, transport: &'a dyn Ask, account: &'a AccountCookies) -> Session<'a> {
-        Session {
+    async fn session<'a>(
+        &'a self,
+        transport: &'a dyn Ask,
+        account: &'a AccountCookies,
+    ) -> Session<'a> {
+        let session = Session {
             transport,
             clients: &self.clients,
             tokens: &self.tokens,
+            provider: self.provider.as_ref(),
             visitors: &self.visitors,
             fixed_visitor: self.fixed_visitor.as_ref().map(Secret::reveal),
             account,
+            login: Login::default(),
             clock: self.clock,
-        }
+        };
+        let login = self.logins.get(account, session.fetch_login()).await;
+        Session { login, ..session }
     }
 
     /// Puts the answers together.

@@ -20,6 +20,12 @@ pub(super) struct ClientTokens {
 /// Longest token that is accepted.
 const MAX_LENGTH: usize = 1024;
 
+/// Whether a text has the form of a token.
+pub(super) fn is_token(text: &str) -> bool {
+    let is_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"_-=%+/".contains(&byte);
+    !text.is_empty() && text.len() <= MAX_LENGTH && text.bytes().all(is_byte)
+}
+
 impl Tokens {
     /// Reads `YOUTUBE_PO_TOKENS`: `<client>.player=<token>` and `<client>.media=<token>`, separated by commas.
     pub(super) fn from_env(env: &mut Env) -> Self {
@@ -46,12 +52,7 @@ impl Tokens {
             let (client, kind) = name
                 .split_once('.')
                 .ok_or("must name a client and `player` or `media`, as in `web.media=…`")?;
-            let is_token = token.len() <= MAX_LENGTH
-                && !token.is_empty()
-                && token
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"_-=%+/".contains(&b));
-            if !is_token {
+            if !is_token(token) {
                 return Err("a token is empty, too long or not base64");
             }
             let of_client = tokens.0.entry(client.to_owned()).or_default();

@@ -139,6 +139,9 @@ fn read_path(segments: &[&str], url: &Url) -> Address {
         ["browse", id, ..] if id.starts_with("VL") => {
             PlaylistId::parse(id).map_or(Address::Malformed, Address::Playlist)
         }
+        ["browse" | "channel", id, ..] if id.starts_with("MPREb_") => {
+            PlaylistId::parse(id).map_or(Address::Other, Address::Playlist)
+        }
         _ => Address::Other,
     }
 }
@@ -277,6 +280,18 @@ mod tests {
                 Address::Playlist(PlaylistId::parse(LIST).unwrap()),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn albums_are_playlists() {
+        let album = "MPREb_BQZvl3BFGay";
+        for text in [
+            format!("https://music.youtube.com/browse/{album}"),
+            format!("https://music.youtube.com/channel/{album}"),
+        ] {
+            let expected = Address::Playlist(PlaylistId::parse(album).unwrap());
+            assert_eq!(address(&text), expected, "{text}");
         }
     }
 

@@ -161,6 +161,55 @@ async fn mixes_end_at_the_limit_without_doubles() {
 }
 
 #[tokio::test]
+async fn id_alone_names_its_list() {
+    let site = Site::new().await;
+    let list = Playlist::new(LIST, Layout::Lockup, 3);
+    site.youtube.playlist(list.clone());
+    assert_eq!(ids(&site.listed(json!({ "url": LIST })).await).len(), 3);
+    let answer = site.stage.post(LIST).await;
+    assert_refusal(&answer, 400, "unsupported_url");
+    site.assert_well().await;
+}
+
+#[tokio::test]
+async fn album_is_the_list_that_it_stands_for() {
+    const ALBUM: &str = "MPREb_BQZvl3BFGay";
+    const TRACKS: &str = "OLAK5uy_kvh_gLQmTRbXq_xqVtZ2tUXrAMs2Wlh6I";
+    let site = Site::new().await;
+    site.youtube
+        .playlist(Playlist::new(TRACKS, Layout::Classic, 112));
+    site.youtube.album(ALBUM, TRACKS);
+    for url in [
+        format!("https://music.youtube.com/browse/{ALBUM}"),
+        format!("https://music.youtube.com/playlist?list={TRACKS}"),
+        ALBUM.to_owned(),
+    ] {
+        let body = site.listed(json!({ "url": url })).await;
+        assert_eq!(
+            (ids(&body).len(), &body["id"]),
+            (100, &json!(TRACKS)),
+            "{url}"
+        );
+        let next = json!({ "url": url, "cursor": body["next_cursor"] });
+        assert_eq!(ids(&site.listed(next).await).len(), 12, "{url}");
+    }
+    site.assert_well().await;
+}
+
+#[tokio::test]
+async fn album_that_stands_for_nothing_or_for_itself_is_not_there() {
+    let site = Site::new().await;
+    for (number, list) in ["nonsense", "MPREb_another0001", "RDMM", "WL"]
+        .into_iter()
+        .enumerate()
+    {
+        let album = format!("MPREb_harbour{number:05}");
+        site.youtube.album(&album, list);
+        assert_refusal(&site.list(json!({ "url": album })).await, 404, "not_found");
+    }
+}
+
+#[tokio::test]
 async fn lists_that_are_not_there_are_errors() {
     let site = Site::new().await;
     for (number, (alert, status, code)) in [

@@ -4,6 +4,8 @@ mod download;
 mod errors;
 mod expiry;
 mod lists;
+mod login;
+mod provider;
 mod resolve;
 mod scripts;
 mod state;

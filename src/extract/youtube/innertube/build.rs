@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_LANGUAGE};
+use http::header::{ACCEPT, ACCEPT_LANGUAGE, REFERER};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::extract::youtube::VideoId;
 use crate::extract::youtube::clients::{Client, Endpoint};
+use crate::extract::youtube::page::Login;
 
 /// A request that is ready to be sent.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) visitor: Option<&'a str>,
     /// The `Authorization` of a login.
     pub(super) authorization: Option<&'a str>,
+    /// Whose login it is, as far as the site told.
+    pub(super) login: Option<&'a Login>,
     /// Random text for `cpn` and `t`: at least 28 characters of base64url.
     pub(super) nonce: &'a str,
     pub(super) timeout: Duration,
@@ -67,6 +70,29 @@ pub(super) fn script(client: &Client, path: &str, timeout: Duration) -> Option<C
     })
 }
 
+/// Asks for a page of the site that tells what it takes its visitor for; inside another page where the client is.
+pub(super) fn settings(client: &Client, path: &str, timeout: Duration) -> Option<Call> {
+    let mut headers = client.headers.with_user_agent(&client.user_agent);
+    headers.insert(
+        ACCEPT,
+        HeaderValue::from_static("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+    );
+    headers.insert(ACCEPT_LANGUAGE, HeaderValue::from_static("en"));
+    if let Some(page) = &client.embed_url {
+        headers.insert(REFERER, HeaderValue::from_str(page).ok()?);
+    }
+    Some(Call {
+        url: Url::parse(&format!("https://{}", client.host))
+            .ok()?
+            .join(path)
+            .ok()?,
+        headers,
+        body: None,
+        takes_cookies: client.takes_cookies,
+        timeout,
+    })
+}
+
 /// What a player is asked for with.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct PlayerAsk<'a> {
@@ -76,6 +102,8 @@ pub(super) struct PlayerAsk<'a> {
     pub(super) fields: Option<&'a str>,
     /// The day of the player script that will complete the addresses.
     pub(super) day: Option<u32>,
+    /// What the page of an embedded player told about the page around it.
+    pub(super) host_flags: Option<&'a str>,
 }
 
 /// Asks for the player.
@@ -85,7 +113,7 @@ pub(super) fn player(
     ask: PlayerAsk<'_>,
     around: Surroundings<'_>,
 ) -> Option<Call> {
-    let PlayerAsk { token, fields, day } = ask;
+    let PlayerAsk { token, fields, .. } = ask;
     let mut query = String::new();
     if client.has_app_query {
         let t = around.nonce.get(16..28)?;
@@ -98,11 +126,8 @@ pub(super) fn player(
         "contentCheckOk": true,
         "racyCheckOk": true,
     });
-    if let Some(day) = day {
-        request["playbackContext"] = json!({ "contentPlaybackContext": {
-            "html5Preference": "HTML5_PREF_WANTS",
-            "signatureTimestamp": day,
-        } });
+    if let Some(playback) = playback(ask) {
+        request["playbackContext"] = json!({ "contentPlaybackContext": playback });
     }
     // A client with a token asks for the player itself, as yt-dlp does.
     let endpoint = token.map_or(client.endpoint, |_| Endpoint::Player);
@@ -135,6 +160,18 @@ pub(super) fn player(
         &body,
         around,
     )
+}
+
+/// How the player says that it will play; nothing for clients without a player script.
+fn playback(ask: PlayerAsk<'_>) -> Option<Value> {
+    let mut playback = json!({
+        "html5Preference": "HTML5_PREF_WANTS",
+        "signatureTimestamp": ask.day?,
+    });
+    if let Some(flags) = ask.host_flags {
+        playback["encryptedHostFlags"] = json!(flags);
+    }
+    Some(playback)
 }
 
 /// Asks for a page.
@@ -199,7 +236,11 @@ fn call(client: &Client, url: Url, body: &Value, around: Surroundings<'_>) -> Op
         value.set_sensitive(true);
         set("authorization", value);
         set("x-origin", HeaderValue::from_str(&origin).ok()?);
-        set("x-goog-authuser", HeaderValue::from_static("0"));
+        let index = around.login.and_then(|login| login.index).unwrap_or(0);
+        set("x-goog-authuser", HeaderValue::from(index));
+        if let Some(channel) = around.login.and_then(|login| login.delegated.as_ref()) {
+            set("x-goog-pageid", HeaderValue::from_str(channel).ok()?);
+        }
         set(
             "x-youtube-bootstrap-logged-in",
             HeaderValue::from_static("true"),

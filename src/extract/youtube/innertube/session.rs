@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join;
 use http::StatusCode;
 use rand::RngExt;
 use serde::de::DeserializeOwned;
@@ -12,7 +13,9 @@ use super::build::{self, PlayerAsk, Surroundings};
 use super::{Answer, Ask, Call, PageCall};
 use crate::clock::Clock;
 use crate::extract::youtube::auth::AccountCookies;
-use crate::extract::youtube::clients::{Client, Clients, Endpoint};
+use crate::extract::youtube::clients::{Binding, Client, Clients, Endpoint};
+use crate::extract::youtube::page::{self, Login, PageSettings};
+use crate::extract::youtube::provider::Provider;
 use crate::extract::youtube::response::player::{AnyAnswer, Player, Reel};
 use crate::extract::youtube::tokens::Tokens;
 use crate::extract::youtube::visitor::Visitors;
@@ -29,10 +32,13 @@ pub(in crate::extract::youtube) struct Session<'a> {
     pub(in crate::extract::youtube) transport: &'a dyn Ask,
     pub(in crate::extract::youtube) clients: &'a Clients,
     pub(in crate::extract::youtube) tokens: &'a Tokens,
+    pub(in crate::extract::youtube) provider: Option<&'a Provider>,
     pub(in crate::extract::youtube) visitors: &'a Visitors,
     /// The visitor id that the operator's tokens are bound to.
     pub(in crate::extract::youtube) fixed_visitor: Option<&'a str>,
     pub(in crate::extract::youtube) account: &'a AccountCookies,
+    /// Whose the account is, once the site told.
+    pub(in crate::extract::youtube) login: Login,
     pub(in crate::extract::youtube) clock: Clock,
 }
 
@@ -43,6 +49,17 @@ pub(in crate::extract::youtube) struct Asked<T> {
     pub(in crate::extract::youtube) visitor: String,
 }
 
+/// What a client is told about a video, and the tokens that belong to it.
+#[derive(Debug)]
+pub(in crate::extract::youtube) struct AskedPlayer {
+    pub(in crate::extract::youtube) answer: Player,
+    pub(in crate::extract::youtube) visitor: String,
+    /// Whether it was asked for with a token.
+    pub(in crate::extract::youtube) had_token: bool,
+    /// Token that media requests carry.
+    pub(in crate::extract::youtube) media_token: Option<String>,
+}
+
 impl Session<'_> {
     /// What a client is told about a video; one whose addresses need the player script names the `day` of that.
     pub(in crate::extract::youtube) async fn player(
@@ -50,19 +67,26 @@ impl Session<'_> {
         client: &Client,
         id: &VideoId,
         day: Option<u32>,
-    ) -> Result<Asked<Player>, ExtractError> {
-        let visitor = self.visitor(client).await?;
-        let token = self.tokens.player(&client.key);
+    ) -> Result<AskedPlayer, ExtractError> {
+        let (visitor, host_flags) = self.visitor_for(client, id).await?;
+        let token = self.player_token(client, id, &visitor).await;
         let nonce = nonce();
         let authorization = self.authorization(client);
         let around = self.around(&visitor, authorization.as_deref(), &nonce);
         let ask = PlayerAsk {
-            token,
+            token: token.as_deref(),
             day,
+            host_flags: host_flags.as_deref(),
             ..PlayerAsk::default()
         };
         let call = build::player(client, id, ask, around);
-        let body = self.send(call).await?.body;
+        // A provider takes its time; the answer doesn't depend on it.
+        let (sent, media_token) = join(
+            Box::pin(self.send(call)),
+            Box::pin(self.media_token(client, id, &visitor)),
+        )
+        .await;
+        let body = sent?.body;
         let is_reel = client.endpoint == Endpoint::Reel && token.is_none();
         let answer = if is_reel {
             let reel: Reel = parse(&body, "reel")?;
@@ -70,7 +94,103 @@ impl Session<'_> {
         } else {
             parse(&body, "player")?
         };
-        Ok(Asked { answer, visitor })
+        Ok(AskedPlayer {
+            answer,
+            visitor,
+            had_token: token.is_some(),
+            media_token,
+        })
+    }
+
+    /// The visitor id for a player, and the flags that come with it where the client plays inside a page.
+    async fn visitor_for(
+        &self,
+        client: &Client,
+        id: &VideoId,
+    ) -> Result<(String, Option<String>), ExtractError> {
+        // Flags are good for the visitor of their page alone, so a configured one goes without.
+        if let Some(page) = client
+            .settings_page
+            .as_ref()
+            .filter(|_| self.fixed_visitor.is_none())
+        {
+            let path = page.replace("{id}", id.as_str());
+            let settings = Box::pin(self.settings(client, &path)).await;
+            if let Some(visitor) = settings.visitor {
+                return Ok((visitor, settings.host_flags));
+            }
+        }
+        Ok((self.visitor(client).await?, None))
+    }
+
+    /// What a page says of its visitor; nothing when it doesn't come in time.
+    async fn settings(&self, client: &Client, path: &str) -> PageSettings {
+        let Some(call) = build::settings(client, path, self.clients.extra_timeout) else {
+            return PageSettings::default();
+        };
+        match self.send_once(call).await {
+            Ok(answer) => page::read(&String::from_utf8_lossy(&answer.body)),
+            Err(error) => {
+                tracing::debug!(site = SITE, client = client.key, %error, "page without settings");
+                PageSettings::default()
+            }
+        }
+    }
+
+    /// Who is logged in, as the site's own page says; `None` when it doesn't.
+    pub(in crate::extract::youtube) async fn fetch_login(&self) -> Option<Login> {
+        let page = self.settings(&self.clients.pages, &self.clients.login_page);
+        let login = Box::pin(page).await.login;
+        (login != Login::default()).then_some(login)
+    }
+
+    /// Token of a player request: the operator's own, else the provider's.
+    async fn player_token(&self, client: &Client, id: &VideoId, visitor: &str) -> Option<String> {
+        if let Some(token) = self.tokens.player(&client.key) {
+            return Some(token.to_owned());
+        }
+        let binding = client.provider_tokens.player?;
+        self.provided(client, binding, id, visitor).await
+    }
+
+    /// Token of media requests: the operator's own, else the provider's.
+    async fn media_token(&self, client: &Client, id: &VideoId, visitor: &str) -> Option<String> {
+        if let Some(token) = self.tokens.media(&client.key) {
+            return Some(token.to_owned());
+        }
+        let binding = client.provider_tokens.media?;
+        self.provided(client, binding, id, visitor).await
+    }
+
+    async fn provided(
+        &self,
+        client: &Client,
+        binding: Binding,
+        id: &VideoId,
+        visitor: &str,
+    ) -> Option<String> {
+        let account = self
+            .login
+            .data_sync
+            .as_deref()
+            .filter(|_| client.takes_cookies && self.account.is_logged_in());
+        let bound_to = match binding {
+            Binding::Video => id.as_str(),
+            Binding::Visitor => account.unwrap_or(visitor),
+        };
+        self.provider?.token(bound_to).await
+    }
+
+    /// Whether media of a client can have a token.
+    pub(in crate::extract::youtube) fn can_have_media_token(&self, client: &Client) -> bool {
+        let is_provided = self.provider.is_some() && client.provider_tokens.media.is_some();
+        is_provided || self.tokens.media(&client.key).is_some()
+    }
+
+    /// Whether a player request of a client can have a token.
+    pub(in crate::extract::youtube) fn can_have_player_token(&self, client: &Client) -> bool {
+        let is_provided = self.provider.is_some() && client.provider_tokens.player.is_some();
+        is_provided || self.tokens.player(&client.key).is_some()
     }
 
     /// The facts about a video that only web clients are told.
@@ -97,10 +217,19 @@ impl Session<'_> {
         page: &PageCall,
         visitor: Option<&str>,
     ) -> Result<Asked<Value>, ExtractError> {
-        let client = &self.clients.pages;
+        self.page_as(&self.clients.pages, page, visitor).await
+    }
+
+    /// A page, asked for as a certain client.
+    pub(in crate::extract::youtube) async fn page_as(
+        &self,
+        client: &Client,
+        page: &PageCall,
+        visitor: Option<&str>,
+    ) -> Result<Asked<Value>, ExtractError> {
         let visitor = match visitor {
             Some(visitor) => visitor.to_owned(),
-            None => self.visitor(client).await?,
+            None => self.visitor(&self.clients.pages).await?,
         };
         let nonce = nonce();
         let authorization = self.authorization(client);
@@ -146,6 +275,7 @@ impl Session<'_> {
         let around = Surroundings {
             visitor: None,
             authorization: authorization.as_deref(),
+            login: Some(&self.login),
             nonce: "",
             timeout: self.clients.timeout,
         };
@@ -161,7 +291,7 @@ impl Session<'_> {
     }
 
     fn around<'b>(
-        &self,
+        &'b self,
         visitor: &'b str,
         authorization: Option<&'b str>,
         nonce: &'b str,
@@ -169,6 +299,7 @@ impl Session<'_> {
         Surroundings {
             visitor: Some(visitor),
             authorization,
+            login: Some(&self.login),
             nonce,
             timeout: self.clients.timeout,
         }
@@ -179,8 +310,11 @@ impl Session<'_> {
             return None;
         }
         let origin = format!("https://{}", client.host);
-        self.account
-            .authorization(&origin, self.clock.unix_seconds())
+        self.account.authorization(
+            &origin,
+            self.login.user.as_deref(),
+            self.clock.unix_seconds(),
+        )
     }
 
     /// Sends a request, once more when that may help.

@@ -1,8 +1,10 @@
 //! What stands above a list: title, maker, number of videos; and the alerts that stand in its place. Pure.
 
 use serde_json::Value;
+use url::Url;
 
 use crate::extract::youtube::SITE;
+use crate::extract::youtube::ids::{PlaylistId, PlaylistKind};
 use crate::extract::youtube::response::json::{at, count_of, list, string, text};
 use crate::extract::{ExtractError, PlaylistAuthor, Refusal, Unavailable};
 
@@ -61,6 +63,14 @@ pub(super) fn read(answer: &Value) -> Header {
         author: author.unwrap_or_default(),
         entry_count: count(answer, page, old),
     }
+}
+
+/// The playlist that the page of an album stands for; never another album.
+pub(super) fn album_list(answer: &Value) -> Option<PlaylistId> {
+    let path = ["microformat", "microformatDataRenderer", "urlCanonical"];
+    let page = Url::parse(string(answer, &path)?).ok()?;
+    let (_, list) = page.query_pairs().find(|(name, _)| name == "list")?;
+    PlaylistId::parse(&list).filter(|id| id.kind() == PlaylistKind::Plain)
 }
 
 /// Reads the header of a mix.

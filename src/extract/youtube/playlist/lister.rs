@@ -104,9 +104,36 @@ impl Lister<'_> {
         };
         match self.id.kind() {
             PlaylistKind::Mix => self.gather_mix(&mut gathered).await?,
-            PlaylistKind::Plain | PlaylistKind::Personal => self.gather(&mut gathered).await?,
+            PlaylistKind::Plain | PlaylistKind::Personal | PlaylistKind::Album => {
+                self.gather(&mut gathered).await?;
+            }
         }
         Ok(self.finish(gathered))
+    }
+
+    /// Lists a part of an album: the site's page of it names the playlist that it stands for
+    /// (yt-dlp `YoutubeTabIE`, "Resolve albums").
+    ///
+    /// # Errors
+    /// As [`Lister::list`].
+    pub(in crate::extract::youtube) async fn list_album(
+        self,
+        part: &Part,
+    ) -> Result<Playlist, ExtractError> {
+        let client = self.session.clients.albums.as_ref();
+        let client = client.ok_or(ExtractError::Refused(Refusal::NotAPlaylist))?;
+        let call = PageCall {
+            endpoint: "browse",
+            payload: object(json!({ "browseId": self.id.as_str() })),
+        };
+        let asked = self.session.page_as(client, &call, None).await?;
+        if let Some(error) = header::alert(&asked.answer) {
+            return Err(error);
+        }
+        let id = header::album_list(&asked.answer)
+            .ok_or_else(|| unavailable(Unavailable::NotFound, "an album without a list"))?;
+        let lister = Lister { id: &id, ..self };
+        lister.list(part).await
     }
 
     fn finish(&self, gathered: Gathered) -> Playlist {

@@ -5,6 +5,7 @@ mod errors;
 mod facts;
 mod lists;
 mod mutations;
+mod pages;
 #[cfg(feature = "js")]
 mod player_script;
 mod recorded;

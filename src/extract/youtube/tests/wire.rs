@@ -7,6 +7,7 @@ use crate::extract::upstream::{Answer, Asked, Upstream};
 use crate::extract::{Block, ExtractError, Extractor, Refusal, SourceKey};
 
 const ID: &str = "dQw4w9WgXcQ";
+const HOME: &str = "https://www.youtube.com/";
 
 /// The interface, for one video.
 fn interface(asked: &Asked) -> Answer {
@@ -15,6 +16,10 @@ fn interface(asked: &Asked) -> Answer {
             json!({"responseContext": {"visitorData": VISITOR}})
         }
         path if path.ends_with("/player") => playable(ID, 18),
+        HOME => {
+            let settings = json!({"DATASYNC_ID": "77||123", "SESSION_INDEX": "2"});
+            return Answer::page(format!("<script>ytcfg.set({settings});</script>"));
+        }
         _ => return Answer::status(404, "{}"),
     };
     Answer::page(body.to_string())
@@ -69,11 +74,24 @@ async fn operator_cookies_go_to_web_clients_alone_and_stay_out_of_the_session() 
     let is_web = |one: &&Asked| one.header("x-youtube-client-name") == "1";
     assert!(asked.iter().any(|one| is_web(&one)));
     for one in &asked {
+        let is_page = one.url == HOME || one.url.contains("/embed/");
         let has_login = one.header("cookie").contains("SAPISID=sid");
-        assert_eq!(has_login, is_web(&one), "{}", one.url);
-        let has_proof = one.header("authorization").starts_with("SAPISIDHASH ");
-        assert_eq!(has_proof, is_web(&one), "{}", one.url);
+        assert_eq!(has_login, is_web(&one) || is_page, "{}", one.url);
+        let proof = one.header("authorization");
+        assert_eq!(
+            proof.starts_with("SAPISIDHASH "),
+            is_web(&one),
+            "{}",
+            one.url
+        );
+        if is_web(&one) {
+            assert!(proof.ends_with("_u"), "{proof}");
+            assert_eq!(one.header("x-goog-authuser"), "2");
+            assert_eq!(one.header("x-goog-pageid"), "77");
+        }
     }
+    let homes = asked.iter().filter(|one| one.url == HOME);
+    assert_eq!(homes.count(), 1, "who is logged in is asked once");
 }
 
 #[tokio::test]

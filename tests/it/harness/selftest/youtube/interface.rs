@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::{Call, ID, format, site, visitor_of};
 use crate::harness::api::fetch;
-use crate::harness::selftest::get;
+use crate::harness::selftest::{get, text};
+use crate::harness::upstream::Upstream;
 use crate::harness::upstream::recorded;
 use crate::harness::upstream::youtube::{
     API, Refusal, Script, Track, Video, joinable_tracks, recordings, refusals,
@@ -44,6 +45,8 @@ async fn clients_get_what_youtube_gives_them() {
 
     let mut embedded = scripted("WEB_EMBEDDED_PLAYER", "56");
     embedded.body["context"]["thirdParty"] = json!({ "embedUrl": "https://www.example.org/" });
+    embedded.body["playbackContext"]["contentPlaybackContext"]["encryptedHostFlags"] =
+        json!(flags_of_a_page(&upstream).await);
     let embedded = embedded.told(&upstream).await;
     assert!(
         format(&embedded, 137)["url"]
@@ -73,15 +76,29 @@ async fn clients_get_what_youtube_gives_them() {
     upstream.world.assert_no_unknown();
 }
 
+/// The flags that a page around a player hands out.
+async fn flags_of_a_page(upstream: &Upstream) -> String {
+    let address = format!("https://www.youtube.com/embed/{ID}");
+    let page = fetch(get(upstream, &address).header("referer", "https://www.example.org/")).await;
+    let page = text(&page);
+    let (_, rest) = page.split_once("\"encryptedHostFlags\":\"").expect("flags");
+    rest.split('"').next().expect("flags").to_owned()
+}
+
 #[tokio::test]
 async fn requests_out_of_order_fail_the_test() {
-    let (upstream, _, visitor) = site().await;
+    let (upstream, youtube, visitor) = site().await;
     let good = || Call::visionos(&visitor);
     let in_context = |key: &str, value: Value| {
         let mut call = good();
         call.body["context"]["client"][key] = value;
         call
     };
+    let mut embedded = Call::player("WEB_EMBEDDED_PLAYER", "56", &visitor);
+    embedded.body["context"]["thirdParty"] = json!({ "embedUrl": "https://www.example.org/" });
+    embedded.body["playbackContext"] = json!({ "contentPlaybackContext": {
+        "signatureTimestamp": youtube.script().timestamp, "encryptedHostFlags": "AD5ZzFmadeup",
+    } });
     let wrong_time = json!({ "contentPlaybackContext": { "signatureTimestamp": 1 } });
     let cases = [
         in_context("clientName", json!("IOS_MESSAGES")),
@@ -109,6 +126,11 @@ async fn requests_out_of_order_fail_the_test() {
         Call::player("TVHTML5", "7", &visitor).with("playbackContext", wrong_time),
         Call::player("TVHTML5", "7", &visitor).host(API),
         Call::player("WEB_EMBEDDED_PLAYER", "56", &visitor),
+        embedded.clone(),
+        good().header("cookie", "LOGIN_INFO=a; SAPISID=b"),
+        good()
+            .header("cookie", "LOGIN_INFO=a; SAPISID=b")
+            .header("authorization", "SAPISIDHASH 1_00"),
         Call::new("WEB", "1", "browse")
             .visitor(&visitor)
             .with("browseId", json!("UCharbour")),

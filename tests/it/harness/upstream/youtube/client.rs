@@ -1,11 +1,13 @@
 //! Who may ask the interface, and what a request of each must look like.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 
 use serde_json::Value;
+use sha1::{Digest as _, Sha1};
 
 use super::super::wire::Request;
-use super::{API, WWW};
+use super::{ACCOUNT, API, MUSIC, WWW};
 
 /// How a client's addresses come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +74,10 @@ const CLIENTS: &[Client] = &[
         is_embedded: true,
         ..page("WEB_EMBEDDED_PLAYER", "56", Gets::Challenged)
     },
+    Client {
+        hosts: &[MUSIC],
+        ..page("WEB_REMIX", "67", Gets::MuxedCiphered)
+    },
 ];
 
 /// What a request is about.
@@ -94,6 +100,15 @@ pub(super) struct Asked {
     pub(super) visitor: Option<String>,
 }
 
+/// What was handed out so far, and what requests must name.
+pub(super) struct HandedOut<'a> {
+    pub(super) visitors: &'a HashSet<String>,
+    /// Flags of embedding pages.
+    pub(super) flags: &'a HashSet<String>,
+    /// Of the player script.
+    pub(super) timestamp: u32,
+}
+
 /// Checks everything that a request must have.
 ///
 /// # Errors
@@ -101,17 +116,17 @@ pub(super) struct Asked {
 pub(super) fn check(
     request: &Request,
     subject: Subject,
-    visitors: &HashSet<String>,
-    timestamp: u32,
+    known: &HandedOut<'_>,
 ) -> Result<Asked, String> {
     let body: Value = serde_json::from_slice(&request.body).map_err(|error| error.to_string())?;
     let client = check_client(request, &body)?;
     if request.query("key").is_some() {
         return Err("an API key".to_owned());
     }
-    let visitor = check_visitor(request, &body, subject, visitors)?;
+    check_login(request)?;
+    let visitor = check_visitor(request, &body, subject, known.visitors)?;
     if subject == Subject::Formats {
-        check_playback(client, &body, timestamp)?;
+        check_playback(client, &body, known)?;
     }
     Ok(Asked {
         client,
@@ -207,8 +222,41 @@ fn check_visitor(
     }
 }
 
-fn check_playback(client: &Client, body: &Value, timestamp: u32) -> Result<(), String> {
+/// A login is proved with the cookie, and with the account that the site's pages name.
+fn check_login(request: &Request) -> Result<(), String> {
+    let (Some(_), Some(cookie)) = (request.cookie("LOGIN_INFO"), request.cookie("SAPISID")) else {
+        return Ok(());
+    };
+    let proof = request.header("authorization").unwrap_or_default();
+    let time = proof
+        .strip_prefix("SAPISIDHASH ")
+        .and_then(|rest| rest.split('_').next())
+        .unwrap_or_default();
+    let origin = format!("https://{}", request.host);
+    let digest = Sha1::digest(format!("{ACCOUNT} {time} {cookie} {origin}"));
+    let digest = digest.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string");
+        text
+    });
+    let expected = format!("SAPISIDHASH {time}_{digest}_u");
+    if !proof.starts_with(&expected) {
+        return Err(format!(
+            "a login proved by `{proof}` instead of `{expected}`"
+        ));
+    }
+    match request.header("x-goog-authuser") {
+        Some("1") => Ok(()),
+        other => Err(format!("account number {other:?} of the cookies")),
+    }
+}
+
+fn check_playback(client: &Client, body: &Value, known: &HandedOut<'_>) -> Result<(), String> {
     let playback = &body["playbackContext"]["contentPlaybackContext"];
+    let timestamp = known.timestamp;
+    let flags = playback["encryptedHostFlags"].as_str().unwrap_or_default();
+    if client.is_embedded && !known.flags.contains(flags) {
+        return Err(format!("{} with the flags `{flags}`", client.name));
+    }
     match playback["signatureTimestamp"].as_u64() {
         Some(named) if named != u64::from(timestamp) => {
             Err(format!("signatureTimestamp {named} instead of {timestamp}"))

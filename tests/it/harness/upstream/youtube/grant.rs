@@ -59,6 +59,7 @@ pub(super) struct Grant {
     fixed: BTreeMap<String, String>,
     /// `n` as handed out and as it must be sent.
     number: Option<(String, String)>,
+    token: Option<String>,
     signature: String,
     hosts: [String; 2],
     expires: u64,
@@ -74,6 +75,8 @@ pub(super) struct Wanted<'a> {
     pub(super) client: &'a str,
     /// Names the answer that hands it out.
     pub(super) event: &'a str,
+    /// Token that requests must carry.
+    pub(super) token: Option<&'a str>,
     pub(super) puzzle: Puzzle,
 }
 
@@ -85,6 +88,7 @@ impl Grant {
             track,
             client,
             event,
+            token,
             puzzle,
         } = ask;
         let payload = track.content(video);
@@ -133,6 +137,7 @@ impl Grant {
                 .map(|(key, value)| (key.to_owned(), value))
                 .collect(),
             number,
+            token: token.map(str::to_owned),
             signature: format!("AJfQdSswRAIg{}==", &digest[10..58]),
             hosts: hosts(&digest),
             expires,
@@ -225,6 +230,9 @@ impl Grant {
                 Some("from another address".to_owned())
             }
             () if !n_fits => Some("`n` is wrong".to_owned()),
+            () if self.token.is_some() && asked.get("pot") != self.token.as_ref() => {
+                Some("the token is wrong".to_owned())
+            }
             () if is_plain_n && around.refuses_plain_n => {
                 Some("`n` was not transformed".to_owned())
             }

@@ -6,11 +6,11 @@ use serde_json::{Map, Value, json};
 use super::super::answer::Answer;
 use super::super::page::Page;
 use super::super::wire::Request;
-use super::client::{Asked, Client, Gets, Subject, check};
+use super::client::{Asked, Client, Gets, HandedOut, Subject, check};
 use super::grant::{Grant, Puzzle, Wanted};
 use super::refusal::Refusal;
 use super::script::Script;
-use super::{API, Site, Video, WWW, YouTube};
+use super::{API, MUSIC, Site, TokenProvider, Video, WWW, YouTube};
 
 /// `params` with which a list names its unavailable videos too.
 const WITH_UNAVAILABLE: &str = "wgYCCAA=";
@@ -30,7 +30,7 @@ const ENDPOINTS: &[(&str, Subject, Endpoint)] = &[
 
 /// Puts the endpoints into the world.
 pub(super) fn serve(youtube: &YouTube) {
-    for host in [WWW, API] {
+    for host in [WWW, API, MUSIC] {
         for (path, subject, endpoint) in ENDPOINTS {
             let youtube = youtube.clone();
             let world = youtube.world().clone();
@@ -54,8 +54,15 @@ fn answer(youtube: &YouTube, request: &Request, subject: Subject, endpoint: Endp
         Subject::Formats if !asks_formats => Subject::Other,
         subject => subject,
     };
-    let timestamp = youtube.script().timestamp;
-    let checked = check(request, subject, &youtube.site().visitors, timestamp);
+    let checked = {
+        let site = youtube.site();
+        let known = HandedOut {
+            visitors: &site.visitors,
+            flags: &site.flags,
+            timestamp: youtube.script().timestamp,
+        };
+        check(request, subject, &known)
+    };
     let told = checked.and_then(|asked| endpoint(youtube, request, &asked));
     match told {
         Ok(told) => Answer::json(&fields.map_or(told.clone(), |fields| only(&told, &fields))),
@@ -165,6 +172,9 @@ fn next(youtube: &YouTube, request: &Request, asked: &Asked) -> Result<Value, St
 }
 
 fn browse(youtube: &YouTube, _: &Request, asked: &Asked) -> Result<Value, String> {
+    if asked.client.name == "WEB_REMIX" {
+        return youtube.album_page(text(&asked.body, "browseId"));
+    }
     if asked.client.name != "WEB" {
         return Err(format!("{} that browses", asked.client.name));
     }
@@ -207,7 +217,8 @@ impl YouTube {
         };
         let (mut told, has_formats) = video.answer(client);
         if has_formats {
-            told["streamingData"] = site.streams(&video, client, self.script());
+            let visitor = visitor.unwrap_or_default();
+            told["streamingData"] = site.streams(&video, client, visitor, self.script());
         }
         told
     }
@@ -225,6 +236,17 @@ impl YouTube {
                 json!({ "playlist": panel });
         }
         told
+    }
+
+    /// The page of an album, as far as it names its list.
+    fn album_page(&self, id: &str) -> Result<Value, String> {
+        let mut site = self.site();
+        let list = site.albums.get(id);
+        let list = list.ok_or_else(|| format!("album `{id}`"))?;
+        let page = format!("https://music.youtube.com/playlist?list={list}");
+        let told =
+            json!({ "microformat": { "microformatDataRenderer": { "urlCanonical": page } } });
+        Ok(with_context(&mut site, told).0)
     }
 
     /// The first page of a list.
@@ -276,9 +298,11 @@ impl Site {
     }
 
     /// `streamingData` for a client.
-    fn streams(&mut self, video: &Video, client: &Client, script: &Script) -> Value {
+    fn streams(&mut self, video: &Video, client: &Client, visitor: &str, script: &Script) -> Value {
         let event = self.new_event();
         let mut lists = [Vec::new(), Vec::new()];
+        let token =
+            (self.lets_web_play && client.name == "WEB").then(|| TokenProvider::token_for(visitor));
         for track in video.tracks() {
             let puzzle = match client.gets {
                 Gets::Tracks if track.is_muxed() => continue,
@@ -286,7 +310,10 @@ impl Site {
                 Gets::Ciphered => Some(Puzzle::Cipher),
                 Gets::Challenged => Some(Puzzle::Number),
                 Gets::MuxedOnly => track.is_muxed().then_some(Puzzle::None),
-                Gets::MuxedCiphered => track.is_muxed().then_some(Puzzle::Cipher),
+                Gets::MuxedCiphered => {
+                    let is_given = track.is_muxed() || token.is_some();
+                    is_given.then_some(Puzzle::Cipher)
+                }
             };
             let mut json = track.json();
             if let Some(puzzle) = puzzle.filter(|_| !video.is_sabr()) {
@@ -296,6 +323,7 @@ impl Site {
                     track,
                     client: client.name,
                     event: &event,
+                    token: token.as_deref(),
                     puzzle,
                 };
                 let grant = Grant::new(&wanted, &self.around, script);

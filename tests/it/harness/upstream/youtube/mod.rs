@@ -9,6 +9,7 @@ mod grant;
 mod interface;
 mod list;
 mod pages;
+mod provider;
 mod recorded;
 mod refusal;
 mod script;
@@ -23,13 +24,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::cdn::Cdn;
-use super::media::Media;
+use super::media::{Media, sha256_hex};
 use super::world::World;
 use grant::{Grant, Surroundings};
 
 pub(crate) use files::joinable_tracks;
 pub(crate) use grant::LONGEST_READ;
 pub(crate) use list::{Layout, Mix, PAGE, Playlist, State};
+pub(crate) use provider::{ProviderFault, TokenProvider};
 pub(crate) use recorded::{recordings, refusals};
 pub(crate) use refusal::Refusal;
 pub(crate) use script::Script;
@@ -38,6 +40,10 @@ pub(crate) use video::Video;
 
 /// Host of the pages and of the interface for pages.
 pub(crate) const WWW: &str = "www.youtube.com";
+/// Host of the interface for music.
+pub(crate) const MUSIC: &str = "music.youtube.com";
+/// The account behind every login, as pages name it.
+const ACCOUNT: &str = "104837264510";
 /// Host of the interface for apps.
 pub(crate) const API: &str = "youtubei.googleapis.com";
 
@@ -58,7 +64,13 @@ struct Site {
     videos: HashMap<String, Video>,
     lists: HashMap<String, Playlist>,
     mixes: HashMap<String, Mix>,
+    /// Album -> the list that it stands for.
+    albums: HashMap<String, String>,
     visitors: HashSet<String>,
+    /// Flags of embedding pages.
+    flags: HashSet<String>,
+    /// Whether WEB plays everything to those who have a token.
+    lets_web_play: bool,
     /// Visitors taken for robots.
     suspects: HashSet<String>,
     /// Token -> visitor ids that it was handed out with.
@@ -76,7 +88,10 @@ impl YouTube {
             videos: HashMap::new(),
             lists: HashMap::new(),
             mixes: HashMap::new(),
+            albums: HashMap::new(),
             visitors: HashSet::new(),
+            flags: HashSet::new(),
+            lets_web_play: false,
             suspects: HashSet::new(),
             tokens: HashMap::new(),
             grants: Vec::new(),
@@ -128,6 +143,16 @@ impl YouTube {
     /// Puts a playlist into the site; its videos are not.
     pub(crate) fn playlist(&self, list: Playlist) {
         self.site().lists.insert(list.id.clone(), list);
+    }
+
+    /// Puts an album into the site, which stands for a list.
+    pub(crate) fn album(&self, id: &str, list: &str) {
+        self.site().albums.insert(id.to_owned(), list.to_owned());
+    }
+
+    /// Lets WEB play everything, media only to those who have a token for the visitor.
+    pub(crate) fn let_web_play(&self) {
+        self.site().lets_web_play = true;
     }
 
     /// Puts a mix into the site; its videos are not.
@@ -187,11 +212,23 @@ impl Site {
         visitor
     }
 
+    /// Flags for the visitor of a page around a player.
+    fn new_flags(&mut self, visitor: &str) -> String {
+        let flags = flags_for(visitor);
+        self.flags.insert(flags.clone());
+        flags
+    }
+
     /// A name for an answer.
     fn new_event(&mut self) -> String {
         self.answers += 1;
         URL_SAFE_NO_PAD.encode(format!("answer {:09}", self.answers))
     }
+}
+
+/// The flags that the visitor of a page around a player gets.
+pub(crate) fn flags_for(visitor: &str) -> String {
+    format!("AD5ZzF{}", &sha256_hex(visitor.as_bytes())[..40])
 }
 
 /// Addresses of a video's still pictures.

@@ -5,10 +5,13 @@ use serde_json::{Value, json};
 use super::super::answer::Answer;
 use super::super::page::Page;
 use super::super::wire::Request;
-use super::{Site, WWW, YouTube};
+use super::{ACCOUNT, Site, WWW, YouTube};
 
 /// Version that the pages name for themselves.
 const WEB_VERSION: &str = "2.20260708.00.00";
+
+/// Name of the client in pages around a player.
+const EMBEDDED: &str = "WEB_EMBEDDED_PLAYER";
 
 /// Puts the pages into the world.
 pub(super) fn serve(youtube: &YouTube) {
@@ -20,6 +23,7 @@ pub(super) fn serve(youtube: &YouTube) {
                 respond(&site, request)
             }));
     };
+    page("/", home);
     page("/watch", watch);
     page("/playlist", playlist);
     page("/embed/*", embed);
@@ -28,18 +32,35 @@ pub(super) fn serve(youtube: &YouTube) {
     page("/api/timedtext", subtitles);
 }
 
-fn html(youtube: &YouTube, site: &mut Site, blocks: &[(&str, Value)], context: &str) -> Answer {
+fn html(
+    youtube: &YouTube,
+    site: &mut Site,
+    blocks: &[(&str, Value)],
+    context: &str,
+    further: Value,
+) -> Answer {
+    let visitor = site.new_visitor();
     // Real pages name the visitor in the context too, and yt-dlp sends it on in bodies beside a newer one in the
     // header. Here two ids in one request are a fault.
-    let settings = json!({
+    let mut settings = json!({
         "INNERTUBE_CONTEXT": { "client": { "clientName": context, "clientVersion": WEB_VERSION, "hl": "en" } },
         "INNERTUBE_CONTEXT_CLIENT_NAME": if context == "WEB" { 1 } else { 56 },
         "INNERTUBE_CLIENT_VERSION": WEB_VERSION,
         "LOGGED_IN": false,
         "PLAYER_JS_URL": youtube.script().path(),
         "STS": youtube.script().timestamp,
-        "VISITOR_DATA": site.new_visitor(),
+        "VISITOR_DATA": visitor,
     });
+    if context == EMBEDDED {
+        settings["WEB_PLAYER_CONTEXT_CONFIGS"] = json!({
+            "WEB_PLAYER_CONTEXT_CONFIG_ID_EMBEDDED_PLAYER": {
+                "encryptedHostFlags": site.new_flags(&visitor),
+            },
+        });
+    }
+    if let (Some(fields), Value::Object(further)) = (settings.as_object_mut(), further) {
+        fields.extend(further);
+    }
     let scripts = blocks.iter().fold(String::new(), |text, (name, value)| {
         text + &format!("<script nonce=\"x\">var {name} = {value};</script>")
     });
@@ -62,7 +83,20 @@ fn watch(youtube: &YouTube, request: &Request) -> Answer {
             youtube.beside(id, list, request.cookie("SOCS").is_some()),
         ),
     ];
-    html(youtube, &mut youtube.site(), &blocks, "WEB")
+    html(youtube, &mut youtube.site(), &blocks, "WEB", json!({}))
+}
+
+/// Says who is logged in.
+fn home(youtube: &YouTube, request: &Request) -> Answer {
+    let login = match request.cookie("LOGIN_INFO") {
+        Some(_) => json!({
+            "LOGGED_IN": true,
+            "DATASYNC_ID": format!("{ACCOUNT}||"),
+            "SESSION_INDEX": "1",
+        }),
+        None => json!({}),
+    };
+    html(youtube, &mut youtube.site(), &[], "WEB", login)
 }
 
 fn playlist(youtube: &YouTube, request: &Request) -> Answer {
@@ -75,6 +109,7 @@ fn playlist(youtube: &YouTube, request: &Request) -> Answer {
         &mut youtube.site(),
         &[("ytInitialData", data)],
         "WEB",
+        json!({}),
     )
 }
 
@@ -83,7 +118,7 @@ fn embed(youtube: &YouTube, request: &Request) -> Answer {
     if referer.is_empty() || referer.contains("youtube") {
         return Answer::wrong("an embedded player that stands nowhere");
     }
-    html(youtube, &mut youtube.site(), &[], "WEB_EMBEDDED_PLAYER")
+    html(youtube, &mut youtube.site(), &[], EMBEDDED, json!({}))
 }
 
 fn iframe_api(youtube: &YouTube, _: &Request) -> Answer {
