@@ -150,6 +150,8 @@ pub struct Caption {
     pub name: String,
     /// Direct address of the track as `WebVTT`.
     pub url: String,
+    /// Direct address of the track as `SubRip`.
+    pub srt_url: String,
     /// Whether it was made by speech recognition.
     pub is_automatic: bool,
 }

@@ -10,6 +10,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use tracing::error;
 
+use crate::extract::selector::SelectorError;
 use crate::extract::{Block, ExtractError, Refusal, Unavailable};
 use crate::links::LinkError;
 use crate::net::{NetError, Phase};
@@ -84,6 +85,27 @@ impl ApiError {
             message.clone(),
         )
         .detail(json!([{"type": "type_error", "loc": [place, name], "msg": message}]))
+    }
+
+    /// A format selector that can't be read, and where.
+    pub(super) fn invalid_selector(error: &SelectorError) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_selector",
+            format!(
+                "`selector`: {} at position {}, counted from 0",
+                error.message, error.at
+            ),
+        )
+    }
+
+    /// A format that the post doesn't have, or that isn't offered.
+    pub(super) fn format_not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "format_not_found",
+            "Requested format not found",
+        )
     }
 
     /// The body as it is sent.
@@ -205,11 +227,7 @@ impl From<DeliverError> for ApiError {
             DeliverError::Link(error) => error.into(),
             DeliverError::Busy(busy) => busy.into(),
             DeliverError::Origin(OriginError::Resolve(error)) => Self::from(error.as_ref()),
-            DeliverError::Origin(OriginError::FormatGone) => Self::new(
-                StatusCode::NOT_FOUND,
-                "format_not_found",
-                "Requested format not found",
-            ),
+            DeliverError::Origin(OriginError::FormatGone) => Self::format_not_found(),
             DeliverError::Transfer(error) => transfer(&error),
         }
     }

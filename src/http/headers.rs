@@ -96,6 +96,8 @@ fn media_type(link: &Link, upstream: Option<&str>) -> &'static str {
         (Kind::Video | Kind::Slideshow, "webm") => "video/webm",
         (Kind::Video | Kind::Slideshow, _) => "video/mp4",
         (Kind::Image, _) => image_type(upstream),
+        (Kind::Caption, "srt") => "application/x-subrip",
+        (Kind::Caption, _) => "text/vtt; charset=utf-8",
     }
 }
 
@@ -155,6 +157,7 @@ fn file_names(link: &Link, media_type: &str) -> FileNames {
         Kind::Video | Kind::Slideshow => "video",
         Kind::Audio => "audio",
         Kind::Image => "image",
+        Kind::Caption => "captions",
     };
     let ascii = base(&link.author, |char| Some(ascii_char(char)), fallback);
     let utf8 = base(&link.author, utf8_char, fallback);

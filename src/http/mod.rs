@@ -12,6 +12,7 @@ use crate::app::App;
 
 mod cors;
 mod error;
+mod facts;
 mod fields;
 mod finish;
 mod headers;

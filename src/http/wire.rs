@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
+use super::facts::{self, Facts};
 use crate::extract::{
     Author, Codec, Content, DynamicRange, Extraction, Format, Image, Music, Statistics, select,
 };
-use crate::services::{Entry, Offers};
+use crate::services::{CaptionLinks, Entry, Offers};
 
 /// The body; keys in the order in which they are written.
 #[derive(Debug, Serialize)]
@@ -28,6 +29,8 @@ pub(super) struct Post<'a> {
     author: AuthorOut<'a>,
     statistics: StatisticsOut,
     music: Option<MusicOut<'a>>,
+    #[serde(flatten)]
+    facts: Facts<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     photos: Option<Vec<Photo<'a>>>,
     download_link: DownloadLink,
@@ -103,6 +106,9 @@ struct DownloadLink {
     no_watermark_hd: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mp3: Option<String>,
+    /// What the request chose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selected: Option<String>,
 }
 
 /// A video has one address, a photo post one per photo, always as a list.
@@ -155,8 +161,22 @@ struct VideoData<'a> {
     merged: bool,
 }
 
+/// What a body is made of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parts<'a> {
+    pub(super) extraction: &'a Extraction,
+    pub(super) offers: &'a Offers,
+    /// The subtitles of the post.
+    pub(super) captions: &'a [CaptionLinks],
+    /// What the request chose among the offers.
+    pub(super) selected: Option<&'a Entry>,
+}
+
 /// The body for one post; links begin with `base`.
-pub(super) fn post<'a>(extraction: &'a Extraction, offers: &'a Offers, base: &str) -> Post<'a> {
+pub(super) fn post<'a>(parts: Parts<'a>, base: &str) -> Post<'a> {
+    let Parts {
+        extraction, offers, ..
+    } = parts;
     let cover = text(extraction.cover.as_deref());
     let author = author(&extraction.author, cover);
     let photos = match &extraction.content {
@@ -187,7 +207,11 @@ pub(super) fn post<'a>(extraction: &'a Extraction, offers: &'a Offers, base: &st
         region: extraction.region.as_deref(),
         statistics: statistics(&extraction.statistics),
         music: extraction.music.as_ref().map(music),
-        download_link: download_link(offers, base, photos.is_some()),
+        facts: facts::facts(&extraction.facts, parts.captions, base),
+        download_link: DownloadLink {
+            selected: parts.selected.map(|entry| entry_link(entry, base)),
+            ..download_link(offers, base, photos.is_some())
+        },
         expires_at: offers.expires_at,
         data: Data {
             author: author.nickname,
@@ -298,6 +322,7 @@ fn download_link(offers: &Offers, base: &str, is_slideshow: bool) -> DownloadLin
         no_watermark,
         no_watermark_hd: stream(&picks.no_watermark_hd),
         mp3: stream(&picks.sound),
+        selected: None,
     }
 }
 
@@ -306,15 +331,7 @@ fn entry_out<'a>(entry: &'a Entry, base: &str) -> VideoData<'a> {
     let image = entry.image.as_ref();
     let facts = format.map(|format| &format.facts);
     VideoData {
-        url: link(
-            base,
-            if image.is_some() {
-                "download"
-            } else {
-                "stream"
-            },
-            &entry.token,
-        ),
+        url: entry_link(entry, base),
         format: &entry.name,
         format_id: &entry.format_id,
         quality: &entry.quality,
@@ -342,7 +359,18 @@ fn entry_out<'a>(entry: &'a Entry, base: &str) -> VideoData<'a> {
     }
 }
 
-fn link(base: &str, route: &str, token: &str) -> String {
+/// The link of an offer, on the route that clients expect for its kind.
+fn entry_link(entry: &Entry, base: &str) -> String {
+    let route = if entry.image.is_some() {
+        "download"
+    } else {
+        "stream"
+    };
+    link(base, route, &entry.token)
+}
+
+/// A link of this server.
+pub(super) fn link(base: &str, route: &str, token: &str) -> String {
     format!("{base}/{route}?data={token}")
 }
 

@@ -44,6 +44,7 @@ enum KindClaim {
     Audio,
     Image,
     Slideshow,
+    Caption,
 }
 
 /// The claims of `link`, with `hint` in place of its own.
@@ -96,6 +97,7 @@ impl From<Kind> for KindClaim {
             Kind::Audio => Self::Audio,
             Kind::Image => Self::Image,
             Kind::Slideshow => Self::Slideshow,
+            Kind::Caption => Self::Caption,
         }
     }
 }
@@ -107,6 +109,7 @@ impl From<KindClaim> for Kind {
             KindClaim::Audio => Self::Audio,
             KindClaim::Image => Self::Image,
             KindClaim::Slideshow => Self::Slideshow,
+            KindClaim::Caption => Self::Caption,
         }
     }
 }

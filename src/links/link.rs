@@ -20,6 +20,8 @@ pub enum Kind {
     Image,
     /// A rendered slideshow.
     Slideshow,
+    /// Subtitles, as text.
+    Caption,
 }
 
 /// Where the bytes lay when the link was made, so that another process can serve it without asking the site again.

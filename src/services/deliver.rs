@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::origin::LinkOrigin;
-use super::{OriginError, Resolver, ServicesConfig};
+use super::{OriginError, Resolver, ServicesConfig, captions};
 use crate::links::{Kind, Link, LinkError, Purpose, Sealer};
 use crate::transfer::{
     Admission, Ask, Busy, Engine, Expected, Permit, Stats, Transfer, TransferError,
@@ -45,6 +47,24 @@ pub struct Delivery {
     pub transfer: Transfer,
 }
 
+/// A small file that was read whole.
+#[derive(Debug)]
+pub struct TextFile {
+    /// What the link says.
+    pub link: Link,
+    /// The file.
+    pub text: Bytes,
+}
+
+/// What a link names, ready to be sent.
+#[derive(Debug)]
+pub enum Delivered {
+    /// Bytes as they come.
+    Media(Box<Delivery>),
+    /// A text.
+    Text(Box<TextFile>),
+}
+
 /// Delivers what links name. Cheap to clone.
 #[derive(Clone)]
 pub struct Deliverer {
@@ -74,7 +94,7 @@ impl Deliverer {
     ///
     /// # Errors
     /// [`DeliverError`]; nothing has been sent then.
-    pub async fn deliver(&self, token: &str, ask: Ask) -> Result<Delivery, DeliverError> {
+    pub async fn deliver(&self, token: &str, ask: Ask) -> Result<Delivered, DeliverError> {
         let link = self.sealer.open(Purpose::Media, token).await?;
         let extractor = self
             .resolver
@@ -82,9 +102,13 @@ impl Deliverer {
             .ok_or(LinkError::Invalid)?;
         let post = extractor.source(&link.id).ok_or(LinkError::Invalid)?;
         let permit = self.admission.admit().await?;
+        if link.kind == Kind::Caption {
+            let text = captions::fetch(&self.resolver, extractor, post, &link).await?;
+            return Ok(Delivered::Text(Box::new(TextFile { link, text })));
+        }
         let origin = LinkOrigin::find(&self.resolver, extractor, post, &link).await?;
         let transfer = self.start(Arc::new(origin), &link, ask, permit).await?;
-        Ok(Delivery { link, transfer })
+        Ok(Delivered::Media(Box::new(Delivery { link, transfer })))
     }
 
     /// The places for transfers.
@@ -123,7 +147,7 @@ impl Deliverer {
         let known_length = origin.known_length();
         let expected = match link.kind {
             Kind::Image => Expected::Image,
-            Kind::Video | Kind::Audio | Kind::Slideshow => Expected::Media,
+            Kind::Video | Kind::Audio | Kind::Slideshow | Kind::Caption => Expected::Media,
         };
         self.engine
             .start(Arc::clone(origin), expected, known_length, ask, permit)

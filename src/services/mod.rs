@@ -1,8 +1,11 @@
 //! What the product does, one struct per use case; no axum, no site names.
 //!
-//! [`Resolver`]: address -> extraction. [`Lister`]: address of a list -> the posts in it. [`Minter`]: extraction -> sealed links. [`Deliverer`]: link -> bytes.
+//! [`Resolver`]: address -> extraction. [`Lister`]: address of a list -> the posts in it. [`Minter`]: extraction -> sealed links. [`Choice`]: one
+//! of them. [`Deliverer`]: link -> bytes.
 
 mod address;
+mod captions;
+mod choice;
 mod config;
 mod deliver;
 mod flight;
@@ -11,8 +14,10 @@ mod offers;
 mod origin;
 mod resolve;
 
+pub use captions::CaptionLinks;
+pub use choice::Choice;
 pub use config::ServicesConfig;
-pub use deliver::{DeliverError, Deliverer, Delivery};
+pub use deliver::{DeliverError, Delivered, Deliverer, Delivery, TextFile};
 pub use lists::Lister;
 pub use offers::{Entry, Minter, Offers, Picks};
 pub use origin::OriginError;

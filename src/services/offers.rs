@@ -54,7 +54,7 @@ pub struct Offers {
 /// Mints links.
 #[derive(Debug, Clone)]
 pub struct Minter {
-    sealer: Arc<Sealer>,
+    pub(super) sealer: Arc<Sealer>,
 }
 
 impl Minter {

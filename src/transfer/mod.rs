@@ -84,7 +84,7 @@ pub enum Expected {
 }
 
 /// The head of what will be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Head {
     /// 304: the client has it already, and gets no body.
     pub is_not_modified: bool,

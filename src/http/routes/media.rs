@@ -8,8 +8,8 @@ use http::{HeaderMap, Method, StatusCode};
 
 use crate::http::error::ApiError;
 use crate::http::{AppState, headers};
-use crate::services::Delivery;
-use crate::transfer::Ask;
+use crate::services::{Delivered, Delivery, TextFile};
+use crate::transfer::{Ask, Head};
 
 const DATA_MISSING: &str = "Encrypted data parameter is required";
 
@@ -53,8 +53,20 @@ pub(in crate::http) async fn deliver(
         ));
     }
     let ask = Ask::of(&method, &request_headers);
-    let delivery = app.deliverer.deliver(&token, ask).await?;
-    Ok(respond(delivery, parameters.is_inline))
+    Ok(match app.deliverer.deliver(&token, ask).await? {
+        Delivered::Media(delivery) => respond(*delivery, parameters.is_inline),
+        Delivered::Text(file) => respond_text(*file, parameters.is_inline),
+    })
+}
+
+/// A text is sent whole, whatever range is asked for.
+fn respond_text(file: TextFile, is_inline: bool) -> Response {
+    let head = Head {
+        total: Some(file.text.len() as u64),
+        ..Head::default()
+    };
+    let headers = headers::media(&file.link, &head, is_inline);
+    (headers, Body::from(file.text)).into_response()
 }
 
 fn respond(delivery: Delivery, is_inline: bool) -> Response {

@@ -4,19 +4,23 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Map, Value};
 
+use crate::extract::selector::Selector;
 use crate::http::error::ApiError;
+use crate::http::wire::Parts;
 use crate::http::{AppState, fields, json, wire};
-use crate::services::{ResolveError, Wish};
+use crate::services::{Choice, ResolveError, Wish};
 
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
 /// What a request asks for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 struct Asked {
     url: String,
     no_cache: bool,
     max_height: Option<u32>,
+    choice: Option<Choice>,
 }
 
 /// Resolves the posted address.
@@ -43,7 +47,21 @@ pub(in crate::http) async fn resolve(
         .minter
         .mint(extractor.as_ref(), extraction, asked.max_height)
         .await;
-    let mut response = json::no_store(&wire::post(extraction, &offers, &app.base_url))?;
+    let selected = match &asked.choice {
+        Some(choice) => Some(
+            choice
+                .among(extraction, &offers)
+                .ok_or_else(ApiError::format_not_found)?,
+        ),
+        None => None,
+    };
+    let parts = Parts {
+        extraction,
+        offers: &offers,
+        captions: &app.minter.captions(extraction).await,
+        selected,
+    };
+    let mut response = json::no_store(&wire::post(parts, &app.base_url))?;
     let cache = if resolved.is_hit { "hit" } else { "miss" };
     response
         .headers_mut()
@@ -60,7 +78,36 @@ fn parse(body: &Bytes, is_form: bool) -> Result<Asked, ApiError> {
             .get("max_height")
             .and_then(fields::number)
             .and_then(|height| u32::try_from(height).ok()),
+        choice: choice(&fields)?,
     })
+}
+
+/// `format_id` or `selector`.
+fn choice(fields: &Map<String, Value>) -> Result<Option<Choice>, ApiError> {
+    let text = |name: &'static str| match fields.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.trim()).filter(|text| !text.is_empty())),
+        Some(_) => Err(ApiError::invalid("body", name, "a string")),
+    };
+    // Ids of formats look like numbers at some sites, and are written so.
+    let number = fields.get("format_id").and_then(Value::as_u64);
+    let id = match number {
+        Some(number) => Some(number.to_string()),
+        None => text("format_id")?.map(str::to_owned),
+    };
+    match (id, text("selector")?) {
+        (None, None) => Ok(None),
+        (Some(id), None) => Ok(Some(Choice::Format(id))),
+        (None, Some(rule)) => match rule.parse::<Selector>() {
+            Ok(selector) => Ok(Some(Choice::Selector(selector))),
+            Err(error) => Err(ApiError::invalid_selector(&error)),
+        },
+        (Some(_), Some(_)) => Err(ApiError::invalid(
+            "body",
+            "selector",
+            "given without `format_id`",
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -77,10 +124,11 @@ mod tests {
             url: "https://x.com/a b".to_owned(),
             no_cache: true,
             max_height: Some(720),
+            choice: Some(Choice::Format("137".to_owned())),
         };
         assert_eq!(
             parsed(
-                r#"{"url":" https://x.com/a b ","no_cache":true,"max_height":720,"z":[]}"#,
+                r#"{"url":" https://x.com/a b ","no_cache":true,"max_height":720,"format_id":"137","z":[]}"#,
                 false
             )
             .as_ref(),
@@ -88,12 +136,31 @@ mod tests {
         );
         assert_eq!(
             parsed(
-                "url=https%3A%2F%2Fx.com%2Fa+b&no_cache=1&max_height=720",
+                "url=https%3A%2F%2Fx.com%2Fa+b&no_cache=1&max_height=720&format_id=137",
                 true
             )
             .as_ref(),
             Ok(&asked)
         );
+    }
+
+    #[test]
+    fn choice_is_one_of_two_texts() {
+        for (field, code) in [
+            ("\"format_id\":true", "invalid_field"),
+            ("\"format_id\":-1", "invalid_field"),
+            ("\"selector\":[]", "invalid_field"),
+            ("\"format_id\":\"18\",\"selector\":\"b\"", "invalid_field"),
+            ("\"selector\":\"b[height<\"", "invalid_selector"),
+        ] {
+            let body = Bytes::from(format!("{{\"url\":\"x\",{field}}}"));
+            let refused = parse(&body, false).map_err(|error| error.code());
+            assert_eq!(refused.unwrap_err(), code, "{field}");
+        }
+        let number = parsed("{\"url\":\"x\",\"format_id\":18}", false).unwrap();
+        assert_eq!(number.choice, Some(Choice::Format("18".to_owned())));
+        let none = "{\"url\":\"x\",\"format_id\":\"\",\"selector\":null}";
+        assert_eq!(parsed(none, false).unwrap().choice, None);
     }
 
     #[test]

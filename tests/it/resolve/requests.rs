@@ -23,8 +23,7 @@ async fn post(stage: &Stage, content_type: Option<&str>, body: &[u8]) -> Fetched
 async fn json_is_read_under_any_content_type() {
     let stage = Stage::new().await;
     let url = stage.serve(&Item::video(ID));
-    let body =
-        format!("\n {{ \"url\" : \" {url}\\n\", \"unknown\": [1, {{}}], \"format_id\": 7 }}\r\n");
+    let body = format!("\n {{ \"url\" : \" {url}\\n\", \"unknown\": [1, {{}}], \"lang\": 7 }}\r\n");
     for content_type in [
         None,
         Some("application/json"),

@@ -1,8 +1,11 @@
 //! YouTube through the shipped binary, on the simulated site.
 
+mod captions;
+mod choice;
 mod download;
 mod errors;
 mod expiry;
+mod facts;
 mod lists;
 mod login;
 mod provider;

@@ -6,10 +6,12 @@ use crate::extract::youtube::hosts::Hosts;
 use crate::extract::youtube::response::player::CaptionTrack;
 use crate::extract::youtube::response::text::plain;
 
-/// Most tracks that are kept.
-const MAX_TRACKS: usize = 500;
+/// Most tracks that are kept. Videos with many have about 60; each has two links in an answer.
+const MAX_TRACKS: usize = 200;
+/// Longest name of a language; it stands in links.
+const MAX_LANGUAGE: usize = 40;
 
-/// The tracks as `WebVTT`. Those that need a token (`exp=xpe`, `exp=xpv`) are left out: without it they are empty.
+/// The tracks as `WebVTT` and `SubRip`. Those that need a token (`exp=xpe`, `exp=xpv`) are left out: without it they are empty.
 pub(super) fn read(answers: Answers<'_>, hosts: &Hosts) -> Vec<Caption> {
     answers
         .player
@@ -34,14 +36,18 @@ fn caption(track: &CaptionTrack, hosts: &Hosts) -> Option<Caption> {
     if needs_token {
         return None;
     }
-    url.query_pairs_mut()
-        .clear()
-        .extend_pairs(&pairs)
-        .append_pair("fmt", "vtt");
+    let mut address = |format| {
+        url.query_pairs_mut()
+            .clear()
+            .extend_pairs(&pairs)
+            .append_pair("fmt", format);
+        String::from(url.as_str())
+    };
     Some(Caption {
         language: language(track)?,
         name: plain(&track.name),
-        url: url.into(),
+        url: address("vtt"),
+        srt_url: address("srt"),
         is_automatic: track.kind.as_deref() == Some("asr"),
     })
 }
@@ -53,8 +59,10 @@ fn language(track: &CaptionTrack) -> Option<String> {
         .strip_prefix('.')
         .or_else(|| id.strip_prefix("a."))
         .unwrap_or(id);
-    if id.is_empty() {
-        return track.language_code.as_ref().cloned();
-    }
-    Some(id.replace('.', "-"))
+    let name = match id {
+        "" => track.language_code.as_ref().cloned()?,
+        id => id.replace('.', "-"),
+    };
+    let is_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (name.len() <= MAX_LANGUAGE && name.bytes().all(is_byte)).then_some(name)
 }

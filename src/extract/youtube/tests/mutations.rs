@@ -153,7 +153,10 @@ fn addresses(extraction: &Extraction) -> Vec<&str> {
         .flat_map(|format| &format.urls)
         .map(String::as_str);
     let facts = &extraction.facts;
-    let captions = facts.captions.iter().map(|track| track.url.as_str());
+    let captions = facts
+        .captions
+        .iter()
+        .flat_map(|track| [track.url.as_str(), track.srt_url.as_str()]);
     let pictures = facts.thumbnails.iter().map(|picture| picture.url.as_str());
     let author = &extraction.author;
     let avatars = [

@@ -144,7 +144,15 @@ fn script(youtube: &YouTube, request: &Request) -> Answer {
 }
 
 fn subtitles(_: &YouTube, request: &Request) -> Answer {
+    if request.query("xosf").is_some() {
+        return Answer::wrong("subtitles with positions that players draw wrongly");
+    }
     match request.query("fmt") {
+        Some("srt") => Answer::new(
+            200,
+            "application/x-subrip",
+            "1\n00:00:01,000 --> 00:00:03,000\nthe harbour\n",
+        ),
         Some("vtt") => Answer::new(
             200,
             "text/vtt; charset=UTF-8",
