@@ -6,12 +6,14 @@ mod download;
 mod errors;
 mod expiry;
 mod facts;
+mod hostile;
 mod lists;
 mod login;
 mod provider;
 mod resolve;
 mod scripts;
 mod state;
+mod trips;
 
 use http::StatusCode;
 use serde_json::Value;

@@ -59,6 +59,8 @@ pub(crate) struct Playlist {
     pub(crate) entries: Vec<Entry>,
     layout: Layout,
     alert: Option<&'static str>,
+    /// Whether every page goes on with the same token.
+    loops: bool,
 }
 
 impl Playlist {
@@ -76,7 +78,14 @@ impl Playlist {
             entries: (1..=count).map(entry).collect(),
             layout,
             alert: None,
+            loops: false,
         }
+    }
+
+    /// Goes on with the same token on every page, for ever.
+    pub(crate) fn looping(mut self) -> Self {
+        self.loops = true;
+        self
     }
 
     /// Changes what an entry is; `number` counts from 1.
@@ -104,6 +113,9 @@ impl Playlist {
 
     /// The token of the page after `page`.
     pub(super) fn token(&self, page: usize) -> Option<String> {
+        if self.loops {
+            return Some(token(&format!("{}/loop", self.id)));
+        }
         let is_there = (page + 1) * PAGE < self.entries.len();
         is_there.then(|| token(&format!("{}/{}", self.id, page + 1)))
     }

@@ -23,8 +23,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::answer::Answer;
 use super::cdn::Cdn;
 use super::media::{Media, sha256_hex};
+use super::page::Page;
 use super::world::World;
 use grant::{Grant, Surroundings};
 
@@ -153,6 +155,16 @@ impl YouTube {
     /// Lets WEB play everything, media only to those who have a token for the visitor.
     pub(crate) fn let_web_play(&self) {
         self.site().lets_web_play = true;
+    }
+
+    /// Replaces the player script, under the same name.
+    pub(crate) fn replace_script(&self, text: String) {
+        let path = self.script().path();
+        self.world().page(Page::new(
+            WWW,
+            &path,
+            vec![Answer::new(200, "text/javascript", text)],
+        ));
     }
 
     /// Puts a mix into the site; its videos are not.
