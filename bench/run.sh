@@ -7,6 +7,7 @@ profile=${BENCH_PROFILE:-release}
 results=${BENCH_RESULTS:-bench/RESULTS.md}
 fixtures=${SERVERRS_FIXTURES:-../shared/fixtures}
 page=$fixtures/tiktok/pages/video_7524919459643919624_2025-08.html
+players=$fixtures/youtube/player
 
 command -v nginx >/dev/null || {
     echo "bench: nginx is missing (Debian: apt-get install nginx-light)" >&2
@@ -17,6 +18,9 @@ target=${CARGO_TARGET_DIR:-target}
 cargo build --locked --release --manifest-path bench/Cargo.toml --target-dir "$target/bench"
 if [ -f "$page" ]; then
     set -- --recording "$page" "$@"
+fi
+if [ -d "$players" ]; then
+    set -- --players "$players" "$@"
 fi
 exec "$target/bench/release/bench" run --server "$target/$profile/serverrs" --results "$results" \
     --nginx-template bench/nginx.conf "$@"

@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::time::sleep;
 
-use crate::cdn::{Doors, File};
+use crate::cdn::{Doors, File, Recordings};
 use crate::process::Process;
 use crate::{Result, client};
 
@@ -26,9 +26,17 @@ pub(crate) struct Cdn {
 
 impl Cdn {
     /// Starts this program's other half.
-    pub(crate) async fn start(folder: &Path, recording: Option<&Path>) -> Result<Self> {
+    pub(crate) async fn start(folder: &Path, recordings: &Recordings) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("cdn").arg(folder).args(recording);
+        command.arg("cdn").arg(folder);
+        for (option, path) in [
+            ("--recording", &recordings.page),
+            ("--players", &recordings.players),
+        ] {
+            if let Some(path) = path {
+                command.arg(option).arg(path);
+            }
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = Process::start(command, &folder.join("cdn.log"))?;
         let output = process.output().ok_or("no output of the CDN")?;

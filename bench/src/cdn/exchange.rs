@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::interface::Interface;
 use super::page::{File, Pages};
 use crate::{Result, payload};
 
 /// Longest request head.
 const MAX_HEAD: usize = 16 * 1024;
+/// Longest body of a request.
+const MAX_BODY: usize = 64 * 1024;
 /// Headers of a request that are looked at.
 const MAX_FIELDS: usize = 64;
 /// Bytes handed to the system at once.
@@ -33,12 +36,15 @@ struct Request {
     path: String,
     range: Option<String>,
     is_kept_open: bool,
+    /// Bytes of the body.
+    length: usize,
 }
 
 /// Answers requests until the client goes, or asks for a tunnel.
 pub(super) async fn serve(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     pages: &Pages,
+    interface: &Interface,
 ) -> Result<Next> {
     let mut buffer = Vec::with_capacity(4096);
     while let Some(request) = read_request(stream, &mut buffer).await? {
@@ -46,7 +52,11 @@ pub(super) async fn serve(
             stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
             return Ok(Next::Tunnel);
         }
-        answer(stream, pages, &request).await?;
+        let body = read_body(stream, &mut buffer, request.length).await?;
+        match interface.answer(&request.path, &body) {
+            Some(json) => send_page(stream, "application/json", "", &json).await?,
+            None => answer(stream, pages, &request).await?,
+        }
         stream.flush().await?;
         if !request.is_kept_open {
             stream.shutdown().await?;
@@ -71,6 +81,20 @@ async fn read_request(
     }
 }
 
+/// The body behind a head.
+async fn read_body(
+    stream: &mut (impl AsyncRead + Unpin),
+    buffer: &mut Vec<u8>,
+    length: usize,
+) -> Result<Vec<u8>> {
+    while buffer.len() < length {
+        if length > MAX_BODY || stream.read_buf(buffer).await? == 0 {
+            return Err("a request without its body".into());
+        }
+    }
+    Ok(buffer.drain(..length).collect())
+}
+
 fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut head = httparse::Request::new(&mut fields);
@@ -90,6 +114,7 @@ fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>> {
         path: path(head.path.unwrap_or_default()).to_owned(),
         range: field("range").map(str::to_owned),
         is_kept_open: head.version == Some(1) && !is_closing,
+        length: field("content-length").map_or(Ok(0), str::parse)?,
     };
     Ok(Some((request, length)))
 }
@@ -116,14 +141,24 @@ async fn answer(
             .await?;
         return Ok(());
     };
+    let cookie =
+        "set-cookie: tt_chain_token=bench; Domain=.tiktok.com; Path=/; Secure; HttpOnly\r\n";
+    send_page(stream, "text/html; charset=utf-8", cookie, &page).await
+}
+
+/// Sends something compressed; `fields` are further lines of its head.
+async fn send_page(
+    stream: &mut (impl AsyncWrite + Unpin),
+    kind: &str,
+    fields: &str,
+    page: &[u8],
+) -> Result<()> {
     let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\ncontent-encoding: gzip\r\n\
-         set-cookie: tt_chain_token=bench; Domain=.tiktok.com; Path=/; Secure; HttpOnly\r\n\
-         content-length: {}\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-encoding: gzip\r\n{fields}content-length: {}\r\n\r\n",
         page.len()
     );
     stream.write_all(head.as_bytes()).await?;
-    stream.write_all(&page).await?;
+    stream.write_all(page).await?;
     Ok(())
 }
 

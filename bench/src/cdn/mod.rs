@@ -4,10 +4,11 @@
 //! asks it directly; the other speaks TLS at once, as nginx wants it. HTTP/1.1 only.
 
 mod exchange;
+mod interface;
 mod page;
 mod tls;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,6 +17,8 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::Result;
 use exchange::{Next, serve};
+use interface::Interface;
+pub(crate) use interface::video;
 use page::Pages;
 pub(crate) use page::{File, Scheme, recorded_post};
 
@@ -31,11 +34,20 @@ pub(crate) struct Doors {
     pub(crate) tls: u16,
 }
 
-/// Serves until standard input ends, that is with the process that started it. `folder` gets `ca.pem`; `recording` is
-/// the recorded page, if there is one.
-pub(crate) async fn run(folder: &Path, recording: Option<&Path>) -> Result<()> {
+/// What is served: recorded where it is named, else made up.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Recordings {
+    /// The recorded page.
+    pub(crate) page: Option<PathBuf>,
+    /// Folder of the recorded answers of players.
+    pub(crate) players: Option<PathBuf>,
+}
+
+/// Serves until standard input ends, that is with the process that started it. `folder` gets `ca.pem`.
+pub(crate) async fn run(folder: &Path, recordings: &Recordings) -> Result<()> {
     let cdn = Arc::new(Cdn {
-        pages: Pages::new(recording)?,
+        pages: Pages::new(recordings.page.as_deref())?,
+        interface: Interface::new(recordings.players.as_deref())?,
         acceptor: tls::acceptor(&folder.join("ca.pem"))?,
     });
     let (plain, tls) = (listen()?, listen()?);
@@ -61,6 +73,7 @@ fn listen() -> Result<TcpListener> {
 
 struct Cdn {
     pages: Pages,
+    interface: Interface,
     acceptor: TlsAcceptor,
 }
 
@@ -77,11 +90,11 @@ async fn accept(listener: TcpListener, cdn: Arc<Cdn>, is_tls: bool) {
 impl Cdn {
     async fn connection(&self, mut stream: TcpStream, is_tls: bool) -> Result<()> {
         stream.set_nodelay(true)?;
-        if !is_tls && serve(&mut stream, &self.pages).await? == Next::Close {
+        if !is_tls && serve(&mut stream, &self.pages, &self.interface).await? == Next::Close {
             return Ok(());
         }
         let mut stream = self.acceptor.accept(stream).await?;
-        serve(&mut stream, &self.pages).await?;
+        serve(&mut stream, &self.pages, &self.interface).await?;
         Ok(())
     }
 }

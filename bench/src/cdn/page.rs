@@ -139,13 +139,15 @@ impl Pages {
     }
 }
 
-fn gzip(page: &[u8]) -> Result<Vec<u8>> {
+/// Compresses a page as sites do.
+pub(super) fn gzip(page: &[u8]) -> Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(page)?;
     Ok(encoder.finish()?)
 }
 
-fn replaced(page: &[u8], old: &str, new: &str) -> Vec<u8> {
+/// A page with another id of the same length.
+pub(super) fn replaced(page: &[u8], old: &str, new: &str) -> Vec<u8> {
     let mut page = page.to_vec();
     let mut from = 0;
     while let Some(at) = memchr::memmem::find(&page[from..], old.as_bytes()) {

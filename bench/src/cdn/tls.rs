@@ -10,6 +10,14 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::Result;
 
+/// Hosts of the sites.
+const NAMES: [&str; 4] = [
+    "tiktok.com",
+    "*.tiktok.com",
+    "www.youtube.com",
+    "youtubei.googleapis.com",
+];
+
 /// Makes both, and writes the authority's certificate to `ca_file`.
 pub(super) fn acceptor(ca_file: &Path) -> Result<TlsAcceptor> {
     let ca_key = KeyPair::generate()?;
@@ -21,7 +29,7 @@ pub(super) fn acceptor(ca_file: &Path) -> Result<TlsAcceptor> {
     let ca_certificate = ca.self_signed(&ca_key)?;
     std::fs::write(ca_file, ca_certificate.pem())?;
     let key = KeyPair::generate()?;
-    let names = vec!["tiktok.com".to_owned(), "*.tiktok.com".to_owned()];
+    let names = NAMES.map(str::to_owned).to_vec();
     let certificate = CertificateParams::new(names)?.signed_by(&key, &Issuer::new(ca, ca_key))?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use super::{Bench, milliseconds};
-use crate::cdn::recorded_post;
+use crate::cdn::{recorded_post, video};
 use crate::client::{connect, post};
 use crate::report::{Goal, Row};
 use crate::subjects::Subject;
@@ -18,16 +18,24 @@ const WARM_UP: usize = 30;
 
 impl Bench {
     pub(super) async fn extraction(&mut self) -> Result<()> {
-        if self.plan.recording.is_none() {
+        if self.plan.recordings.page.is_none() {
             self.report.note(
                 "the page of the extraction figures is a made-up one of the recorded one's size"
                     .to_owned(),
             );
         }
+        if self.plan.recordings.players.is_none() {
+            let note = "the video of the extraction figures is a made-up one with eight formats";
+            self.report.note(note.to_owned());
+        }
         let subject = self.serverrs(None).await?;
-        one_after_another(&subject, WARM_UP, true).await?;
-        let fresh = one_after_another(&subject, self.plan.amount(400, 100), true).await?;
-        let cached = one_after_another(&subject, self.plan.amount(4000, 1000), false).await?;
+        let count = self.plan.amount(400, 100);
+        one_after_another(&subject, recorded_post, WARM_UP, true).await?;
+        let fresh = one_after_another(&subject, recorded_post, count, true).await?;
+        let repeated = self.plan.amount(4000, 1000);
+        let cached = one_after_another(&subject, recorded_post, repeated, false).await?;
+        one_after_another(&subject, video, WARM_UP, true).await?;
+        let tracks = one_after_another(&subject, video, count, true).await?;
         // Each client has a post of its own, else they would share one extraction.
         at_once(&subject, CLIENTS).await?;
         let many = at_once(&subject, self.plan.amount(1600, 320)).await?;
@@ -41,6 +49,11 @@ impl Bench {
                 "fresh post, one client, p50 ms",
                 milliseconds(fresh.p50()),
                 None,
+            ),
+            Row::own(
+                "CPU of one fresh extraction (video in single tracks), ms",
+                milliseconds(tracks.cpu_each()),
+                Some(Goal::AtMost(8.0)),
             ),
             Row::own("fresh posts per second, 8 clients", many.per_second(), None),
             Row::own(
@@ -82,9 +95,14 @@ impl Posts {
     }
 }
 
-async fn one_after_another(subject: &Subject, count: usize, is_fresh: bool) -> Result<Posts> {
+async fn one_after_another(
+    subject: &Subject,
+    address: fn(usize) -> String,
+    count: usize,
+    is_fresh: bool,
+) -> Result<Posts> {
     let (began, cpu) = (Instant::now(), subject.process.cpu());
-    let mut times = client(subject.port, 0, count, is_fresh).await?;
+    let mut times = client(subject.port, address(0), count, is_fresh).await?;
     times.sort_unstable();
     Ok(Posts {
         times,
@@ -97,7 +115,8 @@ async fn at_once(subject: &Subject, count: usize) -> Result<Posts> {
     let (began, cpu) = (Instant::now(), subject.process.cpu());
     let mut clients = JoinSet::new();
     for number in 0..CLIENTS {
-        clients.spawn(client(subject.port, number, count / CLIENTS, true));
+        let address = recorded_post(number);
+        clients.spawn(client(subject.port, address, count / CLIENTS, true));
     }
     let mut times = Vec::with_capacity(count);
     while let Some(ended) = clients.join_next().await {
@@ -111,9 +130,8 @@ async fn at_once(subject: &Subject, count: usize) -> Result<Posts> {
     })
 }
 
-async fn client(port: u16, number: usize, count: usize, is_fresh: bool) -> Result<Vec<Duration>> {
+async fn client(port: u16, url: String, count: usize, is_fresh: bool) -> Result<Vec<Duration>> {
     let mut stream = connect(port, 1).await?;
-    let url = recorded_post(number);
     let mut times = Vec::with_capacity(count);
     for _ in 0..count {
         let began = Instant::now();

@@ -9,6 +9,7 @@ mod start;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::cdn::Recordings;
 use crate::report::{Report, progress};
 use crate::subjects::{self, Cdn, Subject};
 use crate::{Result, machine};
@@ -24,8 +25,8 @@ pub(crate) struct Plan {
     pub(crate) results: PathBuf,
     /// Configuration of nginx, with names to be filled in.
     pub(crate) nginx_template: PathBuf,
-    /// The recorded page.
-    pub(crate) recording: Option<PathBuf>,
+    /// What the sites answer.
+    pub(crate) recordings: Recordings,
     /// Which parts.
     pub(crate) selection: Selection,
     /// Fewer and smaller.
@@ -69,7 +70,7 @@ pub(crate) async fn run(plan: Plan) -> Result<()> {
     let folder = Folder::new()?;
     let facts = machine::facts(&plan.server, &load);
     raise_descriptor_limit()?;
-    let cdn = Cdn::start(&folder.0, plan.recording.as_deref()).await?;
+    let cdn = Cdn::start(&folder.0, &plan.recordings).await?;
     let mut bench = Bench {
         plan,
         cdn,
