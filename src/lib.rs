@@ -3,7 +3,7 @@
 //! The flow: address -> [`extract::Source`] -> [`extract::Extraction`] -> [`extract::Format`] -> [`links::Link`] ->
 //! [`transfer`] -> body. The rooms, and who may know whom:
 //!
-//! `{http, cli} -> services -> {extract, links, transfer} -> net -> config`
+//! `{http, cli} -> services -> {extract, links, transfer, media} -> net -> config`
 //!
 //! Downwards only; siblings don't import each other. `tests/it/layers.rs` guards it.
 
@@ -15,6 +15,7 @@ pub mod extract;
 pub mod http;
 pub mod lifecycle;
 pub mod links;
+pub mod media;
 pub mod net;
 pub mod process;
 pub mod server;

@@ -22,6 +22,7 @@ mod resolve;
 mod shutdown;
 mod slow;
 mod tls;
+mod webm;
 mod wire;
 mod youtube;
 mod youtube_referee;

@@ -1,0 +1,120 @@
+//! Files made of files: two tracks become one, reckoned beforehand to the byte, without a copy and without a second
+//! program.
+//!
+//! Pure: no I/O, no clock, nothing asynchronous. A [`Layout`] says where each byte of the new file comes from; `services`
+//! fetches the bytes and leads those of each run through its [`Patch`] by a [`Pass`].
+
+mod pass;
+pub mod webm;
+
+use std::fmt;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+pub use pass::Pass;
+
+/// One of the two files that are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The one with the picture.
+    Picture,
+    /// The one with the sound.
+    Sound,
+}
+
+impl Side {
+    /// Both, in the order of their indices.
+    pub const BOTH: [Self; 2] = [Self::Picture, Self::Sound];
+
+    /// Its place in a pair.
+    pub fn index(self) -> usize {
+        match self {
+            Self::Picture => 0,
+            Self::Sound => 1,
+        }
+    }
+}
+
+/// A run: consecutive bytes of one source that stand together in the joined file, there changed in a few places but
+/// never in number. Offsets and lengths are bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// Which source.
+    pub side: Side,
+    /// Which run of that source, counted from 0.
+    pub number: u32,
+    /// First byte in the source.
+    pub source: u64,
+    /// First byte in the joined file.
+    pub output: u64,
+    /// How many.
+    pub length: u64,
+}
+
+/// What stands at a place of a joined file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stretch {
+    /// Bytes that were made for it.
+    Made {
+        /// First byte in the joined file.
+        start: u64,
+        /// All of them.
+        bytes: Bytes,
+    },
+    /// Bytes of a source.
+    Run(Run),
+}
+
+/// The byte map of a joined file.
+pub trait Layout: fmt::Debug + Send + Sync + 'static {
+    /// Bytes of the joined file.
+    fn total(&self) -> u64;
+
+    /// Bytes of a source, as the map supposes; a source that has another number is another file.
+    fn source_total(&self, side: Side) -> u64;
+
+    /// What holds the byte at `offset`; `None` at and past the end.
+    fn stretch(&self, offset: u64) -> Option<Stretch>;
+
+    /// The bytes of a source from which the joined file's bytes `output` are made, whole runs; `None` when it takes none.
+    fn source(&self, side: Side, output: Range<u64>) -> Option<Range<u64>>;
+
+    /// The change of a run of this layout.
+    fn patch(&self, run: &Run) -> Box<dyn Patch>;
+}
+
+/// The change of one run: looks at its bytes in their order, changes the few that differ in the joined file, and finds
+/// out when they are not what the index promised.
+pub trait Patch: fmt::Debug + Send {
+    /// How many of the bytes to come are neither looked at nor changed.
+    fn opaque(&self) -> u64;
+
+    /// Passes over bytes of that kind.
+    fn skip(&mut self, count: u64);
+
+    /// Takes bytes from the front and changes them in place; returns how many it took. It stops before bytes that are
+    /// opaque, and before a field that is cut off: fewer than [`MAX_UNIT`] bytes, to be brought again with what follows.
+    ///
+    /// # Errors
+    /// The run is not what its index promised; nothing of it may be sent any more.
+    fn patch(&mut self, bytes: &mut [u8]) -> Result<usize, Mismatch>;
+
+    /// Called when all bytes of the run have been taken.
+    ///
+    /// # Errors
+    /// Something is missing in it.
+    fn finish(&self) -> Result<(), Mismatch>;
+}
+
+/// Most bytes that a [`Patch`] needs at once.
+pub const MAX_UNIT: usize = 64;
+
+/// A run that is not what its index promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Mismatch {
+    /// Of a WebM file.
+    #[error(transparent)]
+    Webm(#[from] webm::Fault),
+}
