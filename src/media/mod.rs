@@ -4,6 +4,7 @@
 //! Pure: no I/O, no clock, nothing asynchronous. A [`Layout`] says where each byte of the new file comes from; `services`
 //! fetches the bytes and leads those of each run through its [`Patch`] by a [`Pass`].
 
+pub mod fmp4;
 mod pass;
 pub mod webm;
 
@@ -114,6 +115,9 @@ pub const MAX_UNIT: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Mismatch {
+    /// Of a fragmented MP4.
+    #[error(transparent)]
+    Fmp4(#[from] fmp4::Fault),
     /// Of a WebM file.
     #[error(transparent)]
     Webm(#[from] webm::Fault),
