@@ -22,9 +22,13 @@ pub(super) struct TrackPlan<'a> {
     pub(super) edits: Vec<Edit>,
 }
 
-/// The index of the file to be made.
+/// The index of one track of the file to be made.
 #[derive(Debug)]
 pub(super) struct IndexPlan {
+    /// The track's id.
+    pub(super) id: u32,
+    /// Bytes between all indices and the first reference.
+    pub(super) lead: u64,
     /// Ticks per second.
     pub(super) timescale: u32,
     /// When the first reference begins, in ticks.
@@ -210,14 +214,24 @@ fn append_trex(out: &mut Vec<u8>, track: &TrackPlan<'_>) -> Result<(), Fault> {
     })
 }
 
-/// Appends the index, about the first track; it stands right before the first run.
-pub(super) fn append_sidx(out: &mut Vec<u8>, index: &IndexPlan) -> Result<(), Fault> {
+/// Appends the indices; they stand right before the first run.
+pub(super) fn append_indices(out: &mut Vec<u8>, indices: &[IndexPlan; 2]) -> Result<(), Fault> {
+    let [first, second] = indices;
+    let mut behind = Vec::new();
+    append_sidx(&mut behind, second, 0)?;
+    append_sidx(out, first, behind.len() as u64)?;
+    out.extend_from_slice(&behind);
+    Ok(())
+}
+
+/// `behind` bytes of other indices follow.
+fn append_sidx(out: &mut Vec<u8>, index: &IndexPlan, behind: u64) -> Result<(), Fault> {
     let count = u16::try_from(index.references.len()).map_err(|_| Fault::TooMany("runs"))?;
     append_full(out, *b"sidx", 1, |out| {
-        out.extend_from_slice(&1_u32.to_be_bytes());
+        out.extend_from_slice(&index.id.to_be_bytes());
         out.extend_from_slice(&index.timescale.to_be_bytes());
         out.extend_from_slice(&index.time.to_be_bytes());
-        out.extend_from_slice(&[0; 8]);
+        out.extend_from_slice(&(index.lead + behind).to_be_bytes());
         out.extend_from_slice(&[0; 2]);
         out.extend_from_slice(&count.to_be_bytes());
         for (size, duration, access) in &index.references {

@@ -139,7 +139,10 @@ impl HeadReader {
         // Below `MAX_HELD`, both.
         let index = |place: u64| usize::try_from(place - at).unwrap_or(usize::MAX);
         let bytes = part.get(index(range.start)..index(range.end));
-        bytes.ok_or_else(|| Stop::Need(at + part.len() as u64..range.end))
+        bytes.ok_or_else(|| {
+            let end = at + part.len() as u64;
+            Stop::Need(end..range.end.max(end.saturating_add(FIRST)).min(self.total))
+        })
     }
 
     /// The header of the box at `at`, which must lie inside the file.
@@ -177,7 +180,7 @@ impl HeadReader {
                 }
                 b"sidx" => {
                     let movie = movie.as_ref().ok_or(Fault::Missing(FourCc(*b"moov")))?;
-                    at = self.walk(at, movie, &mut runs)?;
+                    at = self.walk_all(at, movie, &mut runs)?;
                     continue;
                 }
                 b"free" | b"skip" | b"uuid" | b"meta" | b"pdin" | b"ssix" => {}
@@ -194,8 +197,41 @@ impl HeadReader {
         Err(Fault::TooMany("boxes").into())
     }
 
-    /// Reads the index at `at` and those that it leads to; returns where the file goes on behind all they name.
-    fn walk(&self, at: u64, movie: &Movie, runs: &mut Option<IndexBuilder>) -> Result<u64, Stop> {
+    /// Reads the indices that stand one after the other from `at` on; returns where the file goes on behind all they
+    /// name.
+    fn walk_all(
+        &self,
+        at: u64,
+        movie: &Movie,
+        runs: &mut Option<IndexBuilder>,
+    ) -> Result<u64, Stop> {
+        let mut read = Vec::new();
+        let mut end = self.walk(at, movie, runs, &mut read)?;
+        let mut next = at + self.header(at)?.size;
+        // Between them and the first run is all the room there is for more.
+        while next < runs.as_ref().map_or(0, IndexBuilder::start) {
+            let header = self.header(next)?;
+            if header.kind.0 != *b"sidx" {
+                break;
+            }
+            if !read.contains(&next) {
+                end = end.max(self.walk(next, movie, runs, &mut read)?);
+            }
+            next += header.size;
+        }
+        Ok(end)
+    }
+
+    /// Reads the index at `at` and those that it leads to, and notes where they stand; returns where the file goes on
+    /// behind all they name.
+    fn walk(
+        &self,
+        at: u64,
+        movie: &Movie,
+        runs: &mut Option<IndexBuilder>,
+        read: &mut Vec<u64>,
+    ) -> Result<u64, Stop> {
+        read.push(at);
         let mut levels = vec![self.level(at, movie)?];
         let scale = levels.first().map_or(0, |level| level.sidx.timescale);
         let runs = runs.get_or_insert_with(|| IndexBuilder::new(scale, self.total));
@@ -229,6 +265,7 @@ impl HeadReader {
             if levels.len() == MAX_LEVELS {
                 return Err(Fault::TooMany("indices").into());
             }
+            read.push(start);
             levels.push(self.level(start, movie)?);
         }
         Ok(end)

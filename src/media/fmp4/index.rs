@@ -79,6 +79,11 @@ impl IndexBuilder {
         self.timescale
     }
 
+    /// First byte of the first run.
+    pub(super) fn start(&self) -> u64 {
+        self.runs.first().map_or(0, |run| run.start)
+    }
+
     /// One past the last byte of the last run.
     pub(super) fn end(&self) -> u64 {
         self.runs.last().map_or(0, IndexedRun::end)

@@ -5,8 +5,8 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::build::{
-    IndexPlan, MAX_REFERENCES, TrackPlan, append_ftyp, append_moov, append_sidx, common_timescale,
-    rescale,
+    IndexPlan, MAX_REFERENCES, TrackPlan, append_ftyp, append_indices, append_moov,
+    common_timescale, rescale,
 };
 use super::clip::Cut;
 use super::error::{Fault, FourCc};
@@ -238,7 +238,11 @@ impl Plan {
         let mut header = Vec::new();
         append_ftyp(&mut header)?;
         append_moov(&mut header, self.timescale, &tracks, tags)?;
-        append_sidx(&mut header, &self.index(heads, slots, cut)?)?;
+        let indices = [
+            self.index(heads, Side::Picture, slots, cut)?,
+            self.index(heads, Side::Sound, slots, cut)?,
+        ];
+        append_indices(&mut header, &indices)?;
         Ok(header)
     }
 
@@ -276,28 +280,29 @@ impl Plan {
         })
     }
 
-    /// One reference for each run of the picture, up to the next; for several where there are more than fit.
+    /// One reference for each run of a track, up to its next; for several where there are more than fit.
+    ///
+    /// Each track has its own index: where only one does, FFmpeg up to 5.1 takes its times for those of the other
+    /// track, and loses the rest of the file after a seek.
     fn index(
         &self,
         heads: [&TrackHead; 2],
+        side: Side,
         slots: &[u32],
         cut: Option<&Cut>,
     ) -> Result<IndexPlan, Fault> {
-        let index = &heads[Side::Picture.index()].index;
-        let runs = &self.runs[Side::Picture.index()];
+        let index = &heads[side.index()].index;
+        let runs = &self.runs[side.index()];
         let group = runs.len().div_ceil(MAX_REFERENCES).max(1);
-        // What stands before the first run of the picture is reached with it.
-        let mut sizes = vec![0_u64];
+        let (mut lead, mut sizes) = (0, Vec::new());
         for slot in slots {
-            let run = run_of(heads, *slot).ok_or(Fault::Index)?;
+            let size = u64::from(run_of(heads, *slot).ok_or(Fault::Index)?.size);
             let number = usize::try_from(slot & !SOUND).map_err(|_| Fault::Index)?;
-            let is_later = side_of(*slot) == Side::Picture && number > runs.start;
-            if is_later && (number - runs.start).is_multiple_of(group) {
-                sizes.push(0);
+            let is_ours = side_of(*slot) == side;
+            if is_ours && (number - runs.start).is_multiple_of(group) {
+                sizes.push(0_u64);
             }
-            if let Some(size) = sizes.last_mut() {
-                *size += u64::from(run.size);
-            }
+            *sizes.last_mut().unwrap_or(&mut lead) += size;
         }
         let starts = (0..sizes.len()).map(|number| runs.start + number * group);
         let starts: Vec<usize> = starts.chain([runs.end]).collect();
@@ -318,6 +323,8 @@ impl Plan {
         });
         let references: Option<Vec<_>> = references.collect();
         Ok(IndexPlan {
+            id: self.changes[side.index()].id,
+            lead,
             timescale: index.timescale,
             time: time_at(runs.start),
             references: references.ok_or(Fault::TooLarge("run"))?,
