@@ -105,7 +105,7 @@ impl Trail<'_> {
         for ask in &self.policy.asks {
             let page = match net.fetch(self.request(ask, url), jar).await {
                 Ok(page) => page,
-                Err(error) if error.may_retry() => {
+                Err(error) if error.may_retry() && net.take_retry(&host(url)) => {
                     last = error.into();
                     continue;
                 }

@@ -417,6 +417,13 @@ fn net(error: &NetError) -> ApiError {
             "upstream_timeout",
             "The site did not answer in time",
         ),
+        NetError::Suspended { retry_after, .. } => ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "upstream_unavailable",
+            "The site has failed many times in a row, try again shortly",
+        )
+        // Counted in whole seconds, and none too early.
+        .retry(*retry_after + Duration::from_millis(999)),
         _ => upstream_error(),
     }
 }

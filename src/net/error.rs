@@ -1,5 +1,7 @@
 //! Why an upstream gave no answer.
 
+use std::time::Duration;
+
 use super::GuardError;
 
 /// The part of a request that took too long.
@@ -59,6 +61,14 @@ pub enum NetError {
     Redirect {
         /// Host that was asked.
         host: String,
+    },
+    /// The host failed too often of late and is left alone for a while; nothing was dialled.
+    #[error("{host}: left alone after many failures")]
+    Suspended {
+        /// Host that was to be asked.
+        host: String,
+        /// How long it still is.
+        retry_after: Duration,
     },
     /// The client could not be built; only at start.
     #[error("client set-up: {0}")]

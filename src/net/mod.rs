@@ -3,6 +3,8 @@
 //! Knows no site: extractors bring their hosts ([`HostList`]), headers and cookie files. Nothing else in the house
 //! opens a connection to an upstream.
 
+mod budget;
+mod circuit;
 mod client;
 mod config;
 mod cookies;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use http::Method;
+use url::Url;
 
 use super::{ResolveError, Resolver};
 use crate::extract::{Content, Extraction, Extractor, Format, Source, SourceKey, Tracks, select};
@@ -35,6 +36,13 @@ struct Addresses {
     filesize: Option<u64>,
     /// What the site says names the bytes.
     content_id: Option<String>,
+}
+
+impl Addresses {
+    fn url(&self, mirror: usize) -> Option<&str> {
+        let index = mirror % self.urls.len().max(1);
+        self.urls.get(index).map(String::as_str)
+    }
 }
 
 /// The bytes that a link names.
@@ -132,8 +140,7 @@ impl Origin for LinkOrigin {
 
     async fn open(&self, mirror: usize, ask: RangeAsk) -> Result<MediaResponse, NetError> {
         let addresses = self.addresses.load_full();
-        let index = mirror % addresses.urls.len().max(1);
-        let url = addresses.urls.get(index).map_or("", String::as_str);
+        let url = addresses.url(mirror).unwrap_or_default();
         let request = MediaRequest {
             method: Method::GET,
             url,
@@ -144,6 +151,13 @@ impl Origin for LinkOrigin {
         };
         let family = self.extractor.address_family(url);
         self.resolver.net().open_by(family, request).await
+    }
+
+    fn take_retry(&self, mirror: usize) -> bool {
+        let addresses = self.addresses.load();
+        let url = addresses.url(mirror).and_then(|url| Url::parse(url).ok());
+        let host = url.as_ref().and_then(Url::host_str);
+        host.is_none_or(|host| self.resolver.net().take_retry(host))
     }
 
     fn part_bytes(&self) -> Option<NonZeroU64> {

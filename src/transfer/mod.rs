@@ -53,6 +53,12 @@ pub trait Origin: Send + Sync + 'static {
         ask: RangeAsk,
     ) -> impl Future<Output = Result<MediaResponse, NetError>> + Send;
 
+    /// Takes a retry at the host of address number `mirror` out of its budget; `false` when that is used up. The transfer
+    /// then waits longer, and goes on all the same.
+    fn take_retry(&self, _mirror: usize) -> bool {
+        true
+    }
+
     /// Most bytes that one request may ask for; more are read in parts, one after the other.
     fn part_bytes(&self) -> Option<NonZeroU64> {
         None

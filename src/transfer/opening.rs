@@ -23,6 +23,8 @@ const MAX_WAITS: u32 = 2;
 const PATIENCE: Duration = Duration::from_secs(40);
 /// First step of the exponential wait (reliability R4.1).
 const WAIT_STEP_MS: u64 = 200;
+/// Added to the longest wait when the host's budget is used up.
+const OVER_BUDGET_MS: u64 = 1000;
 /// Bytes that the judgement on the beginning looks at.
 const SNIFFED_BYTES: usize = 512;
 
@@ -48,10 +50,16 @@ pub(super) enum Reply {
     Unsatisfiable(Option<u64>),
 }
 
-/// How long to wait before try number `attempt` after the first: exponential with full jitter.
-pub(super) fn backoff(attempt: u32) -> Duration {
-    let most = WAIT_STEP_MS << attempt.min(10);
-    Duration::from_millis(rand::random_range(0..=most))
+/// Waits before try number `attempt` after the first at `mirror`: exponential with full jitter, and longer when its
+/// host has used its budget up, so that many transfers that broke at once don't come back at once. None is given up for
+/// that (ruling 26).
+pub(super) async fn wait_for_try<O: Origin>(origin: &O, mirror: usize, attempt: u32) {
+    let mut most = WAIT_STEP_MS << attempt.min(10);
+    if !origin.take_retry(mirror) {
+        most += OVER_BUDGET_MS;
+    }
+    let wait = rand::random_range(0..=most);
+    tokio::time::sleep(Duration::from_millis(wait)).await;
 }
 
 /// How many addresses are tried.
@@ -158,7 +166,7 @@ impl<'a, O: Origin> Opening<'a, O> {
             if tally.is_access() && self.refreshed_at.is_none() {
                 self.refresh().await?;
             } else if tally.may_pass() && waits < MAX_WAITS && self.has_patience() {
-                tokio::time::sleep(backoff(waits)).await;
+                wait_for_try(self.origin, self.mirror, waits).await;
                 waits += 1;
             } else {
                 return Err(tally.into_error());

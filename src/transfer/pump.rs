@@ -13,7 +13,7 @@ use super::answer::{Facts, Question};
 use super::channel::{Closed, Sender};
 use super::fault::Fault;
 use super::identity::Identity;
-use super::opening::{Opened, backoff, mirrors, open_mirror};
+use super::opening::{Opened, mirrors, open_mirror, wait_for_try};
 use super::patience::Patience;
 use super::share::Share;
 use super::stats::{Outcome, Record};
@@ -228,7 +228,7 @@ impl<O: Origin> Pump<O> {
                 break;
             }
             self.tries += 1;
-            tokio::time::sleep(backoff(attempt)).await;
+            wait_for_try(&*self.origin, first, attempt).await;
             match self.pass(first, &question, &identity).await {
                 Ok(opened) => return Ok(self.resumed(opened, cause)),
                 Err(misses) => misses.verdict(cause).map_or(Ok(()), Err)?,

@@ -61,7 +61,7 @@ impl PostRequest<'_> {
                 Ok(fetched) => return Ok(fetched),
                 Err(error) => error,
             };
-            if !left.take(&error) {
+            if !left.take(&error) || !self.net.take_retry(&host(self.url)) {
                 return Err(error);
             }
             debug!(site = SITE, source_id = self.id, attempt, %error, "asking again");

@@ -8,6 +8,8 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
+use crate::net::budget::RetryBudget;
+use crate::net::circuit::{Circuits, Verdict};
 use crate::net::failure::{classify, message};
 use crate::net::guard::{AddressGuard, GuardedResolver};
 use crate::net::page::{is_redirect, location, read_capped};
@@ -36,6 +38,8 @@ struct Inner {
     media: MediaPools,
     guard: Arc<AddressGuard>,
     proxies: Arc<Proxies>,
+    budget: RetryBudget,
+    circuits: Circuits,
     idle_timeout: Duration,
     page_head_timeout: Duration,
     media_head_timeout: Duration,
@@ -89,6 +93,8 @@ impl Client {
                 media: MediaPools::new(&config)?,
                 guard: config.guard,
                 proxies: config.proxies,
+                budget: RetryBudget::new(Instant::now()),
+                circuits: Circuits::default(),
                 idle_timeout: config.idle_timeout,
                 page_head_timeout: config.page_head_timeout,
                 media_head_timeout: config.media_head_timeout,
@@ -101,20 +107,33 @@ impl Client {
         !self.inner.guard.exceptions().is_empty()
     }
 
+    /// Takes a retry at `host` out of its budget (reliability R4.1); `false` when that is used up. Whoever asks again
+    /// because something failed asks here first.
+    pub fn take_retry(&self, host: &str) -> bool {
+        self.inner.budget.take_retry(host, Instant::now())
+    }
+
     /// Fetches one hop and reads it whole; sends the jar's cookies and keeps what the answer sets. A redirect is
     /// returned, not followed.
     ///
     /// # Errors
-    /// Guard, connection, time-out, size.
+    /// Guard, connection, time-out, size; [`NetError::Suspended`] when the host has failed too often of late.
     pub async fn fetch(&self, request: PageRequest<'_>, jar: &mut Jar) -> Result<Page, NetError> {
         request.hosts.check(request.url)?;
-        match timeout(request.timeout, self.fetch_page(&request, jar)).await {
+        let host = host_of(request.url);
+        let call = match self.inner.circuits.enter(&host, Instant::now()) {
+            Ok(call) => call,
+            Err(retry_after) => return Err(NetError::Suspended { host, retry_after }),
+        };
+        let fetched = match timeout(request.timeout, self.fetch_page(&request, jar)).await {
             Ok(page) => page,
             Err(_elapsed) => Err(NetError::Timeout {
-                host: host_of(request.url),
+                host,
                 phase: Phase::Whole,
             }),
-        }
+        };
+        call.end(verdict(&fetched), Instant::now());
+        fetched
     }
 
     async fn fetch_page(&self, request: &PageRequest<'_>, jar: &mut Jar) -> Result<Page, NetError> {
@@ -189,6 +208,7 @@ impl Client {
         deadline: Instant,
     ) -> Result<reqwest::Response, NetError> {
         let host = host_of(request.url());
+        self.inner.budget.note_request(&host, Instant::now());
         let is_direct = self.inner.proxies.route(request.url()).is_none();
         let answer = match timeout_at(deadline, self.inner.pages.execute(request)).await {
             Ok(Ok(answer)) => answer,
@@ -248,6 +268,18 @@ fn pages(config: &ClientConfig) -> Result<reqwest::Client, NetError> {
     builder
         .build()
         .map_err(|error| NetError::Setup(message(&error.without_url())))
+}
+
+/// What a fetch says about its host (ruling 26).
+fn verdict(fetched: &Result<Page, NetError>) -> Verdict {
+    match fetched {
+        Ok(page) if page.status.is_server_error() => Verdict::Failed,
+        Ok(_) => Verdict::Alive,
+        Err(NetError::Connect { .. } | NetError::Timeout { .. } | NetError::Broken { .. }) => {
+            Verdict::Failed
+        }
+        Err(_) => Verdict::Neither,
+    }
 }
 
 fn host_of(url: &Url) -> String {

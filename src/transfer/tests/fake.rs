@@ -195,6 +195,8 @@ pub(super) struct Fake {
     pub(super) tail_key: Option<String>,
     pub(super) refresh: Refresh,
     pub(super) part_bytes: Option<NonZeroU64>,
+    /// Retries that are within the budget.
+    budget: AtomicUsize,
     /// What the addresses hold, by the number of refreshes before.
     pub(super) content: fn(usize) -> Option<String>,
     calls: Mutex<Vec<Call>>,
@@ -236,6 +238,7 @@ impl Fake {
             tail_key: None,
             refresh: Refresh::Works,
             part_bytes: None,
+            budget: AtomicUsize::new(usize::MAX),
             content: |_| None,
             calls: Mutex::default(),
             refreshes: AtomicUsize::new(0),
@@ -262,6 +265,12 @@ impl Fake {
 
     pub(super) fn content(mut self, content: fn(usize) -> Option<String>) -> Self {
         self.content = content;
+        self
+    }
+
+    /// Has a budget of so many retries.
+    pub(super) fn budget(mut self, retries: usize) -> Self {
+        self.budget = AtomicUsize::new(retries);
         self
     }
 
@@ -376,6 +385,14 @@ impl Origin for Fake {
             Refresh::Fails => Err(SiteDown),
             Refresh::Hangs => std::future::pending().await,
         }
+    }
+
+    fn take_retry(&self, _mirror: usize) -> bool {
+        let take = |left: usize| left.checked_sub(1);
+        let taken = self
+            .budget
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, take);
+        taken.is_ok()
     }
 
     fn tail_key(&self) -> Option<String> {

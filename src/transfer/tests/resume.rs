@@ -278,3 +278,19 @@ async fn hard_cancel_is_a_break_to_the_client() {
     assert_eq!(read(body).await.broken, Some(Outcome::Cancelled));
     assert_eq!(bench.outcome(), Outcome::Cancelled);
 }
+
+#[tokio::test(start_paused = true)]
+async fn break_beyond_the_budget_waits_longer_and_is_survived() {
+    let mut longest = Duration::ZERO;
+    for _ in 0..50 {
+        let start = Instant::now();
+        let fake = broken_once(5000, Ending::Reset, good).budget(0);
+        let (got, fake, _) = fetch(fake, Ask::default()).await;
+        assert_eq!(got, Read::clean(&file()));
+        assert_eq!(fake.asks().len(), 2);
+        longest = longest.max(start.elapsed());
+    }
+    // Of fifty waits of up to 1.2 s one at least is above the 0.2 s that the first try has otherwise.
+    assert!(longest > Duration::from_millis(200), "{longest:?}");
+    assert!(longest <= Duration::from_millis(1200), "{longest:?}");
+}

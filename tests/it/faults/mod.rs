@@ -5,6 +5,7 @@
 //! judges it; the other modules are the tables.
 
 mod broken;
+mod circuit;
 mod lab;
 mod refused;
 mod seed;

@@ -321,7 +321,9 @@ impl Session<'_> {
     async fn send(&self, call: Option<Call>) -> Result<Answer, ExtractError> {
         let call = call.ok_or(shape("request"))?;
         match self.send_once(call.clone()).await {
-            Err(error) if error.may_retry() => self.send_once(call).await,
+            Err(error) if error.may_retry() && self.transport.take_retry(&call.url) => {
+                self.send_once(call).await
+            }
             done => done,
         }
     }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::{Method, StatusCode};
+use url::Url;
 
 use super::Call;
 use crate::net::{Client, GuestCookie, HostList, Jar, NetError, OperatorCookies, PageRequest};
@@ -24,6 +25,11 @@ pub(in crate::extract::youtube) struct Answer {
 pub(in crate::extract::youtube) trait Ask: Sync {
     /// Sends a request and waits for the answer.
     fn ask(&self, call: Call) -> BoxFuture<'_, Result<Answer, NetError>>;
+
+    /// Whether the host of this address may be asked again because it failed.
+    fn take_retry(&self, _url: &Url) -> bool {
+        true
+    }
 }
 
 /// The network.
@@ -89,5 +95,9 @@ impl NetTransport<'_> {
 impl Ask for NetTransport<'_> {
     fn ask(&self, call: Call) -> BoxFuture<'_, Result<Answer, NetError>> {
         self.send(call).boxed()
+    }
+
+    fn take_retry(&self, url: &Url) -> bool {
+        self.client.take_retry(url.host_str().unwrap_or_default())
     }
 }
