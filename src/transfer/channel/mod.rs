@@ -78,10 +78,11 @@ struct Shared<E> {
 #[derive(Debug)]
 struct State<E> {
     queue: VecDeque<Bytes>,
+    /// Queued, or taken and still held.
     bytes: usize,
     taken: u64,
-    /// Since when the receiver has taken nothing, from the first time that the sender found no room or had said its last
-    /// word; `None` once all has been taken, while more may come.
+    /// Since when the receiver has neither taken nor dropped anything, from the first time that the sender found no room
+    /// or had said its last word; `None` once nothing is queued or held, while more may come.
     pressed_since: Option<Instant>,
     last: Option<Last<E>>,
     is_closed: bool,
@@ -133,10 +134,10 @@ impl<E> Default for State<E> {
 }
 
 impl<E> State<E> {
-    /// Whether `bytes` more may be queued; into an empty queue always.
+    /// Whether `bytes` more may be queued; when there are none, always.
     fn has_room(&self, limits: &Limits, bound: usize, bytes: usize) -> bool {
         let is_within = || bytes <= bound.saturating_sub(self.bytes);
-        self.queue.is_empty() || (self.queue.len() < limits.pieces && is_within())
+        self.bytes == 0 || (self.queue.len() < limits.pieces && is_within())
     }
 
     /// Whether the blocked sender is worth waking: its piece fits, and so will some more.
@@ -260,7 +261,7 @@ impl<E> Sender<E> {
         let mut dropped = VecDeque::new();
         if is_clearing {
             std::mem::swap(&mut dropped, &mut state.queue);
-            state.bytes = 0;
+            state.bytes -= dropped.iter().map(Bytes::len).sum::<usize>();
         }
         let receiver = state.receiver.take();
         drop(state);
@@ -311,8 +312,9 @@ pub(super) struct Receiver<E> {
     shared: Arc<Shared<E>>,
 }
 
-impl<E: Copy> Receiver<E> {
-    /// The next piece, or how it ended; an end is told again when asked again.
+impl<E: Copy + Send + 'static> Receiver<E> {
+    /// The next piece, or how it ended; an end is told again when asked again. A piece counts against the bounds until it
+    /// is dropped: the libraries behind keep what a slow client doesn't take.
     pub(super) fn poll_next(&mut self, context: &Context<'_>) -> Poll<Event<E>> {
         let mut state = self.shared.lock();
         let Some(piece) = state.queue.pop_front() else {
@@ -322,17 +324,14 @@ impl<E: Copy> Receiver<E> {
             };
             return Poll::Ready(last.event());
         };
-        state.bytes -= piece.len();
         state.taken += piece.len() as u64;
-        if state.queue.is_empty() && state.last.is_none() {
-            state.pressed_since = None;
-        } else if let Some(since) = &mut state.pressed_since {
+        if let Some(since) = &mut state.pressed_since {
             *since = Instant::now();
         }
-        let sender = unblock(&mut state, &self.shared.limits);
         drop(state);
-        wake(sender);
-        Poll::Ready(Event::Piece(piece))
+        let shared = Arc::clone(&self.shared);
+        let held = Bytes::from_owner(Held { piece, shared });
+        Poll::Ready(Event::Piece(held))
     }
 
     /// How it ended, when nothing is left to take.
@@ -340,6 +339,33 @@ impl<E: Copy> Receiver<E> {
         let state = self.shared.lock();
         let last = state.last.filter(|_| state.queue.is_empty())?;
         Some(last.event())
+    }
+}
+
+/// A piece in the receiver's hands.
+struct Held<E> {
+    piece: Bytes,
+    shared: Arc<Shared<E>>,
+}
+
+impl<E> AsRef<[u8]> for Held<E> {
+    fn as_ref(&self) -> &[u8] {
+        &self.piece
+    }
+}
+
+impl<E> Drop for Held<E> {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.bytes -= self.piece.len();
+        if state.bytes == 0 && state.last.is_none() {
+            state.pressed_since = None;
+        } else if let Some(since) = &mut state.pressed_since {
+            *since = Instant::now();
+        }
+        let sender = unblock(&mut state, &self.shared.limits);
+        drop(state);
+        wake(sender);
     }
 }
 
@@ -357,7 +383,7 @@ impl<E> Drop for Receiver<E> {
         let mut state = self.shared.lock();
         state.is_closed = true;
         let queue = std::mem::take(&mut state.queue);
-        state.bytes = 0;
+        state.bytes -= queue.iter().map(Bytes::len).sum::<usize>();
         let sender = state.sender.take().map(|blocked| blocked.waker);
         let watcher = state.watcher.take();
         drop(state);

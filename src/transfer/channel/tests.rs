@@ -164,6 +164,28 @@ fn full_queue_blocks_until_it_has_run_down_to_half() {
 }
 
 #[test]
+fn piece_counts_until_it_is_dropped() {
+    let (mut sender, mut receiver) = channel::<u8>(LIMITS);
+    for _ in 0..4 {
+        send_now(&mut sender, piece(25));
+    }
+    let hand = Hand::new();
+    let reader = Hand::new();
+    let taken: Vec<_> = (0..4).map(|_| next(&mut receiver, &reader)).collect();
+    let mut fifth = pin!(sender.send(piece(25)));
+    assert!(hand.poll(fifth.as_mut()).is_pending());
+    let mut taken = taken.into_iter();
+    drop(taken.next());
+    assert_eq!(hand.bell.rings(), 0);
+    drop(taken.next());
+    assert_eq!(hand.bell.rings(), 1);
+    assert_eq!(hand.poll(fifth), Poll::Ready(Ok(())));
+    // What outlives the channel harms nobody.
+    drop(receiver);
+    drop(taken);
+}
+
+#[test]
 fn waiting_receiver_is_woken_once_for_several_pieces() {
     let (mut sender, mut receiver) = channel::<u8>(LIMITS);
     let hand = Hand::new();
