@@ -23,9 +23,10 @@
 //! behind the picture become `Void`, and a cluster of sound that began before it takes its lead off its blocks' times.
 //!
 //! Order: players seek to a cluster of the picture and read on from there; they don't look for sound that began
-//! before it. An earlier position in `Cues` doesn't help: FFmpeg prefers the place where it has met the keyframe itself
-//! (seen with 5.1, 2026-11). Sites cut sound into runs of ten seconds and the picture into runs of five: were all
-//! ordered by their beginnings, a seek would leave up to ten seconds silent. So a run of sound stands where it ends, before the first picture that begins no earlier.
+//! before it. An earlier position in `Cues` doesn't help: FFmpeg 5.1 then had no sound at all behind the last of them
+//! (seen 2026-11). Sites cut sound into runs of ten seconds and the picture into runs of five: were all ordered by their
+//! beginnings, a seek would leave up to ten seconds silent. So a run of sound stands where it ends, before the first
+//! picture that begins no earlier.
 //! The price: a player has the sound of a moment only when it has read the pictures of the rest of that run.
 //! Timestamps of clusters are in order within each track, not across both.
 
