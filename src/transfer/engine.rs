@@ -109,7 +109,7 @@ impl Engine {
         let (counters, host) = (Arc::clone(&self.counters), opened.response.host.clone());
         let record = Arc::new(Record::open(counters, permit, host));
         let report = Some(Report::of(&record));
-        let (sender, receiver) = channel(self.config.limits());
+        let (sender, receiver) = channel(self.config.limits(), self.budget.gauge());
         let content_id = origin.content_id();
         let pump = Pump {
             origin,

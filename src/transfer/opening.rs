@@ -78,7 +78,10 @@ pub(super) async fn open_mirror<O: Origin>(
 ) -> Result<Opened, Fault> {
     let part = question.within(origin.part_bytes());
     let mut response = origin.open(mirror, part.ask).await?;
-    let facts = check(response.status, &response.headers, &part)?.of_all(question)?;
+    let headers = std::mem::take(&mut response.headers);
+    let facts = check(response.status, &headers, &part)?.of_all(question)?;
+    // All is said, and the body may last for hours.
+    drop(headers);
     let lead = read_lead(&mut response, &facts).await?;
     Ok(Opened {
         response,

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::channel::Gauge;
+
 /// Least share: below, the calls cost more than the memory is worth.
 const MIN_SHARE: usize = 16 * 1024;
 
@@ -15,6 +17,7 @@ pub(super) struct Budget {
     total: usize,
     most: usize,
     running: AtomicUsize,
+    gauge: Gauge,
 }
 
 impl Budget {
@@ -24,7 +27,13 @@ impl Budget {
             total,
             most,
             running: AtomicUsize::new(0),
+            gauge: Gauge::default(),
         }
+    }
+
+    /// Counts what the transfers hold.
+    pub(super) fn gauge(&self) -> Gauge {
+        self.gauge.clone()
     }
 
     /// The share of one more transfer, until it is dropped.
@@ -39,10 +48,13 @@ impl Budget {
 pub(super) struct Share(Arc<Budget>);
 
 impl Share {
-    /// Bytes that may wait for the client now.
+    /// Bytes that may wait for the client now. Those who came when few were running may still hold more than their share
+    /// of now, so what is free counts too.
     pub(super) fn bytes(&self) -> usize {
-        let running = self.0.running.load(Ordering::Relaxed).max(1);
-        (self.0.total / running).max(MIN_SHARE).min(self.0.most)
+        let budget = &self.0;
+        let fair = budget.total / budget.running.load(Ordering::Relaxed).max(1);
+        let free = budget.total.saturating_sub(budget.gauge.bytes());
+        fair.min(free).max(MIN_SHARE).min(budget.most)
     }
 
     /// Bytes of one read: half of what may wait, so that reading and sending take turns.
@@ -59,7 +71,11 @@ impl Drop for Share {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use futures_util::FutureExt;
+
     use super::*;
+    use crate::transfer::channel::{Limits, channel};
 
     #[test]
     fn share_is_the_whole_bound_for_few_and_even_for_many() {
@@ -72,6 +88,27 @@ mod tests {
         assert_eq!(first.bytes(), MIN_SHARE);
         drop(others);
         assert_eq!(first.bytes(), 1 << 18);
+    }
+
+    #[test]
+    fn share_is_the_least_while_others_hold_all() {
+        let budget = Arc::new(Budget::new(1 << 20, 1 << 18));
+        let limits = Limits {
+            bytes: 1 << 20,
+            pieces: 4,
+            piece_bytes: 1 << 20,
+        };
+        let (mut sender, receiver) = channel::<()>(limits, budget.gauge());
+        let (first, second) = (Budget::share(&budget), Budget::share(&budget));
+        assert_eq!((first.bytes(), second.bytes()), (1 << 18, 1 << 18));
+        let sending = sender.send(Bytes::from(vec![0; (1 << 20) - (1 << 17)]));
+        assert!(sending.now_or_never().is_some());
+        assert_eq!(second.bytes(), 1 << 17);
+        let sending = sender.send(Bytes::from(vec![0; 1 << 17]));
+        assert!(sending.now_or_never().is_some());
+        assert_eq!(second.bytes(), MIN_SHARE);
+        drop(receiver);
+        assert_eq!(second.bytes(), 1 << 18);
     }
 
     #[test]

@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -56,10 +57,30 @@ pub(super) enum Event<E> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Closed;
 
-/// A channel with these bounds.
-pub(super) fn channel<E: Copy>(limits: Limits) -> (Sender<E>, Receiver<E>) {
+/// Bytes that all channels with the same gauge hold.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Gauge(Arc<AtomicUsize>);
+
+impl Gauge {
+    /// Queued, or taken and still held.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn subtract(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// A channel with these bounds, counted by `gauge`.
+pub(super) fn channel<E: Copy>(limits: Limits, gauge: Gauge) -> (Sender<E>, Receiver<E>) {
     let shared = Arc::new(Shared {
         limits: limits.normalised(),
+        gauge,
         state: Mutex::new(State::default()),
     });
     let sender = Sender {
@@ -72,6 +93,7 @@ pub(super) fn channel<E: Copy>(limits: Limits) -> (Sender<E>, Receiver<E>) {
 #[derive(Debug)]
 struct Shared<E> {
     limits: Limits,
+    gauge: Gauge,
     state: Mutex<State<E>>,
 }
 
@@ -153,6 +175,19 @@ impl<E> Shared<E> {
     fn lock(&self) -> MutexGuard<'_, State<E>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// `bytes` are held no longer.
+    fn release(&self, state: &mut State<E>, bytes: usize) {
+        state.bytes -= bytes;
+        self.gauge.subtract(bytes);
+    }
+
+    /// Takes all that is queued out.
+    fn clear(&self, state: &mut State<E>) -> VecDeque<Bytes> {
+        let queue = std::mem::take(&mut state.queue);
+        self.release(state, queue.iter().map(Bytes::len).sum());
+        queue
+    }
 }
 
 fn wake(waker: Option<Waker>) {
@@ -218,6 +253,7 @@ impl<E> Sender<E> {
         }
         state.sender = None;
         state.bytes += bytes;
+        self.shared.gauge.add(bytes);
         state.queue.extend(slice.take());
         let receiver = state.receiver.take();
         drop(state);
@@ -258,13 +294,10 @@ impl<E> Sender<E> {
         state.last = Some(last);
         state.sender = None;
         state.pressed_since.get_or_insert_with(Instant::now);
-        let mut dropped = VecDeque::new();
-        if is_clearing {
-            std::mem::swap(&mut dropped, &mut state.queue);
-            state.bytes -= dropped.iter().map(Bytes::len).sum::<usize>();
-        }
+        let dropped = is_clearing.then(|| self.shared.clear(&mut state));
         let receiver = state.receiver.take();
         drop(state);
+        drop(dropped);
         wake(receiver);
     }
 }
@@ -357,7 +390,7 @@ impl<E> AsRef<[u8]> for Held<E> {
 impl<E> Drop for Held<E> {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
-        state.bytes -= self.piece.len();
+        self.shared.release(&mut state, self.piece.len());
         if state.bytes == 0 && state.last.is_none() {
             state.pressed_since = None;
         } else if let Some(since) = &mut state.pressed_since {
@@ -382,8 +415,7 @@ impl<E> Drop for Receiver<E> {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.is_closed = true;
-        let queue = std::mem::take(&mut state.queue);
-        state.bytes -= queue.iter().map(Bytes::len).sum::<usize>();
+        let queue = self.shared.clear(&mut state);
         let sender = state.sender.take().map(|blocked| blocked.waker);
         let watcher = state.watcher.take();
         drop(state);

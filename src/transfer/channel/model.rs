@@ -7,7 +7,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::tests::Hand;
-use super::{Closed, Event, Limits, Receiver, Sender, channel};
+use super::{Closed, Event, Gauge, Limits, Receiver, Sender, channel};
 
 /// One step of either side.
 #[derive(Debug, Clone)]
@@ -81,7 +81,7 @@ struct Rig {
 
 impl Rig {
     fn new(limits: Limits) -> Self {
-        let (sender, receiver) = channel(limits);
+        let (sender, receiver) = channel(limits, Gauge::default());
         Self {
             limits: limits.normalised(),
             sender: Some(sender),

@@ -65,7 +65,7 @@ fn send_now(sender: &mut Sender<u8>, piece: Bytes) {
 
 #[test]
 fn piece_passes_without_a_copy() {
-    let (mut sender, mut receiver) = channel::<u8>(LIMITS);
+    let (mut sender, mut receiver) = channel::<u8>(LIMITS, Gauge::default());
     let sent = piece(10);
     let address = sent.as_ptr();
     send_now(&mut sender, sent);
@@ -77,7 +77,7 @@ fn piece_passes_without_a_copy() {
 
 #[test]
 fn end_comes_after_the_pieces_and_stays() {
-    let (mut sender, mut receiver) = channel::<u8>(LIMITS);
+    let (mut sender, mut receiver) = channel::<u8>(LIMITS, Gauge::default());
     send_now(&mut sender, piece(1));
     sender.end();
     let hand = Hand::new();
@@ -91,7 +91,7 @@ fn end_comes_after_the_pieces_and_stays() {
 
 #[test]
 fn failure_comes_after_the_pieces() {
-    let (mut sender, mut receiver) = channel::<u8>(LIMITS);
+    let (mut sender, mut receiver) = channel::<u8>(LIMITS, Gauge::default());
     send_now(&mut sender, piece(1));
     sender.fail(3);
     let hand = Hand::new();
@@ -104,7 +104,7 @@ fn failure_comes_after_the_pieces() {
 
 #[test]
 fn abort_takes_the_pieces_back() {
-    let (mut sender, mut receiver) = channel::<u8>(LIMITS);
+    let (mut sender, mut receiver) = channel::<u8>(LIMITS, Gauge::default());
     send_now(&mut sender, piece(1));
     sender.abort(3);
     assert_eq!(
@@ -115,7 +115,7 @@ fn abort_takes_the_pieces_back() {
 
 #[test]
 fn sender_dropped_is_lost_and_no_end() {
-    let (mut sender, mut receiver) = channel::<u8>(LIMITS);
+    let (mut sender, mut receiver) = channel::<u8>(LIMITS, Gauge::default());
     let hand = Hand::new();
     assert!(next(&mut receiver, &hand).is_pending());
     send_now(&mut sender, piece(1));
@@ -130,7 +130,7 @@ fn sender_dropped_is_lost_and_no_end() {
 
 #[test]
 fn sender_of_a_panicked_task_is_lost() {
-    let (mut sender, mut receiver) = channel::<u8>(LIMITS);
+    let (mut sender, mut receiver) = channel::<u8>(LIMITS, Gauge::default());
     let panicked = std::thread::spawn(move || {
         send_now(&mut sender, piece(1));
         std::panic::resume_unwind(Box::new("pump"));
@@ -146,7 +146,7 @@ fn sender_of_a_panicked_task_is_lost() {
 
 #[test]
 fn full_queue_blocks_until_it_has_run_down_to_half() {
-    let (mut sender, mut receiver) = channel::<u8>(LIMITS);
+    let (mut sender, mut receiver) = channel::<u8>(LIMITS, Gauge::default());
     for _ in 0..4 {
         send_now(&mut sender, piece(25));
     }
@@ -165,7 +165,8 @@ fn full_queue_blocks_until_it_has_run_down_to_half() {
 
 #[test]
 fn piece_counts_until_it_is_dropped() {
-    let (mut sender, mut receiver) = channel::<u8>(LIMITS);
+    let gauge = Gauge::default();
+    let (mut sender, mut receiver) = channel::<u8>(LIMITS, gauge.clone());
     for _ in 0..4 {
         send_now(&mut sender, piece(25));
     }
@@ -180,14 +181,30 @@ fn piece_counts_until_it_is_dropped() {
     drop(taken.next());
     assert_eq!(hand.bell.rings(), 1);
     assert_eq!(hand.poll(fifth), Poll::Ready(Ok(())));
-    // What outlives the channel harms nobody.
+    assert_eq!(gauge.bytes(), 75);
+    // What outlives the receiver counts on.
     drop(receiver);
+    assert_eq!(gauge.bytes(), 50);
     drop(taken);
+    assert_eq!(gauge.bytes(), 0);
+}
+
+#[test]
+fn piece_taken_back_counts_no_longer() {
+    let gauge = Gauge::default();
+    let (mut sender, mut receiver) = channel::<u8>(LIMITS, gauge.clone());
+    send_now(&mut sender, piece(10));
+    send_now(&mut sender, piece(20));
+    let taken = next(&mut receiver, &Hand::new());
+    sender.abort(1);
+    assert_eq!(gauge.bytes(), 10);
+    drop(taken);
+    assert_eq!(gauge.bytes(), 0);
 }
 
 #[test]
 fn waiting_receiver_is_woken_once_for_several_pieces() {
-    let (mut sender, mut receiver) = channel::<u8>(LIMITS);
+    let (mut sender, mut receiver) = channel::<u8>(LIMITS, Gauge::default());
     let hand = Hand::new();
     assert!(next(&mut receiver, &hand).is_pending());
     for _ in 0..3 {
@@ -203,7 +220,7 @@ fn piece_above_the_bounds_is_sliced() {
         pieces: 2,
         piece_bytes: 4,
     };
-    let (mut sender, mut receiver) = channel::<u8>(limits);
+    let (mut sender, mut receiver) = channel::<u8>(limits, Gauge::default());
     let hand = Hand::new();
     let mut lengths = Vec::new();
     let mut sending = pin!(sender.send(piece(11)));
@@ -225,7 +242,7 @@ fn bounds_of_zero_still_pass_everything() {
         pieces: 0,
         piece_bytes: 0,
     };
-    let (mut sender, mut receiver) = channel::<u8>(limits);
+    let (mut sender, mut receiver) = channel::<u8>(limits, Gauge::default());
     send_now(&mut sender, piece(1));
     assert_eq!(
         next(&mut receiver, &Hand::new()),
@@ -235,7 +252,7 @@ fn bounds_of_zero_still_pass_everything() {
 
 #[test]
 fn receiver_dropped_frees_the_queue_and_wakes_a_blocked_sender() {
-    let (mut sender, receiver) = channel::<u8>(LIMITS);
+    let (mut sender, receiver) = channel::<u8>(LIMITS, Gauge::default());
     let queued = piece(100);
     let watched = queued.clone();
     send_now(&mut sender, queued);
@@ -274,7 +291,7 @@ async fn two_threads_pass_every_byte_in_order() {
             pieces: 1 + round % 7,
             piece_bytes: 333 * round,
         };
-        let (mut sender, receiver) = channel(limits);
+        let (mut sender, receiver) = channel(limits, Gauge::default());
         let sent = pattern(400_000);
         let mut rest = sent.clone();
         let pump = tokio::spawn(async move {
@@ -295,7 +312,7 @@ async fn two_threads_pass_every_byte_in_order() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn receiver_gone_at_any_moment_ends_the_sender() {
     for round in 0..500_usize {
-        let (mut sender, mut receiver) = channel::<u8>(LIMITS);
+        let (mut sender, mut receiver) = channel::<u8>(LIMITS, Gauge::default());
         let closed = sender.watch();
         let pump = tokio::spawn(async move { while sender.send(piece(40)).await.is_ok() {} });
         for _ in 0..round % 9 {
