@@ -12,7 +12,7 @@ use crate::extract::{self, Extractor};
 use crate::lifecycle::Lifecycle;
 use crate::links::{LinksConfig, Sealer};
 use crate::net::{Client, ClientConfig, NetError};
-use crate::services::{Deliverer, Lister, Minter, Resolver, ServicesConfig};
+use crate::services::{Deliverer, Joiner, Lister, Minter, Resolver, ServicesConfig};
 use crate::transfer::{Engine, ShutdownHandles, TransferConfig};
 
 /// All settings, typed. Made from an [`Env`], whose `finish` then tells every fault at once.
@@ -74,6 +74,7 @@ pub struct App {
     pub(crate) resolver: Resolver,
     pub(crate) lister: Lister,
     pub(crate) minter: Minter,
+    pub(crate) joiner: Joiner,
     pub(crate) deliverer: Deliverer,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) clock: Clock,
@@ -101,12 +102,19 @@ impl App {
             tracker: lifecycle.tracker.clone(),
             cancel: lifecycle.hard.clone(),
         };
+        let joiner = Joiner::new(
+            &settings.services,
+            &settings.transfer,
+            resolver.clone(),
+            handles.clone(),
+        );
         let engine = Arc::new(Engine::new(settings.transfer).with_handles(handles));
         let deliverer = Deliverer::new(
             &settings.services,
             resolver.clone(),
             Arc::clone(&sealer),
             engine,
+            joiner.clone(),
         );
         Ok(Arc::new(Self {
             base_url: settings.server.public_url(port),
@@ -115,6 +123,7 @@ impl App {
             lister: Lister::new(&settings.services, resolver.clone(), &lifecycle),
             resolver,
             minter: Minter::new(sealer),
+            joiner,
             deliverer,
             lifecycle,
             clock,

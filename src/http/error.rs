@@ -13,6 +13,7 @@ use tracing::error;
 use crate::extract::selector::SelectorError;
 use crate::extract::{Block, ExtractError, Refusal, Unavailable};
 use crate::links::LinkError;
+use crate::media::fmp4::Fault;
 use crate::net::{NetError, Phase};
 use crate::services::{DeliverError, OriginError, ResolveError};
 use crate::transfer::{Busy, TransferError};
@@ -229,8 +230,25 @@ impl From<DeliverError> for ApiError {
             DeliverError::Origin(OriginError::Resolve(error)) => Self::from(error.as_ref()),
             DeliverError::Origin(OriginError::FormatGone) => Self::format_not_found(),
             DeliverError::Transfer(error) => transfer(&error),
+            DeliverError::Join(fault) => not_joinable(fault),
         }
     }
+}
+
+/// Two tracks of which the server can't make the file that a link names.
+fn not_joinable(fault: Fault) -> ApiError {
+    if fault == Fault::ClipOutside {
+        return ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "clip_out_of_range",
+            "The part asked for begins after the end of the video",
+        );
+    }
+    ApiError::new(
+        StatusCode::BAD_GATEWAY,
+        "extraction_failed",
+        format!("Picture and sound of this format can't be joined: {fault}"),
+    )
 }
 
 fn bad_url() -> ApiError {

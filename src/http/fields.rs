@@ -59,3 +59,19 @@ pub(super) fn is_true(value: &Value) -> bool {
         _ => false,
     }
 }
+
+/// Seconds, with a fraction or without, as milliseconds; a form writes them as text.
+pub(super) fn milliseconds(value: &Value) -> Option<u64> {
+    /// A year: no video is as long, and every number up to it is exact.
+    const MOST: f64 = 365.0 * 86_400.0;
+    let seconds = match value {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    if !(0.0..=MOST).contains(&seconds) {
+        return None;
+    }
+    let ms = std::time::Duration::from_secs_f64(seconds).as_millis();
+    u64::try_from(ms).ok()
+}

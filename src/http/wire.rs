@@ -355,7 +355,7 @@ fn entry_out<'a>(entry: &'a Entry, base: &str) -> VideoData<'a> {
         has_video: format.is_some_and(Format::has_video),
         has_audio: format.is_some_and(Format::has_audio),
         watermark: format.is_some_and(|format| format.is_watermarked),
-        merged: false,
+        merged: entry.is_joined,
     }
 }
 

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::joined::{JoinError, Joiner, PairId};
 use super::origin::LinkOrigin;
 use super::{OriginError, Resolver, ServicesConfig, captions};
+use crate::extract::{Extractor, Source};
 use crate::links::{Kind, Link, LinkError, Purpose, Sealer};
+use crate::media::fmp4::Fault;
 use crate::transfer::{
     Admission, Ask, Busy, Engine, Expected, Permit, Stats, Transfer, TransferError,
 };
@@ -27,6 +30,20 @@ pub enum DeliverError {
     /// The upstream gave nothing usable.
     #[error(transparent)]
     Transfer(TransferError<OriginError>),
+    /// Two tracks that don't make one file.
+    #[error("not joinable: {0}")]
+    Join(Fault),
+}
+
+impl From<JoinError> for DeliverError {
+    fn from(error: JoinError) -> Self {
+        match error {
+            JoinError::Fault(fault) => Self::Join(fault),
+            JoinError::Origin(error) => Self::Origin(error),
+            JoinError::Transfer(error) => error.into(),
+            JoinError::Busy(busy) => Self::Busy(busy),
+        }
+    }
 }
 
 impl From<TransferError<OriginError>> for DeliverError {
@@ -71,6 +88,7 @@ pub struct Deliverer {
     resolver: Resolver,
     sealer: Arc<Sealer>,
     engine: Arc<Engine>,
+    joiner: Joiner,
     admission: Admission,
 }
 
@@ -81,11 +99,13 @@ impl Deliverer {
         resolver: Resolver,
         sealer: Arc<Sealer>,
         engine: Arc<Engine>,
+        joiner: Joiner,
     ) -> Self {
         Self {
             resolver,
             sealer,
             engine,
+            joiner,
             admission: Admission::new(config.max_streams, config.max_queue, config.queue_timeout),
         }
     }
@@ -106,8 +126,12 @@ impl Deliverer {
             let text = captions::fetch(&self.resolver, extractor, post, &link).await?;
             return Ok(Delivered::Text(Box::new(TextFile { link, text })));
         }
-        let origin = LinkOrigin::find(&self.resolver, extractor, post, &link).await?;
-        let transfer = self.start(Arc::new(origin), &link, ask, permit).await?;
+        let transfer = if let Some(pair) = PairId::read(&link.format) {
+            self.join(extractor, post, &pair, ask, permit).await?
+        } else {
+            let origin = LinkOrigin::find(&self.resolver, extractor, post, &link).await?;
+            self.start(Arc::new(origin), &link, ask, permit).await?
+        };
         Ok(Delivered::Media(Box::new(Delivery { link, transfer })))
     }
 
@@ -119,6 +143,22 @@ impl Deliverer {
     /// What became of the transfers since the start.
     pub fn stats(&self) -> Stats {
         self.engine.stats()
+    }
+
+    async fn join(
+        &self,
+        extractor: &Arc<dyn Extractor>,
+        post: Source,
+        pair: &PairId,
+        ask: Ask,
+        permit: Permit,
+    ) -> Result<Transfer, DeliverError> {
+        // Boxed, for most links are of one file.
+        let origin = Box::pin(self.joiner.open(extractor, post, pair)).await?;
+        let started = self
+            .engine
+            .start(Arc::new(origin), Expected::Media, None, ask, permit);
+        Ok(started.await?)
     }
 
     async fn start(

@@ -1,7 +1,9 @@
 //! Extraction -> sealed links: what is offered of a post, and which of it is picked by default.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
+use super::Pair;
 use crate::extract::{Container, Content, Extraction, Extractor, Format, Image, Tracks, select};
 use crate::links::{Hint, Kind, Link, Purpose, Sealer};
 
@@ -22,6 +24,19 @@ pub struct Entry {
     pub format: Option<Format>,
     /// The picture; `None` for a format.
     pub image: Option<Image>,
+    /// Whether it is made of two tracks.
+    pub is_joined: bool,
+}
+
+/// What is wanted of a post.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// Limits the picks to that short side where anything that small exists.
+    pub max_height: Option<u32>,
+    /// The pairs that can be had as one file.
+    pub pairs: Vec<Pair>,
+    /// Whether only a part of the post is wanted, which only pairs can give.
+    pub is_clip: bool,
 }
 
 /// The default picks, as sealed links.
@@ -63,13 +78,12 @@ impl Minter {
         Self { sealer }
     }
 
-    /// Seals a link for everything that `extraction` offers. `max_height` limits the picks to that short side where
-    /// anything that small exists.
+    /// Seals a link for everything that `extraction` offers and `choice` asks for.
     pub async fn mint(
         &self,
         extractor: &dyn Extractor,
         extraction: &Extraction,
-        max_height: Option<u32>,
+        choice: &Terms,
     ) -> Offers {
         let mint = Mint {
             sealer: &self.sealer,
@@ -79,7 +93,7 @@ impl Minter {
             carries_addresses: !extractor.are_addresses_bound(),
         };
         match &extraction.content {
-            Content::Video { formats } => mint.video(formats, max_height).await,
+            Content::Video { formats } => mint.video(formats, choice).await,
             Content::Slideshow { images, audio } => mint.slideshow(images, audio.as_ref()).await,
         }
     }
@@ -106,14 +120,19 @@ struct Mint<'a> {
 }
 
 impl Mint<'_> {
-    async fn video(&self, formats: &[Format], max_height: Option<u32>) -> Offers {
+    async fn video(&self, formats: &[Format], choice: &Terms) -> Offers {
+        let formats = &with_pairs(formats, choice);
         let mut entries = Vec::with_capacity(formats.len());
         let of = |tracks| formats.iter().filter(move |format| format.tracks == tracks);
         let sounds = select::sounds(formats);
         for format in of(Tracks::Combined).chain(sounds).chain(of(Tracks::Video)) {
-            entries.push(self.format(format).await);
+            let pair = choice.pairs.iter().find(|pair| pair.format.id == format.id);
+            entries.push(match pair {
+                Some(pair) => self.pair(pair).await,
+                None => self.format(format).await,
+            });
         }
-        let picks = pick(formats, &entries, max_height);
+        let picks = pick(formats, &entries, choice.max_height);
         Offers {
             expires_at: self.expires_at,
             entries,
@@ -161,6 +180,30 @@ impl Mint<'_> {
                 .await,
             format: Some(format.clone()),
             image: None,
+            is_joined: false,
+        }
+    }
+
+    async fn pair(&self, pair: &Pair) -> Entry {
+        let format = &pair.format;
+        let quality = quality(format);
+        Entry {
+            name: name(format, &quality),
+            format_id: format.id.clone(),
+            quality,
+            extension: extension(format),
+            token: self
+                .seal(
+                    Kind::Video,
+                    &pair.link_format(),
+                    extension(format),
+                    None,
+                    None,
+                )
+                .await,
+            format: Some(format.clone()),
+            image: None,
+            is_joined: true,
         }
     }
 
@@ -182,6 +225,7 @@ impl Mint<'_> {
             extension: IMAGE_EXTENSION,
             format: None,
             image: Some(image.clone()),
+            is_joined: false,
         }
     }
 
@@ -241,6 +285,35 @@ fn name(format: &Format, quality: &str) -> String {
         Tracks::Video => "mute",
     };
     format!("{class}-{quality}")
+}
+
+/// The formats and the pairs, those with picture and sound best first and the default one before all; the pairs alone for
+/// a part of a post.
+fn with_pairs(formats: &[Format], choice: &Terms) -> Vec<Format> {
+    let pairs = choice.pairs.iter().map(|pair| pair.format.clone());
+    if choice.is_clip {
+        return in_order(pairs.collect());
+    }
+    if choice.pairs.is_empty() {
+        return formats.to_vec();
+    }
+    let (combined, single): (Vec<Format>, Vec<Format>) = formats
+        .iter()
+        .cloned()
+        .partition(|format| format.tracks == Tracks::Combined);
+    let mut all = in_order(combined.into_iter().chain(pairs).collect());
+    all.extend(single);
+    all
+}
+
+fn in_order(mut combined: Vec<Format>) -> Vec<Format> {
+    combined.sort_by_key(|format| (format.is_watermarked, Reverse(select::rank(format))));
+    let first = select::no_watermark_hd(&combined).map(|format| format.id.clone());
+    let first = first.and_then(|id| combined.iter().position(|format| format.id == id));
+    if let Some(default) = first.map(|place| combined.remove(place)) {
+        combined.insert(0, default);
+    }
+    combined
 }
 
 fn pick(formats: &[Format], entries: &[Entry], max_height: Option<u32>) -> Picks {

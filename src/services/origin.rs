@@ -88,6 +88,40 @@ impl LinkOrigin {
         })
     }
 
+    /// A format of an extraction that is at hand.
+    ///
+    /// # Errors
+    /// [`OriginError::FormatGone`] when it has none of that id.
+    pub(super) fn of(
+        resolver: &Resolver,
+        extractor: &Arc<dyn Extractor>,
+        extraction: &Arc<Extraction>,
+        format: &str,
+    ) -> Result<Self, OriginError> {
+        let post = extractor.source(&extraction.id);
+        let addresses = from_extraction(extractor.as_ref(), extraction, format);
+        let (Some(post), Some(addresses)) = (post, addresses) else {
+            return Err(OriginError::FormatGone);
+        };
+        Ok(Self {
+            resolver: resolver.clone(),
+            extractor: Arc::clone(extractor),
+            post,
+            format: format.to_owned(),
+            addresses: ArcSwap::from_pointee(addresses),
+        })
+    }
+
+    /// Id of its format.
+    pub(super) fn format(&self) -> &str {
+        &self.format
+    }
+
+    /// What the site says names the bytes of now.
+    pub(super) fn content(&self) -> Option<String> {
+        self.addresses.load().content_id.clone()
+    }
+
     /// The same link after its format is gone: the nearest of its kind in what the site says now.
     ///
     /// # Errors
@@ -165,7 +199,7 @@ impl Origin for LinkOrigin {
     }
 
     fn content_id(&self) -> Option<String> {
-        self.addresses.load().content_id.clone()
+        self.content()
     }
 
     fn tail_key(&self) -> Option<String> {

@@ -62,6 +62,14 @@ impl Engine {
         }
     }
 
+    /// An engine for transfers from which others are made: the log says of their ends only when it says everything.
+    pub fn of_tracks(config: TransferConfig) -> Self {
+        Self {
+            counters: Arc::new(Counters::of_tracks()),
+            ..Self::new(config)
+        }
+    }
+
     /// The same engine, ended by the life cycle's own handles.
     #[must_use]
     pub fn with_handles(self, handles: ShutdownHandles) -> Self {

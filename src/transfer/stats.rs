@@ -111,9 +111,18 @@ pub(super) struct Counters {
     bytes: AtomicU64,
     resumes: AtomicU64,
     ended: [AtomicU64; Outcome::ALL.len()],
+    /// Whether other transfers are made of these, and their own line says how it ended.
+    is_of_tracks: bool,
 }
 
 impl Counters {
+    pub(super) fn of_tracks() -> Self {
+        Self {
+            is_of_tracks: true,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn refuse(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
@@ -185,6 +194,11 @@ impl Record {
         self.counters.ended[outcome as usize].fetch_add(1, Ordering::Relaxed);
         let elapsed_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         // At info the request's own line says it, when the last of the answer is gone.
+        let what = if self.counters.is_of_tracks {
+            "track"
+        } else {
+            "transfer"
+        };
         tracing::debug!(
             parent: &self.span,
             host = %self.host,
@@ -192,7 +206,7 @@ impl Record {
             elapsed_ms,
             resumes = self.resumes.load(Ordering::Relaxed),
             %outcome,
-            "transfer ended"
+            "{what} ended"
         );
     }
 

@@ -3,14 +3,14 @@
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
 use crate::extract::selector::Selector;
 use crate::http::error::ApiError;
 use crate::http::wire::Parts;
 use crate::http::{AppState, fields, json, wire};
-use crate::services::{Choice, ResolveError, Wish};
+use crate::services::{Choice, ResolveError, Span, Terms, Wish};
 
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
@@ -21,6 +21,8 @@ struct Asked {
     no_cache: bool,
     max_height: Option<u32>,
     choice: Option<Choice>,
+    is_exact: bool,
+    span: Option<Span>,
 }
 
 /// Resolves the posted address.
@@ -43,9 +45,21 @@ pub(in crate::http) async fn resolve(
     let Some(extractor) = app.resolver.extractor(&extraction.site) else {
         return Err(ApiError::from(&ResolveError::Internal));
     };
+    let pairs = app
+        .joiner
+        .pairs(extractor, extraction, asked.span, asked.is_exact)
+        .await;
+    if asked.span.is_some() && pairs.is_empty() {
+        return Err(no_clips());
+    }
+    let terms = Terms {
+        max_height: asked.max_height,
+        pairs,
+        is_clip: asked.span.is_some(),
+    };
     let offers = app
         .minter
-        .mint(extractor.as_ref(), extraction, asked.max_height)
+        .mint(extractor.as_ref(), extraction, &terms)
         .await;
     let selected = match &asked.choice {
         Some(choice) => Some(
@@ -79,6 +93,8 @@ fn parse(body: &Bytes, is_form: bool) -> Result<Asked, ApiError> {
             .and_then(fields::number)
             .and_then(|height| u32::try_from(height).ok()),
         choice: choice(&fields)?,
+        is_exact: fields.get("exact").is_some_and(fields::is_true),
+        span: span(&fields)?,
     })
 }
 
@@ -110,6 +126,33 @@ fn choice(fields: &Map<String, Value>) -> Result<Option<Choice>, ApiError> {
     }
 }
 
+/// The part of the video that is asked for by `start` and `end`, in seconds.
+fn span(fields: &Map<String, Value>) -> Result<Option<Span>, ApiError> {
+    let moment = |name: &'static str| match fields.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => fields::milliseconds(value)
+            .map(Some)
+            .ok_or_else(|| ApiError::invalid("body", name, "a number of seconds")),
+    };
+    let (start, end_ms) = (moment("start")?, moment("end")?);
+    if start.is_none() && end_ms.is_none() {
+        return Ok(None);
+    }
+    let start_ms = start.unwrap_or(0);
+    if end_ms.is_some_and(|end| end <= start_ms) {
+        return Err(ApiError::invalid("body", "end", "after `start`"));
+    }
+    Ok(Some(Span { start_ms, end_ms }))
+}
+
+fn no_clips() -> ApiError {
+    ApiError::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "clip_unsupported",
+        "No part of this post can be cut out: leave `start` and `end` away",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,10 +168,15 @@ mod tests {
             no_cache: true,
             max_height: Some(720),
             choice: Some(Choice::Format("137".to_owned())),
+            is_exact: true,
+            span: Some(Span {
+                start_ms: 1500,
+                end_ms: Some(4000),
+            }),
         };
         assert_eq!(
             parsed(
-                r#"{"url":" https://x.com/a b ","no_cache":true,"max_height":720,"format_id":"137","z":[]}"#,
+                r#"{"url":" https://x.com/a b ","no_cache":true,"max_height":720,"format_id":"137","exact":true,"start":1.5,"end":4,"z":[]}"#,
                 false
             )
             .as_ref(),
@@ -136,7 +184,7 @@ mod tests {
         );
         assert_eq!(
             parsed(
-                "url=https%3A%2F%2Fx.com%2Fa+b&no_cache=1&max_height=720&format_id=137",
+                "url=https%3A%2F%2Fx.com%2Fa+b&no_cache=1&max_height=720&format_id=137&exact=1&start=1.5&end=4",
                 true
             )
             .as_ref(),
@@ -174,6 +222,10 @@ mod tests {
             ("{\"url\":null}", "missing_field"),
             ("{\"url\":7}", "invalid_field"),
             ("{\"url\":\"  \"}", "missing_field"),
+            ("{\"url\":\"x\",\"start\":-1}", "invalid_field"),
+            ("{\"url\":\"x\",\"start\":\"soon\"}", "invalid_field"),
+            ("{\"url\":\"x\",\"end\":1e300}", "invalid_field"),
+            ("{\"url\":\"x\",\"start\":5,\"end\":5}", "invalid_field"),
         ] {
             assert_eq!(parsed(body, false).unwrap_err(), code, "{body}");
         }

@@ -148,12 +148,13 @@ fn their_facts(json: &Value) -> Facts {
     }
 }
 
-/// Maps the body of `POST /tiktok`.
+/// Maps the body of `POST /tiktok`. yt-dlp lists no pairs of tracks, so those stay out.
 fn our_facts(body: &Value) -> Facts {
     let entries = body["data"]["video_data"]
         .as_array()
         .expect("video_data")
-        .iter();
+        .iter()
+        .filter(|entry| entry["merged"] == false);
     let optional = |value: &Value| value.as_str().map(str::to_owned);
     let streams = entries.map(|entry| Stream {
         id: text(entry, "/format_id"),

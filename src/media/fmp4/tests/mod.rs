@@ -4,6 +4,7 @@ mod clips;
 mod encoded;
 mod ffmpeg;
 mod hostile;
+mod indices;
 mod made;
 mod properties;
 mod shapes;

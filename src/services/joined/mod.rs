@@ -1,0 +1,272 @@
+//! Two tracks of a post as one file: which pairs there are, how long they are, and where their bytes come from.
+//!
+//! [`Joiner`] is what other services ask. A joined pair is an [`Origin`](crate::transfer::Origin) like any other, so
+//! ranges, conditions, resuming and limits are those of all transfers; its own bytes come from two further transfers.
+
+mod error;
+mod heads;
+mod id;
+mod origin;
+mod pairs;
+mod reader;
+mod said;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use moka::future::Cache;
+
+use super::origin::LinkOrigin;
+use super::{OriginError, Resolver, ServicesConfig};
+use crate::extract::{Extraction, Extractor, Format, Source};
+use crate::media::fmp4::{Cut, Joined, TrackHead};
+use crate::media::{Layout, Side};
+use crate::transfer::{Admission, Engine, ShutdownHandles, TransferConfig};
+
+pub use error::JoinError;
+pub(super) use id::PairId;
+pub use id::Span;
+pub(super) use origin::JoinedOrigin;
+pub use pairs::Pair;
+use reader::Sources;
+
+/// Heads of tracks that are kept, in bytes; an ordinary one takes some kilobytes.
+const HEADS_BYTES: u64 = 32 * 1024 * 1024;
+/// How long a head is kept. It can't grow old: another file has another name.
+const HEADS_TTL: Duration = Duration::from_secs(6 * 3600);
+/// What may wait of one track: the client's own buffer stands behind it.
+const TRACK_BUFFER_BYTES: usize = 128 * 1024;
+/// Time for the lengths that an answer is better with, but complete without.
+const SIZES_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Joins tracks. Cheap to clone.
+#[derive(Clone)]
+pub struct Joiner {
+    resolver: Resolver,
+    engine: Arc<Engine>,
+    /// Places for the transfers of tracks: two for each transfer to a client.
+    places: Admission,
+    heads: Cache<String, Arc<TrackHead>>,
+}
+
+/// The two tracks of a pair, found.
+struct Found {
+    extraction: Arc<Extraction>,
+    tracks: [Arc<LinkOrigin>; 2],
+}
+
+impl Joiner {
+    /// A joiner over the sites of `resolver`, with the settings of transfers to clients.
+    pub fn new(
+        config: &ServicesConfig,
+        transfer: &TransferConfig,
+        resolver: Resolver,
+        handles: ShutdownHandles,
+    ) -> Self {
+        let weight = |key: &String, head: &Arc<TrackHead>| {
+            u32::try_from(key.len() + head.weight()).unwrap_or(u32::MAX)
+        };
+        let places = config.max_streams.saturating_mul(2);
+        Self {
+            resolver,
+            engine: Arc::new(Engine::of_tracks(track_config(transfer)).with_handles(handles)),
+            places: Admission::new(places, config.max_queue, config.queue_timeout),
+            heads: Cache::builder()
+                .max_capacity(HEADS_BYTES)
+                .weigher(weight)
+                .time_to_live(HEADS_TTL)
+                .build(),
+        }
+    }
+
+    /// The pairs of a post, as formats with picture and sound; of a part of it where `span` is given. Their exact sizes
+    /// are told where they are known; `is_exact` finds out all of them, else that of the default pair alone.
+    pub async fn pairs(
+        &self,
+        extractor: &Arc<dyn Extractor>,
+        extraction: &Arc<Extraction>,
+        span: Option<Span>,
+        is_exact: bool,
+    ) -> Vec<Pair> {
+        let mut pairs = pairs::of(extraction, span);
+        let default = pairs::default(extraction, &pairs);
+        let sizes = pairs.iter().map(|pair| async {
+            let is_wanted = is_exact || default.as_ref() == Some(&pair.format.id);
+            let found = Found::new(&self.resolver, extractor, extraction, &pair.id).ok()?;
+            self.size(&found, &pair.id, is_wanted).await
+        });
+        let sizes = join_all(sizes).await;
+        for (pair, size) in pairs.iter_mut().zip(sizes) {
+            pair.format.filesize = size;
+        }
+        pairs
+    }
+
+    /// Bytes of a pair; `None` when they can't be known now. Only when `is_wanted` the site is asked for what they
+    /// follow from.
+    async fn size(&self, found: &Found, id: &PairId, is_wanted: bool) -> Option<u64> {
+        if !is_wanted {
+            let known = Side::BOTH.map(|side| found.head_key(side));
+            for key in known {
+                self.heads.get(&key?).await?;
+            }
+            // A part's length needs a look at its first runs.
+            if id.span.is_some() {
+                return None;
+            }
+        }
+        let laid_out = tokio::time::timeout(SIZES_PATIENCE, self.lay_out(found, id));
+        match laid_out.await {
+            Ok(Ok(layout)) => Some(layout.total()),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "length of a pair is not known");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// The pair that a link's format names, of a post.
+    ///
+    /// # Errors
+    /// [`JoinError`].
+    pub(super) async fn open(
+        &self,
+        extractor: &Arc<dyn Extractor>,
+        post: Source,
+        id: &PairId,
+    ) -> Result<JoinedOrigin, JoinError> {
+        let cached = self.resolver.cached(&post).await;
+        let cached = cached
+            .and_then(|extraction| Found::new(&self.resolver, extractor, &extraction, id).ok());
+        let found = if let Some(found) = cached {
+            found
+        } else {
+            let asked = self.resolver.refresh(extractor, post, None).await;
+            let extraction = asked.map_err(OriginError::Resolve)?;
+            Found::new(&self.resolver, extractor, &extraction, id)?
+        };
+        let layout = self.lay_out(&found, id).await?;
+        let names = [
+            found.content_id(Side::Picture)?,
+            found.content_id(Side::Sound)?,
+        ];
+        let etag = origin::etag(&layout, &names);
+        let sources = Sources {
+            layout: Arc::new(layout),
+            tracks: found.tracks,
+            engine: Arc::clone(&self.engine),
+            places: self.places.clone(),
+        };
+        Ok(JoinedOrigin::new(Arc::new(sources), names, etag))
+    }
+
+    async fn lay_out(&self, found: &Found, id: &PairId) -> Result<Joined, JoinError> {
+        let (picture, sound) = tokio::try_join!(
+            self.head(found, Side::Picture),
+            self.head(found, Side::Sound)
+        )?;
+        let cut = match id.span {
+            Some(span) => Some(self.cut(found, [&picture, &sound], span).await?),
+            None => None,
+        };
+        let tags = said::tags(&found.extraction)?;
+        Ok(Joined::new(&picture, &sound, cut.as_ref(), &tags)?)
+    }
+
+    /// What must be known of a track; asked for once for all who want it at a time.
+    async fn head(&self, found: &Found, side: Side) -> Result<Arc<TrackHead>, JoinError> {
+        let Some(key) = found.head_key(side) else {
+            return Err(OriginError::FormatGone.into());
+        };
+        let read = self.heads.try_get_with(key, self.read_head(found, side));
+        Box::pin(read).await.map_err(JoinError::of_another)
+    }
+
+    async fn read_head(&self, found: &Found, side: Side) -> Result<Arc<TrackHead>, JoinError> {
+        let format = found.format(side)?;
+        let total = format.filesize.ok_or(OriginError::FormatGone)?;
+        let index_range = format.facts.index_range;
+        let index_end = index_range.and_then(|(_, last)| last.checked_add(1));
+        let bytes = heads::Bytes {
+            engine: &self.engine,
+            places: &self.places,
+            track: &found.tracks[side.index()],
+            total,
+        };
+        Ok(Arc::new(bytes.head(index_end).await?))
+    }
+
+    async fn cut(
+        &self,
+        found: &Found,
+        heads: [&TrackHead; 2],
+        span: Span,
+    ) -> Result<Cut, JoinError> {
+        let mut cut = Cut::find(heads, span.clip())?;
+        let opening = |side: Side| {
+            let head = heads[side.index()];
+            let bytes = heads::Bytes {
+                engine: &self.engine,
+                places: &self.places,
+                track: &found.tracks[side.index()],
+                total: head.total(),
+            };
+            let place = cut.opening(side, head);
+            async move { bytes.read(place).await }
+        };
+        let (mut picture, mut sound) =
+            tokio::try_join!(opening(Side::Picture), opening(Side::Sound))?;
+        cut.open(Side::Picture, heads[0], &mut picture)?;
+        cut.open(Side::Sound, heads[1], &mut sound)?;
+        Ok(cut)
+    }
+}
+
+impl Found {
+    /// # Errors
+    /// The post has one of them no more.
+    fn new(
+        resolver: &Resolver,
+        extractor: &Arc<dyn Extractor>,
+        extraction: &Arc<Extraction>,
+        id: &PairId,
+    ) -> Result<Self, OriginError> {
+        let track = |format: &str| LinkOrigin::of(resolver, extractor, extraction, format);
+        Ok(Self {
+            tracks: [Arc::new(track(&id.picture)?), Arc::new(track(&id.sound)?)],
+            extraction: Arc::clone(extraction),
+        })
+    }
+
+    fn format(&self, side: Side) -> Result<&Format, OriginError> {
+        let id = self.tracks[side.index()].format();
+        self.extraction.format(id).ok_or(OriginError::FormatGone)
+    }
+
+    fn content_id(&self, side: Side) -> Result<String, OriginError> {
+        let id = self.tracks[side.index()].content();
+        id.ok_or(OriginError::FormatGone)
+    }
+
+    fn head_key(&self, side: Side) -> Option<String> {
+        let content = self.content_id(side).ok()?;
+        let Extraction { site, id, .. } = &*self.extraction;
+        let format = self.tracks[side.index()].format();
+        Some(format!("{site}/{id}/{format}/{content}"))
+    }
+}
+
+/// Tracks are waited for, not given up: while the other one is sent a track stands still, and the client is watched where
+/// its own bytes leave.
+fn track_config(transfer: &TransferConfig) -> TransferConfig {
+    /// Longer than any transfer.
+    const NEVER: Duration = Duration::from_secs(30 * 24 * 3600);
+    TransferConfig {
+        buffer_bytes: transfer.buffer_bytes.min(TRACK_BUFFER_BYTES),
+        client_stall: NEVER,
+        client_min_rate: 0,
+        ..transfer.clone()
+    }
+}
