@@ -14,6 +14,7 @@ mod health;
 mod hostile;
 mod http2;
 mod instances;
+mod joined;
 mod layers;
 mod media;
 mod other_doors;

@@ -159,6 +159,7 @@ async fn moved_media_are_followed_inside_the_site() {
     let hosts: std::collections::BTreeSet<String> = site
         .media_asked()
         .into_iter()
+        .filter(|record| parameter(record, "itag") == "140")
         .map(|record| record.host)
         .collect();
     assert_eq!(hosts.len(), 2, "{hosts:?}");

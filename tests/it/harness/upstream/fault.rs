@@ -149,6 +149,7 @@ enum Scope {
     Address(String),
     Host(String),
     PathPrefix(String),
+    Parameter(String, String),
 }
 
 /// A fault and the requests it happens to.
@@ -186,6 +187,11 @@ impl Rule {
     /// For every path that begins so, on any host.
     pub(crate) fn path_prefix(prefix: &str, fault: Fault) -> Self {
         Self::new(Scope::PathPrefix(prefix.to_owned()), fault)
+    }
+
+    /// For every address with this value of a parameter.
+    pub(crate) fn parameter(name: &str, value: &str, fault: Fault) -> Self {
+        Self::new(Scope::Parameter(name.to_owned(), value.to_owned()), fault)
     }
 
     fn new(scope: Scope, fault: Fault) -> Self {
@@ -242,6 +248,7 @@ impl Rule {
             Scope::Address(address) => *address == request.address,
             Scope::Host(host) => *host == request.host,
             Scope::PathPrefix(prefix) => request.target.starts_with(prefix),
+            Scope::Parameter(name, value) => request.query(name) == Some(value),
         };
         let is_tail = request.header("range").is_some_and(is_of_tail);
         let is_part = match self.part {

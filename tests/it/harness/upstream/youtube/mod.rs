@@ -7,6 +7,7 @@ mod client;
 mod files;
 mod grant;
 mod interface;
+mod large;
 mod list;
 mod pages;
 mod provider;
@@ -32,6 +33,7 @@ use grant::{Grant, Surroundings};
 
 pub(crate) use files::joinable_tracks;
 pub(crate) use grant::LONGEST_READ;
+pub(crate) use large::large_tracks;
 pub(crate) use list::{Layout, Mix, PAGE, Playlist, State};
 pub(crate) use provider::{ProviderFault, TokenProvider};
 pub(crate) use recorded::{recordings, refusals};

@@ -179,6 +179,12 @@ impl Track {
         self
     }
 
+    /// Gives it other content of the same length, whatever is said of it.
+    pub(crate) fn holding_bytes(mut self, content: Bytes) -> Self {
+        self.content = Some(Payload::Bytes(content));
+        self
+    }
+
     fn remove(&mut self, key: &str) {
         if let Some(fields) = self.json.as_object_mut() {
             fields.shift_remove(key);
