@@ -14,13 +14,13 @@ mod said;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 use moka::future::Cache;
 
 use super::origin::LinkOrigin;
 use super::{OriginError, Resolver, ServicesConfig};
 use crate::extract::{Extraction, Extractor, Format, Source};
-use crate::media::fmp4::{Cut, Joined, TrackHead};
+use crate::media::fmp4::{Cut, Fault, Joined, TrackHead};
 use crate::media::{Layout, Side};
 use crate::transfer::{Admission, Engine, ShutdownHandles, TransferConfig};
 
@@ -35,10 +35,14 @@ use reader::Sources;
 const HEADS_BYTES: u64 = 32 * 1024 * 1024;
 /// How long a head is kept. It can't grow old: another file has another name.
 const HEADS_TTL: Duration = Duration::from_secs(6 * 3600);
+/// Pairs of one post whose heads are read at a time.
+const HEADS_AT_ONCE: usize = 4;
 /// What may wait of one track: the client's own buffer stands behind it.
 const TRACK_BUFFER_BYTES: usize = 128 * 1024;
 /// Time for the lengths that an answer is better with, but complete without.
 const SIZES_PATIENCE: Duration = Duration::from_secs(5);
+
+type Known = Result<Arc<TrackHead>, Fault>;
 
 /// Joins tracks. Cheap to clone.
 #[derive(Clone)]
@@ -47,7 +51,8 @@ pub struct Joiner {
     engine: Arc<Engine>,
     /// Places for the transfers of tracks: two for each transfer to a client.
     places: Admission,
-    heads: Cache<String, Arc<TrackHead>>,
+    /// What must be known of tracks, or why they can't be joined: both are so for good, by what names the bytes.
+    heads: Cache<String, Known>,
 }
 
 /// The two tracks of a pair, found.
@@ -64,8 +69,9 @@ impl Joiner {
         resolver: Resolver,
         handles: ShutdownHandles,
     ) -> Self {
-        let weight = |key: &String, head: &Arc<TrackHead>| {
-            u32::try_from(key.len() + head.weight()).unwrap_or(u32::MAX)
+        let weight = |key: &String, known: &Known| {
+            let weight = known.as_ref().map_or(0, |head| head.weight());
+            u32::try_from(key.len() + weight).unwrap_or(u32::MAX)
         };
         let places = config.max_streams.saturating_mul(2);
         Self {
@@ -96,7 +102,9 @@ impl Joiner {
             let found = Found::new(&self.resolver, extractor, extraction, &pair.id).ok()?;
             self.size(&found, &pair.id, is_wanted).await
         });
-        let sizes = join_all(sizes).await;
+        // Boxed for the compiler's sake: the type of the stream would name every future in it.
+        let sizes: Vec<_> = sizes.map(Box::pin).collect();
+        let sizes: Vec<_> = stream::iter(sizes).buffered(HEADS_AT_ONCE).collect().await;
         for (pair, size) in pairs.iter_mut().zip(sizes) {
             pair.format.filesize = size;
         }
@@ -109,7 +117,7 @@ impl Joiner {
         if !is_wanted {
             let known = Side::BOTH.map(|side| found.head_key(side));
             for key in known {
-                self.heads.get(&key?).await?;
+                self.heads.get(&key?).await?.ok()?;
             }
             // A part's length needs a look at its first runs.
             if id.span.is_some() {
@@ -163,10 +171,12 @@ impl Joiner {
     }
 
     async fn lay_out(&self, found: &Found, id: &PairId) -> Result<Joined, JoinError> {
-        let (picture, sound) = tokio::try_join!(
+        // Both to their end, even where one fails: what was learnt of the other is remembered.
+        let (picture, sound) = tokio::join!(
             self.head(found, Side::Picture),
             self.head(found, Side::Sound)
-        )?;
+        );
+        let (picture, sound) = (picture?, sound?);
         let cut = match id.span {
             Some(span) => Some(self.cut(found, [&picture, &sound], span).await?),
             None => None,
@@ -181,10 +191,11 @@ impl Joiner {
             return Err(OriginError::FormatGone.into());
         };
         let read = self.heads.try_get_with(key, self.read_head(found, side));
-        Box::pin(read).await.map_err(JoinError::of_another)
+        let known = Box::pin(read).await.map_err(JoinError::of_another)?;
+        Ok(known?)
     }
 
-    async fn read_head(&self, found: &Found, side: Side) -> Result<Arc<TrackHead>, JoinError> {
+    async fn read_head(&self, found: &Found, side: Side) -> Result<Known, JoinError> {
         let format = found.format(side)?;
         let total = format.filesize.ok_or(OriginError::FormatGone)?;
         let index_range = format.facts.index_range;
@@ -195,7 +206,11 @@ impl Joiner {
             track: &found.tracks[side.index()],
             total,
         };
-        Ok(Arc::new(bytes.head(index_end).await?))
+        match bytes.head(index_end).await {
+            Ok(head) => Ok(Ok(Arc::new(head))),
+            Err(JoinError::Fault(fault)) => Ok(Err(fault)),
+            Err(error) => Err(error),
+        }
     }
 
     async fn cut(

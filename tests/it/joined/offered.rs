@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{ID, PAIR, Pair, entry, text};
 use crate::harness::Stage;
+use crate::harness::upstream::Record;
 use crate::harness::upstream::youtube::{Track, Video, YouTube};
 
 #[tokio::test]
@@ -103,6 +104,14 @@ async fn tracks_that_are_no_mp4_leave_the_answer_whole() {
     let body = stage.api().resolve(&url).await;
     let first = &body["data"]["video_data"][0];
     assert_eq!(first["filesize"], json!(null));
+    let media = || {
+        let records = stage.world().records();
+        let is_media = |record: &&Record| record.host.ends_with(".googlevideo.com");
+        records.iter().filter(is_media).count()
+    };
+    let asked = media();
+    stage.api().resolve(&url).await;
+    assert_eq!(media(), asked, "nobody asks twice for what is no head");
     let answer = stage.api().get(&text(first, "/url")).await;
     assert_eq!(answer.status.as_u16(), 502, "before the first byte");
     assert_eq!(answer.json()["error_code"], "extraction_failed");
