@@ -3,7 +3,7 @@
 //! The flow: address -> [`extract::Source`] -> [`extract::Extraction`] -> [`extract::Format`] -> [`links::Link`] ->
 //! [`transfer`] -> body. The rooms, and who may know whom:
 //!
-//! `{http, cli} -> services -> {extract, links, transfer, media} -> net -> config`
+//! `{http, cli} -> services -> {extract, links, transfer, media} -> {net, temp} -> config`
 //!
 //! Downwards only; siblings don't import each other. `tests/it/layers.rs` guards it.
 
@@ -21,4 +21,5 @@ pub mod process;
 pub mod server;
 pub mod services;
 pub mod telemetry;
+pub mod temp;
 pub mod transfer;
