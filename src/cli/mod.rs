@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 mod health;
 mod key;
+mod launch;
 mod pin;
 mod serve;
 
@@ -29,6 +30,9 @@ enum Command {
     Health,
     /// Print a new random value for `ENCRYPTION_KEY`.
     Key,
+    /// Used by the server to start FFmpeg within bounds.
+    #[command(hide = true)]
+    Launch(launch::Launch),
 }
 
 /// Runs what the command line asks for.
@@ -37,6 +41,7 @@ pub fn run() -> ExitCode {
         Command::Serve => serve::run(),
         Command::Health => health::run(),
         Command::Key => key::run(),
+        Command::Launch(launch) => launch::run(&launch),
     }
 }
 

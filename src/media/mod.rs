@@ -1,12 +1,22 @@
-//! Files made of files: two tracks become one, reckoned beforehand to the byte, without a copy and without a second
-//! program.
+//! Media files: what they are, how they are put together, and the one external program, FFmpeg.
 //!
-//! Pure: no I/O, no clock, nothing asynchronous. A [`Layout`] says where each byte of the new file comes from; `services`
-//! fetches the bytes and leads those of each run through its [`Patch`] by a [`Pass`].
+//! Knows no site, no link and no client. Everything but [`ffmpeg`] and [`launch`] is pure: no I/O, no clock, nothing
+//! asynchronous.
+//!
+//! Two tracks become one file that is reckoned beforehand to the byte, without a copy and without FFmpeg. A [`Layout`]
+//! says where each byte of the new file comes from; `services` fetches the bytes and leads those of each run through its
+//! [`Patch`] by a [`Pass`].
 
+pub mod ffmpeg;
 pub mod fmp4;
+pub mod launch;
+pub mod mp3;
 mod pass;
+pub mod pictures;
+pub mod slideshow;
+pub mod sound;
 pub mod webm;
+pub mod zip;
 
 use std::fmt;
 use std::ops::Range;

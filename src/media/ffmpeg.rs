@@ -1,0 +1,306 @@
+//! FFmpeg as a supervised child (reliability R1.8, R3.8).
+//!
+//! A child runs in a process group of its own, with bounds set before it begins ([`super::launch`]), an empty
+//! environment, no standard input but what is piped to it, and a time limit. Its standard error is read all the time,
+//! and the end of it kept for the log. Dropping a [`Child`] kills the whole group. A result counts only after
+//! [`Child::finish`] has seen exit status 0.
+//!
+//! Arguments are a list, never a shell line, and never contain an address of a client or a site.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::process::{ChildStderr, Command};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::launch::Bounds;
+
+/// Bytes of standard error that are kept, from its end.
+const STDERR_BYTES: usize = 16 * 1024;
+/// How long a killed group may take to let go of standard error.
+const KILL_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why FFmpeg gave no result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FfmpegError {
+    /// It could not be started.
+    #[error("ffmpeg not started: {0}")]
+    Start(io::Error),
+    /// It ended with something else than 0.
+    #[error("ffmpeg failed: {status}")]
+    Failed {
+        /// Exit code or signal.
+        status: ExitStatus,
+        /// The end of what it said.
+        stderr: String,
+    },
+    /// It took longer than it may.
+    #[error("ffmpeg took too long")]
+    TimedOut,
+    /// The pipes to it, or the wait for it, failed.
+    #[error("pipe to ffmpeg: {0}")]
+    Pipe(io::Error),
+}
+
+impl FfmpegError {
+    /// Whether the file system was full.
+    pub fn is_disk_full(&self) -> bool {
+        // What `strerror(ENOSPC)` says in the C locale, in which the child runs.
+        matches!(self, Self::Failed { stderr, .. } if stderr.contains("No space left on device"))
+    }
+}
+
+/// The program, ready to be started. Cheap enough to clone.
+#[derive(Debug, Clone)]
+pub struct Ffmpeg {
+    program: PathBuf,
+    launcher: PathBuf,
+    version: String,
+}
+
+/// One run of it.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Arguments after those that every run has.
+    pub arguments: Vec<OsString>,
+    /// What it may use.
+    pub bounds: Bounds,
+    /// How long it may take.
+    pub time_limit: Duration,
+    /// Whether standard input is a pipe; else there is none.
+    pub reads_stdin: bool,
+    /// Whether standard output is a pipe; else it goes nowhere.
+    pub writes_stdout: bool,
+}
+
+/// A running child.
+#[derive(Debug)]
+pub struct Child {
+    process: tokio::process::Child,
+    group: Group,
+    stderr: Arc<Mutex<Tail>>,
+    reader: AbortOnDropHandle<()>,
+    deadline: Instant,
+}
+
+impl Ffmpeg {
+    /// FFmpeg at `program`, started through `launcher`, which is this program.
+    pub fn new(program: PathBuf, launcher: PathBuf) -> Self {
+        Self {
+            version: version(&program),
+            program,
+            launcher,
+        }
+    }
+
+    /// Names the program as it was when the server started: two that differ here may write other bytes.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Starts a run. Call it from a task, not from a blocking thread: the child ends with the thread that made it.
+    ///
+    /// # Errors
+    /// [`FfmpegError::Start`]. A program that isn't there shows only in [`Child::finish`].
+    pub fn start(&self, job: &Job) -> Result<Child, FfmpegError> {
+        let pipe_if = |wanted| {
+            if wanted {
+                Stdio::piped()
+            } else {
+                Stdio::null()
+            }
+        };
+        let mut child = Command::new(&self.launcher)
+            .args(launch_arguments(job.bounds))
+            .arg(&self.program)
+            .args(["-nostdin", "-hide_banner", "-loglevel", "warning", "-y"])
+            .args(&job.arguments)
+            .env_clear()
+            // Fewer arenas: less address space and less memory that is free but not given back.
+            .env("MALLOC_ARENA_MAX", "2")
+            .stdin(pipe_if(job.reads_stdin))
+            .stdout(pipe_if(job.writes_stdout))
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(FfmpegError::Start)?;
+        let stderr = Arc::new(Mutex::new(Tail::default()));
+        let reader = tokio::spawn(read_stderr(child.stderr.take(), Arc::clone(&stderr)));
+        Ok(Child {
+            group: Group(child.id()),
+            process: child,
+            stderr,
+            reader: AbortOnDropHandle::new(reader),
+            deadline: Instant::now() + job.time_limit,
+        })
+    }
+}
+
+impl Child {
+    /// The way into it, once.
+    pub fn stdin(&mut self) -> Option<impl AsyncWrite + Send + Unpin + use<>> {
+        self.process.stdin.take()
+    }
+
+    /// The way out of it, once.
+    pub fn stdout(&mut self) -> Option<impl AsyncRead + Send + Unpin + use<>> {
+        self.process.stdout.take()
+    }
+
+    /// Does something with its pipes, within its time.
+    ///
+    /// # Errors
+    /// [`FfmpegError::TimedOut`].
+    pub async fn within<T>(&self, work: impl Future<Output = T>) -> Result<T, FfmpegError> {
+        timeout_at(self.deadline, work)
+            .await
+            .map_err(|_| FfmpegError::TimedOut)
+    }
+
+    /// Waits for its end, and ends what it may have left running.
+    ///
+    /// # Errors
+    /// [`FfmpegError`] unless it ended with 0 in time.
+    pub async fn finish(mut self) -> Result<(), FfmpegError> {
+        let status = match timeout_at(self.deadline, self.process.wait()).await {
+            Ok(status) => status.map_err(FfmpegError::Pipe)?,
+            Err(_elapsed) => return Err(FfmpegError::TimedOut),
+        };
+        // The program is gone, but processes that it made may still hold its pipes.
+        self.group.kill();
+        if status.success() {
+            return Ok(());
+        }
+        let _ = tokio::time::timeout(KILL_PATIENCE, &mut self.reader).await;
+        let stderr = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        Err(FfmpegError::Failed {
+            status,
+            stderr: stderr.text(),
+        })
+    }
+}
+
+/// A process group; killed when dropped.
+#[derive(Debug)]
+struct Group(Option<u32>);
+
+impl Group {
+    fn kill(&mut self) {
+        let leader = self.0.take().and_then(|pid| i32::try_from(pid).ok());
+        if let Some(leader) = leader.and_then(Pid::from_raw) {
+            // It fails when nobody is left in the group, which is what is wanted.
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn launch_arguments(bounds: Bounds) -> Vec<OsString> {
+    let Bounds {
+        cpu_seconds,
+        address_space,
+        file_bytes,
+    } = bounds;
+    [
+        "launch".to_owned(),
+        format!("--parent={}", std::process::id()),
+        format!("--cpu-seconds={cpu_seconds}"),
+        format!("--address-space={address_space}"),
+        format!("--file-bytes={file_bytes}"),
+        "--".to_owned(),
+    ]
+    .map(OsString::from)
+    .into()
+}
+
+/// Size and time of the file stand for the version: asking the program would take longer than starting the server.
+fn version(program: &Path) -> String {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(program).map_or_else(
+        |_| String::new(),
+        |facts| format!("{}.{}", facts.size(), facts.mtime()),
+    )
+}
+
+/// The last bytes of a text.
+#[derive(Debug, Default)]
+struct Tail(VecDeque<u8>);
+
+impl Tail {
+    fn push(&mut self, bytes: &[u8]) {
+        let bytes = &bytes[bytes.len().saturating_sub(STDERR_BYTES)..];
+        let surplus = (self.0.len() + bytes.len()).saturating_sub(STDERR_BYTES);
+        self.0.drain(..surplus);
+        self.0.extend(bytes);
+    }
+
+    fn text(&self) -> String {
+        let bytes: Vec<u8> = self.0.iter().copied().collect();
+        String::from_utf8_lossy(&bytes).trim().to_owned()
+    }
+}
+
+async fn read_stderr(pipe: Option<ChildStderr>, tail: Arc<Mutex<Tail>>) {
+    let Some(mut pipe) = pipe else {
+        return;
+    };
+    let mut buffer = vec![0; 4096];
+    while let Ok(length @ 1..) = pipe.read(&mut buffer).await {
+        tail.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(&buffer[..length]);
+    }
+}
+
+/// Arguments from texts.
+pub fn words(texts: &[&str]) -> Vec<OsString> {
+    texts.iter().map(OsString::from).collect()
+}
+
+/// `file:` before a path, so that nothing in it is taken for a protocol.
+pub fn file(path: &Path) -> OsString {
+    let mut name = OsString::from("file:");
+    name.push(path);
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tail_keeps_the_last_bytes() {
+        let mut tail = Tail::default();
+        tail.push(&vec![b'a'; STDERR_BYTES + 5]);
+        tail.push(b"the end \xff\n");
+        assert_eq!(tail.0.len(), STDERR_BYTES);
+        assert!(tail.text().ends_with("athe end \u{fffd}"));
+    }
+
+    #[test]
+    fn full_disk_is_known_by_what_the_child_says() {
+        use std::os::unix::process::ExitStatusExt;
+        let failed = |stderr: &str| FfmpegError::Failed {
+            status: ExitStatus::from_raw(256),
+            stderr: stderr.to_owned(),
+        };
+        assert!(failed("av_interleaved_write_frame(): No space left on device").is_disk_full());
+        assert!(!failed("Invalid data").is_disk_full());
+        assert!(!FfmpegError::TimedOut.is_disk_full());
+    }
+}

@@ -1,0 +1,206 @@
+//! Pictures and a sound into one video, as FFmpeg's arguments and checks of its results. Pure.
+//!
+//! Three kinds of runs, so that each input of strangers meets a process of its own with bounds of its own: a picture
+//! becomes one raw frame, the sound becomes raw samples, and frames and samples become the video. What the encoder
+//! reads was made by us, down to its length.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+use super::ffmpeg::{Job, file, words};
+use super::launch::Bounds;
+use super::pictures;
+use super::sound;
+
+/// Seconds that each picture is shown.
+pub const SECONDS_PER_PICTURE: u64 = 4;
+/// Bytes of a raw frame: 1080 × 1920 in 4:2:0.
+pub const FRAME_BYTES: usize = WIDTH * HEIGHT * 3 / 2;
+/// Bytes that the video may have for each picture: a hundred times what photographs take.
+const VIDEO_BYTES_PER_PICTURE: u64 = 4 * 1024 * 1024;
+/// Bytes that the video may have besides.
+const VIDEO_BYTES_FIXED: u64 = 16 * 1024 * 1024;
+/// Raw sound: 48 kHz, two channels, 16 bits.
+const SOUND_BYTES_PER_SECOND: u64 = 48_000 * 2 * 2;
+
+const WIDTH: usize = 1080;
+const HEIGHT: usize = 1920;
+const MEBIBYTE: u64 = 1024 * 1024;
+/// Address space of a run that decodes one picture or sound.
+const DECODER_SPACE: u64 = 2048 * MEBIBYTE;
+/// Address space of the encoder.
+const ENCODER_SPACE: u64 = 3072 * MEBIBYTE;
+/// How long a run that decodes one picture or sound may take.
+const DECODER_TIME: Duration = Duration::from_secs(60);
+
+/// Into the frame without cropping or stretching, black around it, in the colours that players assume for this size.
+const FIT: &str = "scale=1080:1920:force_original_aspect_ratio=decrease:force_divisible_by=2\
+    :out_color_matrix=bt709:out_range=tv,\
+    pad=1080:1920:(ow-iw)/2:(oh-ih)/2:black,setsar=1,format=yuv420p";
+/// What `FIT` has made of the colours.
+const COLOURS: &str = "colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv";
+
+/// The run that turns the picture at `path` into one raw frame on standard output.
+pub fn frame_job(kind: pictures::Kind, path: &Path) -> Job {
+    let pixels = pictures::MAX_PIXELS.to_string();
+    let mut arguments = words(&["-protocol_whitelist", "file", "-threads", "1"]);
+    arguments.extend(words(&["-max_pixels", &pixels, "-f", kind.demuxer(), "-i"]));
+    arguments.push(file(path));
+    arguments.extend(words(&["-map", "0:v:0", "-vf", FIT, "-frames:v", "1"]));
+    arguments.extend(words(&["-f", "rawvideo", "pipe:1"]));
+    decoder(arguments, 0, true)
+}
+
+/// The run that turns the sound at `path` into raw samples at `to`, at most as long as `pictures` are shown.
+pub fn sound_job(kind: sound::Kind, path: &Path, to: &Path, pictures: usize) -> Job {
+    let seconds = seconds(pictures).to_string();
+    let mut arguments = words(&["-protocol_whitelist", "file", "-f", kind.demuxer(), "-i"]);
+    arguments.push(file(path));
+    arguments.extend(words(&["-map", "0:a:0", "-t", &seconds]));
+    arguments.extend(words(&["-ar", "48000", "-ac", "2", "-f", "s16le"]));
+    arguments.push(file(to));
+    decoder(arguments, sound_bytes(pictures), false)
+}
+
+fn decoder(arguments: Vec<OsString>, file_bytes: u64, writes_stdout: bool) -> Job {
+    Job {
+        arguments,
+        bounds: Bounds {
+            cpu_seconds: DECODER_TIME.as_secs(),
+            address_space: DECODER_SPACE,
+            file_bytes,
+        },
+        time_limit: DECODER_TIME,
+        reads_stdin: false,
+        writes_stdout,
+    }
+}
+
+/// The run that turns raw frames on standard input, one per picture and the last one twice, into the video at `to`.
+/// `samples` is what [`sound_job`] wrote; without, the video has a silent track.
+///
+/// Five frames a second are the least that the contract allows; pictures stand still, so more would only cost time. The
+/// last frame comes twice and the end is cut by time, because how long a last frame stands differs between versions.
+pub fn video_job(samples: Option<&Path>, pictures: usize, to: &Path, time_limit: Duration) -> Job {
+    let seconds = seconds(pictures).to_string();
+    let mut arguments = words(&["-f", "rawvideo", "-pixel_format", "yuv420p"]);
+    arguments.extend(words(&["-video_size", "1080x1920", "-framerate", "1/4"]));
+    arguments.extend(words(&["-protocol_whitelist", "pipe", "-i", "pipe:0"]));
+    match samples {
+        Some(path) => {
+            arguments.extend(words(&[
+                "-stream_loop",
+                "-1",
+                "-f",
+                "s16le",
+                "-ar",
+                "48000",
+            ]));
+            arguments.extend(words(&["-ac", "2", "-protocol_whitelist", "file", "-i"]));
+            arguments.push(file(path));
+        }
+        None => arguments.extend(words(&["-f", "lavfi", "-i", "anullsrc=r=48000:cl=stereo"])),
+    }
+    arguments.extend(words(&[
+        "-map", "0:v:0", "-map", "1:a:0", "-t", &seconds, "-r", "5",
+    ]));
+    arguments.extend(words(&[
+        "-c:v", "libx264", "-preset", "veryfast", "-crf", "23",
+    ]));
+    arguments.extend(words(&["-tune", "stillimage", "-threads", "2"]));
+    arguments.extend(words(&[
+        "-x264-params",
+        COLOURS,
+        "-c:a",
+        "aac",
+        "-b:a",
+        "128k",
+    ]));
+    arguments.extend(words(&["-movflags", "+faststart", "-f", "mp4"]));
+    arguments.push(file(to));
+    Job {
+        arguments,
+        bounds: Bounds {
+            // Two threads can't use more.
+            cpu_seconds: time_limit.as_secs().saturating_mul(2).max(1),
+            address_space: ENCODER_SPACE,
+            file_bytes: video_bytes(pictures),
+        },
+        time_limit,
+        reads_stdin: true,
+        writes_stdout: false,
+    }
+}
+
+/// Bytes that the video of so many pictures may have.
+pub fn video_bytes(pictures: usize) -> u64 {
+    VIDEO_BYTES_FIXED + VIDEO_BYTES_PER_PICTURE * pictures as u64
+}
+
+/// Bytes of raw sound for so many pictures, with a second to spare.
+pub fn sound_bytes(pictures: usize) -> u64 {
+    SOUND_BYTES_PER_SECOND * (seconds(pictures) + 1)
+}
+
+fn seconds(pictures: usize) -> u64 {
+    SECONDS_PER_PICTURE * pictures as u64
+}
+
+/// Whether a file that begins so is a video of so many pictures that can be played from its beginning.
+pub fn is_video_of(pictures: usize, start: &[u8]) -> bool {
+    let Some(layout) = sound::Layout::of(start) else {
+        return false;
+    };
+    let expected = seconds(pictures) * 1000;
+    let milliseconds = layout.duration.map(|duration| duration.samples(1000));
+    milliseconds.is_some_and(|length| length.abs_diff(expected) <= 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(job: &Job) -> String {
+        let parts: Vec<_> = job
+            .arguments
+            .iter()
+            .map(|part| part.to_string_lossy())
+            .collect();
+        parts.join(" ")
+    }
+
+    #[test]
+    fn inputs_are_named_files_of_ours_and_nothing_is_guessed() {
+        let picture = frame_job(pictures::Kind::WebP, Path::new("/t/-1"));
+        assert!(
+            text(&picture).contains("-f webp_pipe -i file:/t/-1 "),
+            "{}",
+            text(&picture)
+        );
+        assert_eq!(picture.bounds.file_bytes, 0);
+        let sound = sound_job(sound::Kind::Mp4, Path::new("/t/s"), Path::new("/t/p"), 3);
+        assert!(
+            text(&sound).contains("-f mov -i file:/t/s "),
+            "{}",
+            text(&sound)
+        );
+        assert!(text(&sound).ends_with("-t 12 -ar 48000 -ac 2 -f s16le file:/t/p"));
+    }
+
+    #[test]
+    fn video_is_as_long_as_its_pictures_are_shown() {
+        let limit = Duration::from_secs(300);
+        let job = video_job(Some(Path::new("/t/p")), 35, Path::new("/t/v"), limit);
+        assert!(text(&job).contains(" -t 140 "), "{}", text(&job));
+        assert!(text(&job).contains("-stream_loop -1 -f s16le"));
+        let silent = video_job(None, 1, Path::new("/t/v"), limit);
+        assert!(text(&silent).contains("anullsrc") && text(&silent).contains(" -t 4 "));
+    }
+
+    #[test]
+    fn file_that_is_no_video_of_that_length_is_refused() {
+        assert!(!is_video_of(1, b""));
+        assert!(!is_video_of(1, b"\0\0\0\x08ftyp\0\0\0\x08moov"));
+    }
+}
