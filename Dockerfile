@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 #
-# docker build -t serverrs .                        the server alone, on a base without a shell
-# docker build -t serverrs --target with-ffmpeg .   the same on Debian with FFmpeg beside it
+# docker build -t serverrs .                        the server alone, on a base without a shell: no slideshows, no MP3
+# docker build -t serverrs --target with-ffmpeg .   the same on Debian with FFmpeg beside it, for both
 
 ARG RUST_VERSION=1
 ARG DEBIAN_RELEASE=bookworm

@@ -11,9 +11,11 @@ use crate::config::{Env, HttpConfig, ServerConfig};
 use crate::extract::{self, Extractor};
 use crate::lifecycle::Lifecycle;
 use crate::links::{LinksConfig, Sealer};
+use crate::media::ffmpeg::Ffmpeg;
 use crate::net::{Client, ClientConfig, NetError};
-use crate::services::{Deliverer, Joiner, Lister, Minter, Resolver, ServicesConfig};
-use crate::transfer::{Engine, ShutdownHandles, TransferConfig};
+use crate::services::{Deliverer, Joiner, Lister, Makes, Minter, Resolver, ServicesConfig, Tools};
+use crate::temp::{Temp, TempConfig};
+use crate::transfer::{ShutdownHandles, TransferConfig};
 
 /// All settings, typed. Made from an [`Env`], whose `finish` then tells every fault at once.
 pub struct Settings {
@@ -31,8 +33,10 @@ pub struct Settings {
     pub net: ClientConfig,
     /// Every site, with its own settings.
     pub extractors: Vec<Arc<dyn Extractor>>,
+    /// Temporary files.
+    pub temp: TempConfig,
     /// `FFMPEG_PATH`, else `ffmpeg` on the `PATH`; `None` when there is none.
-    pub ffmpeg: Option<PathBuf>,
+    pub ffmpeg: Option<Ffmpeg>,
 }
 
 impl Settings {
@@ -46,12 +50,18 @@ impl Settings {
             transfer: TransferConfig::from_env(env),
             net: ClientConfig::from_env(env),
             extractors: extract::all(env),
+            temp: TempConfig::from_env(env),
             ffmpeg: ffmpeg(env),
         }
     }
 }
 
-fn ffmpeg(env: &mut Env) -> Option<PathBuf> {
+fn ffmpeg(env: &mut Env) -> Option<Ffmpeg> {
+    let program = ffmpeg_program(env)?;
+    Some(Ffmpeg::new(program, env.own_program()))
+}
+
+fn ffmpeg_program(env: &mut Env) -> Option<PathBuf> {
     let name = env
         .path("FFMPEG_PATH")
         .unwrap_or_else(|| PathBuf::from("ffmpeg"));
@@ -82,6 +92,7 @@ pub struct App {
     pub(crate) port: u16,
     pub(crate) max_queue: usize,
     pub(crate) has_ffmpeg: bool,
+    pub(crate) temp: Option<Temp>,
     pub(crate) instance_id: String,
     pub(crate) instance_region: String,
 }
@@ -108,21 +119,34 @@ impl App {
             resolver.clone(),
             handles.clone(),
         );
-        let engine = Arc::new(Engine::new(settings.transfer).with_handles(handles));
+        let has_ffmpeg = settings.ffmpeg.is_some();
+        let temp = temp(&settings.temp, &lifecycle);
+        let tools = Tools {
+            joiner: joiner.clone(),
+            ffmpeg: settings.ffmpeg,
+            temp: temp.clone(),
+            transfer: settings.transfer,
+            handles,
+            clock,
+        };
         let deliverer = Deliverer::new(
             &settings.services,
             resolver.clone(),
             Arc::clone(&sealer),
-            engine,
-            joiner.clone(),
+            tools,
         );
+        lifecycle.spawn(lifecycle.clone().until_soft(deliverer.tidy()));
+        let makes = Makes {
+            mp3: has_ffmpeg,
+            slideshows: deliverer.can_render(),
+        };
         Ok(Arc::new(Self {
             base_url: settings.server.public_url(port),
             body_timeout: settings.server.body_timeout,
             http: settings.http,
             lister: Lister::new(&settings.services, resolver.clone(), &lifecycle),
             resolver,
-            minter: Minter::new(sealer),
+            minter: Minter::new(sealer, makes),
             joiner,
             deliverer,
             lifecycle,
@@ -130,11 +154,34 @@ impl App {
             started: Instant::now(),
             port,
             max_queue: settings.services.max_queue,
-            has_ffmpeg: settings.ffmpeg.is_some(),
+            has_ffmpeg,
+            temp,
             instance_id: settings.server.instance_id,
             instance_region: settings.server.instance_region,
         }))
     }
+}
+
+/// The temporary files, swept from time to time; without them the server runs on, and says so.
+fn temp(config: &TempConfig, lifecycle: &Lifecycle) -> Option<Temp> {
+    let temp = match Temp::open(config) {
+        Ok(temp) => temp,
+        Err(error) => {
+            warn!(dir = %config.dir.display(), err = %error, "no temporary files: `TEMP_DIR` names a directory that can be written to");
+            return None;
+        }
+    };
+    let (swept, interval) = (temp.clone(), config.cleanup_interval);
+    let sweeping = async move {
+        loop {
+            tokio::time::sleep(interval).await;
+            let temp = swept.clone();
+            // It fails only when the process ends.
+            let _ = tokio::task::spawn_blocking(move || temp.sweep()).await;
+        }
+    };
+    lifecycle.spawn(lifecycle.clone().until_soft(sweeping));
+    Some(temp)
 }
 
 fn warn_of_key(links: &LinksConfig) {

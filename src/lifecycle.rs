@@ -89,6 +89,11 @@ impl Lifecycle {
         });
     }
 
+    /// Does `work` until nothing new may begin: for what only tidies up, and must not be waited for.
+    pub async fn until_soft(self, work: impl Future<Output = ()> + Send) {
+        self.soft.run_until_cancelled(work).await;
+    }
+
     /// Waits for a signal, then stops everything in order. Each item of `signals` is one signal.
     pub async fn supervise(
         &self,

@@ -219,6 +219,16 @@ impl Env {
         std::env::split_paths(path).collect()
     }
 
+    /// This very program, to be started again as a child.
+    pub fn own_program(&self) -> PathBuf {
+        // The link follows the file even when it has been replaced by a newer one since.
+        let link = Path::new("/proc/self/exe");
+        if link.exists() {
+            return link.to_owned();
+        }
+        std::env::current_exe().unwrap_or_else(|_| PathBuf::from("serverrs"))
+    }
+
     /// A secret from `name`, or from the file that `name_FILE` points at; both at once is a fault.
     pub fn secret(&mut self, name: &str) -> Option<Secret> {
         let twin = format!("{name}_FILE");

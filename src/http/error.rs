@@ -13,9 +13,11 @@ use tracing::error;
 use crate::extract::selector::SelectorError;
 use crate::extract::{Block, ExtractError, Refusal, Unavailable};
 use crate::links::LinkError;
+use crate::media::ffmpeg::FfmpegError;
 use crate::media::fmp4::Fault;
 use crate::net::{NetError, Phase};
-use crate::services::{DeliverError, OriginError, ResolveError};
+use crate::services::{ArchiveError, DeliverError, OriginError, ResolveError, SlideshowError};
+use crate::temp::TempError;
 use crate::transfer::{Busy, TransferError};
 
 /// `Retry-After` when the site turned us away and said nothing itself.
@@ -23,6 +25,9 @@ const BLOCKED_RETRY: Duration = Duration::from_secs(5);
 
 /// `Retry-After` while the site works on a new video, which takes it minutes.
 const PROCESSING_RETRY: Duration = Duration::from_secs(300);
+
+/// `Retry-After` when there is no room for temporary files: a rendering gives its own back within seconds.
+const NO_ROOM_RETRY: Duration = Duration::from_secs(10);
 
 /// Longest `Retry-After` that is passed on.
 const MAX_RETRY: Duration = Duration::from_secs(3600);
@@ -111,6 +116,11 @@ impl ApiError {
 
     /// The body as it is sent.
     pub(super) fn body(&self, request_id: &str) -> Vec<u8> {
+        self.facts(Some(request_id)).to_string().into_bytes()
+    }
+
+    /// What the body says; without a request id where the answer has begun long before.
+    pub(super) fn facts(&self, request_id: Option<&str>) -> Value {
         let error = &self.0;
         let detail = error.detail.clone().unwrap_or_else(|| json!(error.message));
         let mut body = json!({
@@ -121,7 +131,6 @@ impl ApiError {
             "detail": detail,
             "error_code": error.code,
             "success": false,
-            "request_id": request_id,
         });
         let extras = [
             (
@@ -131,12 +140,14 @@ impl ApiError {
             ("starts_at", error.starts_at),
         ];
         if let Some(fields) = body.as_object_mut() {
+            let request_id = request_id.map(|id| ("request_id".to_owned(), json!(id)));
+            fields.extend(request_id);
             let known = extras
                 .into_iter()
                 .filter_map(|(name, value)| Some((name, value?)));
             fields.extend(known.map(|(name, value)| (name.to_owned(), json!(value))));
         }
-        body.to_string().into_bytes()
+        body
     }
 }
 
@@ -227,10 +238,12 @@ impl From<DeliverError> for ApiError {
         match error {
             DeliverError::Link(error) => error.into(),
             DeliverError::Busy(busy) => busy.into(),
-            DeliverError::Origin(OriginError::Resolve(error)) => Self::from(error.as_ref()),
-            DeliverError::Origin(OriginError::FormatGone) => Self::format_not_found(),
+            DeliverError::Origin(error) => origin(&error),
             DeliverError::Transfer(error) => transfer(&error),
             DeliverError::Join(fault) => not_joinable(fault),
+            DeliverError::Archive(error) => archive(&error),
+            DeliverError::Slideshow(error) => Self::from(error.as_ref()),
+            DeliverError::Temp(error) => temp(&error),
         }
     }
 }
@@ -249,6 +262,92 @@ fn not_joinable(fault: Fault) -> ApiError {
         "extraction_failed",
         format!("Picture and sound of this format can't be joined: {fault}"),
     )
+}
+
+impl From<&SlideshowError> for ApiError {
+    fn from(error: &SlideshowError) -> Self {
+        let failed = |status, code, message: &str| Self::new(status, code, message);
+        match error {
+            SlideshowError::NotPhotos => not_photos(),
+            SlideshowError::NoPictures => {
+                failed(StatusCode::BAD_REQUEST, "no_images", "No images found")
+            }
+            SlideshowError::NoFfmpeg => failed(
+                StatusCode::NOT_IMPLEMENTED,
+                "ffmpeg_missing",
+                "This server can't make videos: it has no ffmpeg, or no temporary directory",
+            ),
+            SlideshowError::Origin(error) => origin(error),
+            SlideshowError::Picture { number } => picture("slideshow_fetch_failed", *number),
+            SlideshowError::Sound => failed(
+                StatusCode::BAD_GATEWAY,
+                "slideshow_fetch_failed",
+                "The sound could not be fetched or is broken",
+            ),
+            SlideshowError::TimedOut | SlideshowError::Ffmpeg(FfmpegError::TimedOut) => failed(
+                StatusCode::GATEWAY_TIMEOUT,
+                "slideshow_timeout",
+                "Making the video took too long",
+            ),
+            SlideshowError::Busy(busy) => (*busy).into(),
+            SlideshowError::Temp(error) => temp(error),
+            _ => failed(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "slideshow_failed",
+                "The video could not be made",
+            ),
+        }
+    }
+}
+
+fn origin(error: &OriginError) -> ApiError {
+    match error {
+        OriginError::Resolve(error) => ApiError::from(error.as_ref()),
+        OriginError::FormatGone => ApiError::format_not_found(),
+    }
+}
+
+fn not_photos() -> ApiError {
+    ApiError::new(
+        StatusCode::BAD_REQUEST,
+        "not_image_post",
+        "Only image posts are supported",
+    )
+}
+
+fn picture(code: &'static str, number: usize) -> ApiError {
+    let message = format!("Image {number} could not be fetched or is broken");
+    ApiError::new(StatusCode::BAD_GATEWAY, code, message)
+}
+
+fn archive(error: &ArchiveError) -> ApiError {
+    match error {
+        ArchiveError::NotPhotos => not_photos(),
+        ArchiveError::Picture { number } => picture("upstream_error", *number),
+        ArchiveError::TooLarge => ApiError::new(
+            StatusCode::BAD_GATEWAY,
+            "upstream_error",
+            "The images are too large for one file",
+        ),
+    }
+}
+
+/// No room: a quota that will be free again is being busy, a full disk is not.
+fn temp(error: &TempError) -> ApiError {
+    match error {
+        TempError::Busy => ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "Server is busy, try again shortly",
+        )
+        .retry(NO_ROOM_RETRY),
+        TempError::Full => ApiError::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "insufficient_storage",
+            "The server has no space left for this",
+        ),
+        _ => internal(),
+    }
 }
 
 fn bad_url() -> ApiError {

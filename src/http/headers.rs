@@ -92,9 +92,14 @@ fn media_type(link: &Link, upstream: Option<&str>) -> &'static str {
     match (link.kind, link.extension.as_str()) {
         (Kind::Audio, "mp3") => "audio/mpeg",
         (Kind::Audio, "webm") => "audio/webm",
+        (Kind::Audio, "aac") => "audio/aac",
+        (Kind::Audio, "ogg") => "audio/ogg",
+        (Kind::Audio, "flac") => "audio/flac",
+        (Kind::Audio, "wav") => "audio/wav",
         (Kind::Audio, _) => "audio/mp4",
         (Kind::Video | Kind::Slideshow, "webm") => "video/webm",
         (Kind::Video | Kind::Slideshow, _) => "video/mp4",
+        (Kind::Archive, _) => "application/zip",
         (Kind::Image, _) => image_type(upstream),
         (Kind::Caption, "srt") => "application/x-subrip",
         (Kind::Caption, _) => "text/vtt; charset=utf-8",
@@ -158,6 +163,7 @@ fn file_names(link: &Link, media_type: &str) -> FileNames {
         Kind::Audio => "audio",
         Kind::Image => "image",
         Kind::Caption => "captions",
+        Kind::Archive => "images",
     };
     let ascii = base(&link.author, |char| Some(ascii_char(char)), fallback);
     let utf8 = base(&link.author, utf8_char, fallback);

@@ -34,6 +34,7 @@ pub fn router(app: AppState) -> Router {
         .route("/playlist", post(routes::playlist::list))
         .route("/stream", get(routes::media::deliver))
         .route("/download", get(routes::media::deliver))
+        .route("/download-slideshow", get(routes::slideshow::deliver))
         .route("/health", get(routes::health::show))
         .fallback(routes::not_found)
         .method_not_allowed_fallback(routes::method_not_allowed)

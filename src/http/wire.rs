@@ -34,6 +34,8 @@ pub(super) struct Post<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     photos: Option<Vec<Photo<'a>>>,
     download_link: DownloadLink,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    download_slideshow_link: Option<String>,
     expires_at: u64,
     data: Data<'a>,
 }
@@ -109,6 +111,8 @@ struct DownloadLink {
     /// What the request chose.
     #[serde(skip_serializing_if = "Option::is_none")]
     selected: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zip: Option<String>,
 }
 
 /// A video has one address, a photo post one per photo, always as a list.
@@ -212,6 +216,11 @@ pub(super) fn post<'a>(parts: Parts<'a>, base: &str) -> Post<'a> {
             selected: parts.selected.map(|entry| entry_link(entry, base)),
             ..download_link(offers, base, photos.is_some())
         },
+        download_slideshow_link: offers
+            .picks
+            .slideshow
+            .as_deref()
+            .map(|token| format!("{base}/download-slideshow?url={token}")),
         expires_at: offers.expires_at,
         data: Data {
             author: author.nickname,
@@ -323,6 +332,10 @@ fn download_link(offers: &Offers, base: &str, is_slideshow: bool) -> DownloadLin
         no_watermark_hd: stream(&picks.no_watermark_hd),
         mp3: stream(&picks.sound),
         selected: None,
+        zip: picks
+            .archive
+            .as_deref()
+            .map(|token| link(base, "download", token)),
     }
 }
 

@@ -45,6 +45,7 @@ enum KindClaim {
     Image,
     Slideshow,
     Caption,
+    Archive,
 }
 
 /// The claims of `link`, with `hint` in place of its own.
@@ -98,6 +99,7 @@ impl From<Kind> for KindClaim {
             Kind::Image => Self::Image,
             Kind::Slideshow => Self::Slideshow,
             Kind::Caption => Self::Caption,
+            Kind::Archive => Self::Archive,
         }
     }
 }
@@ -110,6 +112,7 @@ impl From<KindClaim> for Kind {
             KindClaim::Image => Self::Image,
             KindClaim::Slideshow => Self::Slideshow,
             KindClaim::Caption => Self::Caption,
+            KindClaim::Archive => Self::Archive,
         }
     }
 }

@@ -22,6 +22,8 @@ pub enum Kind {
     Slideshow,
     /// Subtitles, as text.
     Caption,
+    /// All pictures of a post in one file.
+    Archive,
 }
 
 /// Where the bytes lay when the link was made, so that another process can serve it without asking the site again.

@@ -164,8 +164,13 @@ mod tests {
     }
 
     fn links() -> impl Strategy<Value = Link> {
-        let kind =
-            prop::sample::select(vec![Kind::Video, Kind::Audio, Kind::Image, Kind::Slideshow]);
+        let kind = prop::sample::select(vec![
+            Kind::Video,
+            Kind::Audio,
+            Kind::Image,
+            Kind::Slideshow,
+            Kind::Archive,
+        ]);
         let hint = ("\\PC{0,300}", prop::option::of("\\PC{0,80}"));
         let hint = prop::option::of(hint.prop_map(|(url, cookie)| Hint { url, cookie }));
         let texts = (

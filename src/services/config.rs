@@ -23,6 +23,10 @@ pub struct ServicesConfig {
     pub cache_ttl: Duration,
     /// `CACHE_MAX_ENTRIES` (1000).
     pub cache_max_entries: u64,
+    /// `SLIDESHOW_CONCURRENCY` (2): slideshows that are rendered at once.
+    pub slideshow_concurrency: usize,
+    /// `SLIDESHOW_TIMEOUT` (300 s): how long one may take.
+    pub slideshow_timeout: Duration,
 }
 
 impl ServicesConfig {
@@ -39,6 +43,8 @@ impl ServicesConfig {
             extract_timeout: env.seconds("EXTRACT_TIMEOUT", old_name.as_secs(), 1),
             cache_ttl: env.seconds("CACHE_TTL", 300, 0),
             cache_max_entries: env.count("CACHE_MAX_ENTRIES", 1000, 0, 1_000_000) as u64,
+            slideshow_concurrency: env.count("SLIDESHOW_CONCURRENCY", 2, 1, 1000),
+            slideshow_timeout: env.seconds("SLIDESHOW_TIMEOUT", 300, 1),
         }
     }
 }

@@ -4,14 +4,22 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::archive::{ArchiveError, Archives};
+use super::feed::{Feed, FeedError};
 use super::joined::{JoinError, Joiner, PairId};
-use super::origin::LinkOrigin;
+use super::origin::{LinkOrigin, Post};
+use super::slideshow::{FileOrigin, Limits, Rendering, SlideshowError, Slideshows, Waiter};
+use super::sound::{Choice, Sounds};
 use super::{OriginError, Resolver, ServicesConfig, captions};
+use crate::clock::Clock;
 use crate::extract::{Extractor, Source};
 use crate::links::{Kind, Link, LinkError, Purpose, Sealer};
+use crate::media::ffmpeg::Ffmpeg;
 use crate::media::fmp4::Fault;
+use crate::temp::{Temp, TempError};
 use crate::transfer::{
-    Admission, Ask, Busy, Engine, Expected, Permit, Stats, Transfer, TransferError,
+    Admission, Ask, Busy, Engine, Expected, Origin, Permit, ShutdownHandles, Stats, Transfer,
+    TransferConfig, TransferError,
 };
 
 /// Why a link gives no bytes; decided before the head goes out.
@@ -33,6 +41,15 @@ pub enum DeliverError {
     /// Two tracks that don't make one file.
     #[error("not joinable: {0}")]
     Join(Fault),
+    /// No archive of the pictures.
+    #[error(transparent)]
+    Archive(#[from] Arc<ArchiveError>),
+    /// No video of the pictures.
+    #[error(transparent)]
+    Slideshow(#[from] Arc<SlideshowError>),
+    /// No room for temporary files.
+    #[error(transparent)]
+    Temp(TempError),
 }
 
 impl From<JoinError> for DeliverError {
@@ -51,6 +68,19 @@ impl From<TransferError<OriginError>> for DeliverError {
         match error {
             TransferError::Refresh(error) => Self::Origin(error),
             error => Self::Transfer(error),
+        }
+    }
+}
+
+impl From<FeedError> for DeliverError {
+    fn from(error: FeedError) -> Self {
+        match error {
+            FeedError::Transfer(error) => error.into(),
+            FeedError::Busy(error) => error.into(),
+            FeedError::Temp(error) => Self::Temp(error),
+            FeedError::Missing => Self::Transfer(TransferError::Unusable("no sound in it")),
+            FeedError::Broken(_) => Self::Transfer(TransferError::Unusable("broke off")),
+            FeedError::TooLarge(_) => Self::Transfer(TransferError::Unusable("too large")),
         }
     }
 }
@@ -82,6 +112,23 @@ pub enum Delivered {
     Text(Box<TextFile>),
 }
 
+/// What a deliverer works with besides the sites; a part that is missing takes its links with it.
+#[derive(Clone)]
+pub struct Tools {
+    /// Joins tracks.
+    pub joiner: Joiner,
+    /// FFmpeg.
+    pub ffmpeg: Option<Ffmpeg>,
+    /// Temporary files.
+    pub temp: Option<Temp>,
+    /// Settings of transfers.
+    pub transfer: TransferConfig,
+    /// How the life cycle ends them.
+    pub handles: ShutdownHandles,
+    /// The time of day.
+    pub clock: Clock,
+}
+
 /// Delivers what links name. Cheap to clone.
 #[derive(Clone)]
 pub struct Deliverer {
@@ -90,6 +137,9 @@ pub struct Deliverer {
     engine: Arc<Engine>,
     joiner: Joiner,
     admission: Admission,
+    archives: Archives,
+    sounds: Sounds,
+    slideshows: Slideshows,
 }
 
 impl Deliverer {
@@ -98,15 +148,40 @@ impl Deliverer {
         config: &ServicesConfig,
         resolver: Resolver,
         sealer: Arc<Sealer>,
-        engine: Arc<Engine>,
-        joiner: Joiner,
+        tools: Tools,
     ) -> Self {
+        let Tools {
+            joiner,
+            ffmpeg,
+            temp,
+            transfer,
+            handles,
+            clock,
+        } = tools;
+        let feed = Feed::new(resolver.clone(), &transfer, handles.clone());
+        // A transcoding lasts as long as its client takes, so extractions keep half of the places for themselves.
+        let transcodings = config.max_workers.div_ceil(2);
+        let queue = |places| Admission::new(places, config.max_queue, config.queue_timeout);
+        let workers = resolver.admission().clone();
+        let limits = Limits {
+            concurrency: config.slideshow_concurrency,
+            max_queue: config.max_queue,
+            time_limit: config.slideshow_timeout,
+        };
         Self {
+            engine: Arc::new(Engine::new(transfer).with_handles(handles.clone())),
+            admission: queue(config.max_streams),
+            archives: Archives::new(feed.clone()),
+            sounds: Sounds::new(
+                feed.clone(),
+                (ffmpeg.clone(), temp.clone()),
+                queue(transcodings),
+                workers.clone(),
+            ),
+            slideshows: Slideshows::new(feed, (ffmpeg, temp), &limits, workers, handles, clock),
             resolver,
             sealer,
-            engine,
             joiner,
-            admission: Admission::new(config.max_streams, config.max_queue, config.queue_timeout),
         }
     }
 
@@ -116,23 +191,43 @@ impl Deliverer {
     /// [`DeliverError`]; nothing has been sent then.
     pub async fn deliver(&self, token: &str, ask: Ask) -> Result<Delivered, DeliverError> {
         let link = self.sealer.open(Purpose::Media, token).await?;
-        let extractor = self
-            .resolver
-            .extractor(&link.site)
-            .ok_or(LinkError::Invalid)?;
-        let post = extractor.source(&link.id).ok_or(LinkError::Invalid)?;
-        let permit = self.admission.admit().await?;
-        if link.kind == Kind::Caption {
-            let text = captions::fetch(&self.resolver, extractor, post, &link).await?;
-            return Ok(Delivered::Text(Box::new(TextFile { link, text })));
-        }
-        let transfer = if let Some(pair) = PairId::read(&link.format) {
-            self.join(extractor, post, &pair, ask, permit).await?
-        } else {
-            let origin = LinkOrigin::find(&self.resolver, extractor, post, &link).await?;
-            self.start(Arc::new(origin), &link, ask, permit).await?
+        let (extractor, source) = self.post_of(&link)?;
+        let delivery = match link.kind {
+            Kind::Slideshow => {
+                let waiter = self.begin(&extractor, source).await?;
+                self.deliver_video(link, waiter, ask).await
+            }
+            Kind::Archive => self.deliver_archive(link, &extractor, source, ask).await,
+            Kind::Audio if link.extension == "mp3" => {
+                self.deliver_mp3(link, &extractor, source, ask).await
+            }
+            Kind::Caption => return self.deliver_text(link, &extractor, source).await,
+            Kind::Video | Kind::Audio | Kind::Image => {
+                self.deliver_file(link, &extractor, source, ask).await
+            }
         };
-        Ok(Delivered::Media(Box::new(Delivery { link, transfer })))
+        Ok(Delivered::Media(Box::new(delivery?)))
+    }
+
+    /// Opens a slideshow link, renders its video unless there is one, and starts the transfer.
+    ///
+    /// # Errors
+    /// [`DeliverError`]; nothing has been sent then.
+    pub async fn deliver_slideshow(&self, token: &str, ask: Ask) -> Result<Delivery, DeliverError> {
+        let link = self.sealer.open(Purpose::Slideshow, token).await?;
+        let (extractor, source) = self.post_of(&link)?;
+        let waiter = self.begin(&extractor, source).await?;
+        self.deliver_video(link, waiter, ask).await
+    }
+
+    /// Opens a slideshow link and begins to render its video unless there is one. It is given up with the last waiter.
+    ///
+    /// # Errors
+    /// [`DeliverError`].
+    pub async fn watch_slideshow(&self, token: &str) -> Result<Waiter, DeliverError> {
+        let link = self.sealer.open(Purpose::Slideshow, token).await?;
+        let (extractor, source) = self.post_of(&link)?;
+        self.begin(&extractor, source).await
     }
 
     /// The places for transfers.
@@ -145,20 +240,134 @@ impl Deliverer {
         self.engine.stats()
     }
 
-    async fn join(
+    /// Drops what is kept too long, until the server ends.
+    pub fn tidy(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.slideshows.clone().tidy()
+    }
+
+    /// Whether photo posts can be had as videos.
+    pub fn can_render(&self) -> bool {
+        self.slideshows.is_possible()
+    }
+
+    fn post_of(&self, link: &Link) -> Result<(Arc<dyn Extractor>, Source), LinkError> {
+        let extractor = self
+            .resolver
+            .extractor(&link.site)
+            .ok_or(LinkError::Invalid)?;
+        let source = extractor.source(&link.id).ok_or(LinkError::Invalid)?;
+        Ok((Arc::clone(extractor), source))
+    }
+
+    /// What the site says of a post: cached, or asked for.
+    async fn post(
         &self,
         extractor: &Arc<dyn Extractor>,
-        post: Source,
-        pair: &PairId,
+        source: Source,
+    ) -> Result<Post, OriginError> {
+        let extraction = self
+            .resolver
+            .refresh(extractor, source.clone(), None)
+            .await?;
+        Ok(Post {
+            extractor: Arc::clone(extractor),
+            source,
+            extraction,
+        })
+    }
+
+    async fn begin(
+        &self,
+        extractor: &Arc<dyn Extractor>,
+        source: Source,
+    ) -> Result<Waiter, DeliverError> {
+        let post = self.post(extractor, source).await?;
+        Ok(self.slideshows.wait_for(post).map_err(Arc::new)?)
+    }
+
+    /// A file of the site as it is, or two tracks as one.
+    async fn deliver_file(
+        &self,
+        link: Link,
+        extractor: &Arc<dyn Extractor>,
+        source: Source,
         ask: Ask,
-        permit: Permit,
-    ) -> Result<Transfer, DeliverError> {
-        // Boxed, for most links are of one file.
-        let origin = Box::pin(self.joiner.open(extractor, post, pair)).await?;
-        let started = self
-            .engine
-            .start(Arc::new(origin), Expected::Media, None, ask, permit);
-        Ok(started.await?)
+    ) -> Result<Delivery, DeliverError> {
+        let permit = self.admission.admit().await?;
+        let transfer = if let Some(pair) = PairId::read(&link.format) {
+            // Boxed, for most links are of one file.
+            let origin = Box::pin(self.joiner.open(extractor, source, &pair)).await?;
+            self.run(Arc::new(origin), ask, permit).await?
+        } else {
+            let origin = LinkOrigin::find(&self.resolver, extractor, source, &link).await?;
+            self.start(Arc::new(origin), &link, ask, permit).await?
+        };
+        Ok(Delivery { link, transfer })
+    }
+
+    async fn deliver_text(
+        &self,
+        link: Link,
+        extractor: &Arc<dyn Extractor>,
+        source: Source,
+    ) -> Result<Delivered, DeliverError> {
+        let _permit = self.admission.admit().await?;
+        let text = captions::fetch(&self.resolver, extractor, source, &link).await?;
+        Ok(Delivered::Text(Box::new(TextFile { link, text })))
+    }
+
+    async fn deliver_video(
+        &self,
+        mut link: Link,
+        waiter: Waiter,
+        ask: Ask,
+    ) -> Result<Delivery, DeliverError> {
+        let rendering: Arc<Rendering> = waiter.finished().await?;
+        link.index = u32::try_from(rendering.made_at).ok();
+        let origin = Arc::new(FileOrigin::new(rendering));
+        let transfer = self.send(origin, ask).await?;
+        Ok(Delivery { link, transfer })
+    }
+
+    async fn deliver_archive(
+        &self,
+        link: Link,
+        extractor: &Arc<dyn Extractor>,
+        source: Source,
+        ask: Ask,
+    ) -> Result<Delivery, DeliverError> {
+        let post = self.post(extractor, source).await?;
+        let origin = self.archives.origin(post).await?;
+        let transfer = self.send(Arc::new(origin), ask).await?;
+        Ok(Delivery { link, transfer })
+    }
+
+    /// The track itself where it is MP3, else a transcoding of it.
+    async fn deliver_mp3(
+        &self,
+        mut link: Link,
+        extractor: &Arc<dyn Extractor>,
+        source: Source,
+        ask: Ask,
+    ) -> Result<Delivery, DeliverError> {
+        let cached = self.resolver.cached(&source).await;
+        let is_declared = cached.is_some_and(|post| Sounds::is_declared(&post, &link.format));
+        let permit = self.admission.admit().await?;
+        let found = LinkOrigin::find(&self.resolver, extractor, source.clone(), &link).await?;
+        let origin = Arc::new(found);
+        if !is_declared {
+            let post = self.post(extractor, source).await?;
+            let track = Arc::clone(&origin);
+            match self.sounds.choose(post, track, ask.is_head).await? {
+                Choice::Native(extension) => extension.clone_into(&mut link.extension),
+                Choice::Transcoded(transcoded) => {
+                    let transfer = self.run(Arc::new(*transcoded), ask, permit).await?;
+                    return Ok(Delivery { link, transfer });
+                }
+            }
+        }
+        let transfer = self.start(origin, &link, ask, permit).await?;
+        Ok(Delivery { link, transfer })
     }
 
     async fn start(
@@ -168,16 +377,16 @@ impl Deliverer {
         ask: Ask,
         permit: Permit,
     ) -> Result<Transfer, DeliverError> {
-        let started = self.run(&origin, link, ask.clone(), permit).await;
+        let started = self.pass(&origin, link, ask.clone(), permit).await;
         let Err(TransferError::Refresh(OriginError::FormatGone)) = started else {
             return Ok(started?);
         };
         let nearest = Arc::new(origin.nearest(link).await?);
         let permit = self.admission.admit().await?;
-        Ok(self.run(&nearest, link, ask, permit).await?)
+        Ok(self.pass(&nearest, link, ask, permit).await?)
     }
 
-    async fn run(
+    async fn pass(
         &self,
         origin: &Arc<LinkOrigin>,
         link: &Link,
@@ -187,10 +396,34 @@ impl Deliverer {
         let known_length = origin.known_length();
         let expected = match link.kind {
             Kind::Image => Expected::Image,
-            Kind::Video | Kind::Audio | Kind::Slideshow | Kind::Caption => Expected::Media,
+            Kind::Video | Kind::Audio | Kind::Slideshow | Kind::Archive | Kind::Caption => {
+                Expected::Media
+            }
         };
         self.engine
             .start(Arc::clone(origin), expected, known_length, ask, permit)
             .await
+    }
+
+    /// Sends what is made here.
+    async fn send<O>(&self, origin: Arc<O>, ask: Ask) -> Result<Transfer, DeliverError>
+    where
+        O: Origin<Error = OriginError>,
+    {
+        let permit = self.admission.admit().await?;
+        Ok(self.run(origin, ask, permit).await?)
+    }
+
+    async fn run<O>(
+        &self,
+        origin: Arc<O>,
+        ask: Ask,
+        permit: Permit,
+    ) -> Result<Transfer, TransferError<OriginError>>
+    where
+        O: Origin<Error = OriginError>,
+    {
+        let expected = Expected::Media;
+        self.engine.start(origin, expected, None, ask, permit).await
     }
 }

@@ -1,26 +1,35 @@
 //! What the product does, one struct per use case; no axum, no site names.
 //!
 //! [`Resolver`]: address -> extraction. [`Lister`]: address of a list -> the posts in it. [`Minter`]: extraction -> sealed
-//! links. [`Choice`]: one of them. [`Joiner`]: two tracks -> one file. [`Deliverer`]: link -> bytes.
+//! links. [`Choice`]: one of them. [`Joiner`]: two tracks -> one file. [`Deliverer`]: link -> bytes: passed on, joined,
+//! packed, transcoded or rendered.
 
 mod address;
+mod archive;
 mod captions;
 mod choice;
 mod config;
 mod deliver;
+mod feed;
 mod flight;
 mod joined;
 mod lists;
+mod made;
 mod offers;
 mod origin;
 mod resolve;
+mod slideshow;
+mod sound;
+mod transcode;
 
+pub use archive::ArchiveError;
 pub use captions::CaptionLinks;
 pub use choice::Choice;
 pub use config::ServicesConfig;
-pub use deliver::{DeliverError, Delivered, Deliverer, Delivery, TextFile};
+pub use deliver::{DeliverError, Delivered, Deliverer, Delivery, TextFile, Tools};
 pub use joined::{JoinError, Joiner, Pair, Span};
 pub use lists::Lister;
-pub use offers::{Entry, Minter, Offers, Picks, Terms};
+pub use offers::{Entry, Makes, Minter, Offers, Picks, Terms};
 pub use origin::OriginError;
 pub use resolve::{CacheStats, ResolveError, Resolved, Resolver, Wish};
+pub use slideshow::{Progress, SlideshowError, State, Step, Waiter};

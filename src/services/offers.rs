@@ -4,7 +4,10 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::Pair;
-use crate::extract::{Container, Content, Extraction, Extractor, Format, Image, Tracks, select};
+use super::sound::within_video;
+use crate::extract::{
+    Codec, Container, Content, Extraction, Extractor, Format, Image, Tracks, select,
+};
 use crate::links::{Hint, Kind, Link, Purpose, Sealer};
 
 /// One downloadable thing, with its link.
@@ -52,6 +55,19 @@ pub struct Picks {
     pub no_watermark_hd: Option<String>,
     /// The sound.
     pub sound: Option<String>,
+    /// All pictures in one file.
+    pub archive: Option<String>,
+    /// The pictures as a video; a link for `/download-slideshow` alone.
+    pub slideshow: Option<String>,
+}
+
+/// What can be made here besides what the sites have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Makes {
+    /// Sound as MP3.
+    pub mp3: bool,
+    /// Photo posts as videos.
+    pub slideshows: bool,
 }
 
 /// Everything offered of one post.
@@ -60,7 +76,7 @@ pub struct Offers {
     /// Unix second from which the links are dead.
     pub expires_at: u64,
     /// Formats: with picture and sound, best first, the watermarked last; then sound; then picture alone. For a
-    /// slideshow: sound, then pictures.
+    /// slideshow: the video where it can be made, sound, then pictures.
     pub entries: Vec<Entry>,
     /// The default picks.
     pub picks: Picks,
@@ -70,12 +86,13 @@ pub struct Offers {
 #[derive(Debug, Clone)]
 pub struct Minter {
     pub(super) sealer: Arc<Sealer>,
+    makes: Makes,
 }
 
 impl Minter {
-    /// A minter that seals with `sealer`.
-    pub fn new(sealer: Arc<Sealer>) -> Self {
-        Self { sealer }
+    /// A minter that seals with `sealer` and offers what can be made.
+    pub fn new(sealer: Arc<Sealer>, makes: Makes) -> Self {
+        Self { sealer, makes }
     }
 
     /// Seals a link for everything that `extraction` offers and `choice` asks for.
@@ -91,6 +108,7 @@ impl Minter {
             expires_at: self.sealer.expiry(),
             cookie: media_cookie(extractor, extraction),
             carries_addresses: !extractor.are_addresses_bound(),
+            makes: self.makes,
         };
         match &extraction.content {
             Content::Video { formats } => mint.video(formats, choice).await,
@@ -117,6 +135,7 @@ struct Mint<'a> {
     cookie: Option<String>,
     /// Whether an address is of use to another instance that the link comes to.
     carries_addresses: bool,
+    makes: Makes,
 }
 
 impl Mint<'_> {
@@ -132,7 +151,13 @@ impl Mint<'_> {
                 None => self.format(format).await,
             });
         }
-        let picks = pick(formats, &entries, choice.max_height);
+        let mut picks = pick(formats, &entries, choice.max_height);
+        let sound = select::mp3(formats);
+        let within = within_video(&self.extraction.content);
+        let other = sound.or_else(|| formats.iter().find(|format| Some(&*format.id) == within));
+        if let Some(mp3) = self.mp3(other).await {
+            picks.sound = Some(mp3);
+        }
         Offers {
             expires_at: self.expires_at,
             entries,
@@ -142,10 +167,18 @@ impl Mint<'_> {
 
     async fn slideshow(&self, images: &[Image], audio: Option<&Format>) -> Offers {
         let mut entries = Vec::with_capacity(images.len() + 1);
-        let mut picks = Picks::default();
+        let mut picks = Picks {
+            archive: Some(self.made(Purpose::Media, Kind::Archive, "zip").await),
+            ..Picks::default()
+        };
+        if self.makes.slideshows {
+            entries.push(self.rendering().await);
+            picks.slideshow = Some(self.made(Purpose::Slideshow, Kind::Slideshow, "mp4").await);
+        }
         if let Some(format) = audio {
             let entry = self.format(format).await;
-            picks.sound = Some(entry.token.clone());
+            let mp3 = self.mp3(Some(format)).await;
+            picks.sound = Some(mp3.unwrap_or_else(|| entry.token.clone()));
             entries.push(entry);
         }
         for (number, image) in (1..).zip(images) {
@@ -207,6 +240,34 @@ impl Mint<'_> {
         }
     }
 
+    /// The sound of a format as MP3; `None` when it is MP3 already or can't be made so.
+    async fn mp3(&self, format: Option<&Format>) -> Option<String> {
+        let format =
+            format.filter(|format| self.makes.mp3 && format.container != Container::Mp3)?;
+        let url = format.urls.first();
+        Some(self.seal(Kind::Audio, &format.id, "mp3", None, url).await)
+    }
+
+    /// A link to something that is made of the whole post.
+    async fn made(&self, purpose: Purpose, kind: Kind, extension: &str) -> String {
+        let link = self.link(kind, extension, extension);
+        self.sealer.seal(purpose, &link).await
+    }
+
+    async fn rendering(&self) -> Entry {
+        let format = rendering();
+        Entry {
+            name: format.id.clone(),
+            format_id: format.id.clone(),
+            quality: quality(&format),
+            extension: extension(&format),
+            token: self.made(Purpose::Media, Kind::Slideshow, "mp4").await,
+            format: Some(format),
+            image: None,
+            is_joined: false,
+        }
+    }
+
     async fn image(&self, number: u32, image: &Image) -> Entry {
         let id = format!("image-{number}");
         Entry {
@@ -238,6 +299,18 @@ impl Mint<'_> {
         url: Option<&String>,
     ) -> String {
         let link = Link {
+            index,
+            hint: url.filter(|_| self.carries_addresses).map(|url| Hint {
+                url: url.clone(),
+                cookie: self.cookie.clone(),
+            }),
+            ..self.link(kind, format, extension)
+        };
+        self.sealer.seal(Purpose::Media, &link).await
+    }
+
+    fn link(&self, kind: Kind, format: &str, extension: &str) -> Link {
+        Link {
             expires_at: self.expires_at,
             site: self.extraction.site.clone(),
             id: self.extraction.id.clone(),
@@ -245,13 +318,29 @@ impl Mint<'_> {
             kind,
             author: self.extraction.author.handle.clone(),
             extension: extension.to_owned(),
-            index,
-            hint: url.filter(|_| self.carries_addresses).map(|url| Hint {
-                url: url.clone(),
-                cookie: self.cookie.clone(),
-            }),
-        };
-        self.sealer.seal(Purpose::Media, &link).await
+            index: None,
+            hint: None,
+        }
+    }
+}
+
+/// The video that is made of pictures.
+fn rendering() -> Format {
+    Format {
+        id: "slideshow".to_owned(),
+        urls: Vec::new(),
+        tracks: Tracks::Combined,
+        container: Container::Mp4,
+        width: Some(1080),
+        height: Some(1920),
+        fps: Some(5),
+        vcodec: Some(Codec::H264),
+        acodec: Some(Codec::Aac),
+        bitrate_bps: None,
+        filesize: None,
+        label: None,
+        is_watermarked: false,
+        facts: Box::default(),
     }
 }
 
@@ -336,6 +425,7 @@ fn pick(formats: &[Format], entries: &[Entry], max_height: Option<u32>) -> Picks
         no_watermark: token(select::no_watermark(formats)),
         no_watermark_hd: token(select::no_watermark_hd(formats)),
         sound: token(select::mp3(formats)),
+        ..Picks::default()
     }
 }
 

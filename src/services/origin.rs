@@ -43,6 +43,14 @@ impl Addresses {
         let index = mirror % self.urls.len().max(1);
         self.urls.get(index).map(String::as_str)
     }
+
+    /// Address number `mirror` alone, all for `None`; nothing when there is none of that number.
+    fn only(mut self, mirror: Option<usize>) -> Option<Self> {
+        if let Some(mirror) = mirror {
+            self.urls = vec![self.urls.into_iter().nth(mirror)?];
+        }
+        Some(self)
+    }
 }
 
 /// The bytes that a link names.
@@ -51,10 +59,72 @@ pub(super) struct LinkOrigin {
     extractor: Arc<dyn Extractor>,
     post: Source,
     format: String,
+    /// The only address that is used, by its number; `None` for all.
+    mirror: Option<usize>,
+    /// Whether the bytes go to a client as they are.
+    is_for_client: bool,
     addresses: ArcSwap<Addresses>,
 }
 
+/// A post whose files are read.
+#[derive(Clone)]
+pub(super) struct Post {
+    /// Its site.
+    pub(super) extractor: Arc<dyn Extractor>,
+    /// What is asked of the site.
+    pub(super) source: Source,
+    /// What the site said.
+    pub(super) extraction: Arc<Extraction>,
+}
+
 impl LinkOrigin {
+    /// One format of a post, at all its addresses; its bytes go to a client.
+    ///
+    /// # Errors
+    /// [`OriginError::FormatGone`] when the post has none of that id.
+    pub(super) fn of(resolver: &Resolver, post: &Post, format: &str) -> Result<Self, OriginError> {
+        let addresses = from_extraction(post.extractor.as_ref(), &post.extraction, format)
+            .ok_or(OriginError::FormatGone)?;
+        Ok(Self {
+            is_for_client: true,
+            ..Self::new(resolver, post, format, addresses)
+        })
+    }
+
+    /// One format of a post for our own use, at all its addresses or at number `mirror` alone; `None` when the post has
+    /// none such.
+    pub(super) fn for_use(
+        resolver: &Resolver,
+        post: &Post,
+        format: &str,
+        mirror: Option<usize>,
+    ) -> Option<Self> {
+        let addresses = from_extraction(post.extractor.as_ref(), &post.extraction, format)?;
+        Some(Self {
+            mirror,
+            ..Self::new(resolver, post, format, addresses.only(mirror)?)
+        })
+    }
+
+    /// A picture that the post names besides its files, such as its cover.
+    pub(super) fn at(resolver: &Resolver, post: &Post, url: &str) -> Self {
+        let urls = vec![url.to_owned()];
+        let addresses = with_session(post.extractor.as_ref(), urls, &post.extraction.session);
+        Self::new(resolver, post, "", addresses)
+    }
+
+    fn new(resolver: &Resolver, post: &Post, format: &str, addresses: Addresses) -> Self {
+        Self {
+            resolver: resolver.clone(),
+            extractor: Arc::clone(&post.extractor),
+            post: post.source.clone(),
+            format: format.to_owned(),
+            mirror: None,
+            is_for_client: false,
+            addresses: ArcSwap::from_pointee(addresses),
+        }
+    }
+
     /// Finds addresses for a link: the cached extraction, else the link's hint, else the site is asked.
     ///
     /// # Errors
@@ -84,30 +154,8 @@ impl LinkOrigin {
             extractor: Arc::clone(extractor),
             post,
             format,
-            addresses: ArcSwap::from_pointee(addresses),
-        })
-    }
-
-    /// A format of an extraction that is at hand.
-    ///
-    /// # Errors
-    /// [`OriginError::FormatGone`] when it has none of that id.
-    pub(super) fn of(
-        resolver: &Resolver,
-        extractor: &Arc<dyn Extractor>,
-        extraction: &Arc<Extraction>,
-        format: &str,
-    ) -> Result<Self, OriginError> {
-        let post = extractor.source(&extraction.id);
-        let addresses = from_extraction(extractor.as_ref(), extraction, format);
-        let (Some(post), Some(addresses)) = (post, addresses) else {
-            return Err(OriginError::FormatGone);
-        };
-        Ok(Self {
-            resolver: resolver.clone(),
-            extractor: Arc::clone(extractor),
-            post,
-            format: format.to_owned(),
+            mirror: None,
+            is_for_client: true,
             addresses: ArcSwap::from_pointee(addresses),
         })
     }
@@ -141,6 +189,8 @@ impl LinkOrigin {
             extractor: Arc::clone(&self.extractor),
             post: self.post.clone(),
             format,
+            mirror: None,
+            is_for_client: true,
             addresses: ArcSwap::from_pointee(addresses),
         })
     }
@@ -206,7 +256,8 @@ impl Origin for LinkOrigin {
         let SourceKey::Post(id) = &self.post.key else {
             return None;
         };
-        let is_wanted = self.extractor.proves_tails();
+        // What is read for our own use is seen to be whole before anything is made of it.
+        let is_wanted = self.is_for_client && self.extractor.proves_tails();
         is_wanted.then(|| format!("{}/{id}/{}", self.extractor.site(), self.format))
     }
 
@@ -217,6 +268,7 @@ impl Origin for LinkOrigin {
             .refresh(&self.extractor, self.post.clone(), stale.as_ref())
             .await?;
         let addresses = from_extraction(self.extractor.as_ref(), &extraction, &self.format)
+            .and_then(|addresses| addresses.only(self.mirror))
             .ok_or(OriginError::FormatGone)?;
         self.addresses.store(Arc::new(addresses));
         Ok(())

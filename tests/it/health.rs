@@ -25,6 +25,7 @@ async fn every_field_is_there_with_its_type() {
         .env("MAX_WORKERS", "7")
         .env("MAX_STREAMS", "70")
         .env("MAX_QUEUE", "9")
+        .env("FFMPEG_PATH", "/bin/sh")
         .start()
         .await;
     let body = health(&server).await;

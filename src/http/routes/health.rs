@@ -125,7 +125,7 @@ fn look(app: &AppState) -> Health {
         } else {
             "ok"
         },
-        degraded: Vec::new(),
+        degraded: degraded(app),
         time: now.as_secs_f64(),
         timestamp: now.as_secs_f64(),
         time_iso: OffsetDateTime::from(app.clock.now())
@@ -158,6 +158,13 @@ fn look(app: &AppState) -> Health {
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: app.started.elapsed().as_secs(),
     }
+}
+
+/// Parts that are missing, with what they would be needed for.
+fn degraded(app: &AppState) -> Vec<&'static str> {
+    let parts = [("ffmpeg", app.has_ffmpeg), ("temp", app.temp.is_some())];
+    let missing = parts.into_iter().filter(|(_, is_there)| !is_there);
+    missing.map(|(name, _)| name).collect()
 }
 
 /// The newest of the extractors' dates: monitors of ServerPY parse one here.

@@ -10,7 +10,7 @@ use crate::http::json;
 struct Index {
     name: &'static str,
     version: &'static str,
-    endpoints: [&'static str; 6],
+    endpoints: [&'static str; 7],
 }
 
 /// The routes, as JSON.
@@ -24,6 +24,7 @@ pub(in crate::http) async fn show() -> Result<Response, ApiError> {
             "POST /playlist",
             "GET /stream?data=",
             "GET /download?data=",
+            "GET /download-slideshow?url=",
             "GET /health",
         ],
     })

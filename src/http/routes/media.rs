@@ -69,7 +69,8 @@ fn respond_text(file: TextFile, is_inline: bool) -> Response {
     (headers, Body::from(file.text)).into_response()
 }
 
-fn respond(delivery: Delivery, is_inline: bool) -> Response {
+/// Head and body of what is passed on.
+pub(super) fn respond(delivery: Delivery, is_inline: bool) -> Response {
     let head = &delivery.transfer.head;
     let mut headers = headers::media(&delivery.link, head, is_inline);
     if head.is_not_modified {

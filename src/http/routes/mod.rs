@@ -8,6 +8,7 @@ pub(super) mod index;
 pub(super) mod media;
 pub(super) mod playlist;
 pub(super) mod resolve;
+pub(super) mod slideshow;
 
 /// Any path that is no route.
 pub(super) async fn not_found() -> ApiError {

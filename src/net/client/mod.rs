@@ -113,6 +113,11 @@ impl Client {
         self.inner.budget.take_retry(host, Instant::now())
     }
 
+    /// Longest wait for a piece of a body.
+    pub fn idle_timeout(&self) -> Duration {
+        self.inner.idle_timeout
+    }
+
     /// Fetches one hop and reads it whole; sends the jar's cookies and keeps what the answer sets. A redirect is
     /// returned, not followed.
     ///

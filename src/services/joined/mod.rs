@@ -17,7 +17,7 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, stream};
 use moka::future::Cache;
 
-use super::origin::LinkOrigin;
+use super::origin::{LinkOrigin, Post};
 use super::{OriginError, Resolver, ServicesConfig};
 use crate::extract::{Extraction, Extractor, Format, Source};
 use crate::media::fmp4::{Cut, Fault, Joined, TrackHead};
@@ -248,9 +248,16 @@ impl Found {
         extraction: &Arc<Extraction>,
         id: &PairId,
     ) -> Result<Self, OriginError> {
-        let track = |format: &str| LinkOrigin::of(resolver, extractor, extraction, format);
+        let post = Post {
+            extractor: Arc::clone(extractor),
+            source: extractor
+                .source(&extraction.id)
+                .ok_or(OriginError::FormatGone)?,
+            extraction: Arc::clone(extraction),
+        };
+        let track = |format: &str| LinkOrigin::of(resolver, &post, format).map(Arc::new);
         Ok(Self {
-            tracks: [Arc::new(track(&id.picture)?), Arc::new(track(&id.sound)?)],
+            tracks: [track(&id.picture)?, track(&id.sound)?],
             extraction: Arc::clone(extraction),
         })
     }

@@ -58,9 +58,9 @@ pub(super) async fn open_track(
         )),
         ..Ask::default()
     };
-    let transfer = engine
-        .start(Arc::clone(track), Expected::Media, Some(total), ask, permit)
-        .await?;
+    let started = engine.start(Arc::clone(track), Expected::Media, Some(total), ask, permit);
+    // Boxed, for it runs within the start of another transfer.
+    let transfer = Box::pin(started).await?;
     let head = transfer.head;
     if head.total != Some(total) || head.range != Some(range) {
         return Err(TransferError::Unusable("another file than its index says").into());

@@ -69,6 +69,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "transfer",
             "media",
             "net",
+            "temp",
             "lifecycle",
             "process",
             "server",

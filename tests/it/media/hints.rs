@@ -134,7 +134,6 @@ async fn format_that_never_was_gives_the_nearest_of_its_kind() {
         ("image-1", Kind::Image),
         ("image-0", Kind::Image),
         ("x", Kind::Image),
-        ("x", Kind::Slideshow),
     ] {
         assert_refusal(
             &stage
@@ -146,6 +145,10 @@ async fn format_that_never_was_gives_the_nearest_of_its_kind() {
         );
     }
     stage.assert_well().await;
+    for kind in [Kind::Slideshow, Kind::Archive] {
+        let made = sealed(&reference("x", kind)).await;
+        assert_refusal(&stage.api().get(&made).await, 400, "not_image_post");
+    }
 }
 
 #[tokio::test]

@@ -96,6 +96,7 @@ pub(super) fn assert_picker(body: &Value, base: &str) {
     for key in ["watermark", "watermark_hd", "no_watermark_hd"] {
         assert!(links.get(key).is_none(), "{key}: {links:#}");
     }
+    assert_link(&links["zip"], base, "download");
     if let Some(sound) = links.get("mp3") {
         assert_link(sound, base, "stream");
     }
@@ -194,7 +195,8 @@ fn assert_names(entries: &[Value]) {
             (_, Value::Bool(true)) => "audio",
             _ => "image",
         };
-        assert!(is_named(entry, class), "{class}: {entry:#}");
+        let is_rendering = entry["format_id"] == "slideshow" && entry["format"] == "slideshow";
+        assert!(is_rendering || is_named(entry, class), "{class}: {entry:#}");
     }
 }
 

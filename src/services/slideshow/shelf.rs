@@ -1,0 +1,91 @@
+//! Finished videos, kept for a while. Whoever is taken off gives its room back at once, which a general cache doesn't
+//! promise.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Key, Rendering};
+
+/// How long a video is kept.
+const KEPT_FOR: Duration = Duration::from_secs(600);
+
+/// The videos, with the end of their time. Their number is bounded by the quota of the temporary files.
+#[derive(Debug, Default)]
+pub(super) struct Shelf(Mutex<HashMap<Key, (Instant, Arc<Rendering>)>>);
+
+impl Shelf {
+    pub(super) fn put(&self, key: Key, rendering: Arc<Rendering>) {
+        let until = Instant::now() + KEPT_FOR;
+        self.lock().insert(key, (until, rendering));
+    }
+
+    pub(super) fn get(&self, key: &Key) -> Option<Arc<Rendering>> {
+        let videos = self.lock();
+        let (until, rendering) = videos.get(key)?;
+        (Instant::now() < *until).then(|| Arc::clone(rendering))
+    }
+
+    /// Takes off what has been there too long.
+    pub(super) fn tidy(&self) {
+        let now = Instant::now();
+        self.lock().retain(|_, (until, _)| now < *until);
+    }
+
+    /// Takes everything off.
+    pub(super) fn clear(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, (Instant, Arc<Rendering>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::temp::{Temp, TempConfig};
+
+    fn rendering(dir: &TempDir) -> Arc<Rendering> {
+        let config = TempConfig {
+            dir: dir.path().to_owned(),
+            quota_bytes: 1000,
+            min_free_bytes: 0,
+            cleanup_interval: Duration::from_secs(900),
+        };
+        let job = Temp::open(&config).unwrap().job().unwrap();
+        std::fs::write(job.path("a"), "x").unwrap();
+        Arc::new(Rendering {
+            file: job.keep("a").unwrap(),
+            etag: String::new(),
+            made_at: 0,
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn video_is_there_for_its_time_and_its_room_is_free_after() {
+        let dir = TempDir::new().unwrap();
+        let key = ("site".to_owned(), "1".to_owned(), [0; 16]);
+        let shelf = Shelf::default();
+        let first = rendering(&dir);
+        shelf.put(key.clone(), Arc::clone(&first));
+        tokio::time::advance(KEPT_FOR.saturating_sub(Duration::from_secs(1))).await;
+        shelf.tidy();
+        assert!(shelf.get(&key).is_some());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(shelf.get(&key).is_none());
+        shelf.tidy();
+        assert_eq!(Arc::strong_count(&first), 1);
+        shelf.put(key.clone(), Arc::clone(&first));
+        shelf.clear();
+        assert_eq!(
+            (shelf.get(&key).is_none(), Arc::strong_count(&first)),
+            (true, 1)
+        );
+    }
+}

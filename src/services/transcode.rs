@@ -1,0 +1,325 @@
+//! A sound track through FFmpeg, pipe to pipe, as an upstream of the engine that sends it.
+//!
+//! The track is fed in by a transfer of its own and the frames come out at the pace of the client: what the client
+//! doesn't take stops the encoder, and the encoder stops the upstream. The last frame goes out only when the encoder
+//! has ended with 0 and its input was proven whole (reliability R1.8). A range is the same run with its beginning left
+//! out: the bytes of an encoder follow from all that came before them.
+
+use std::ffi::OsStr;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::stream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::OriginError;
+use super::feed::{Feed, FeedError, piece};
+use super::made::{Made, broken};
+use super::origin::LinkOrigin;
+use super::sound::{Places, Track};
+use crate::media::ffmpeg::{self, Child, Ffmpeg, FfmpegError, Job};
+use crate::media::launch::Bounds;
+use crate::media::mp3::{self, Fitted};
+use crate::net::{MediaResponse, NetError, RangeAsk};
+use crate::temp::{JobDir, Temp};
+use crate::transfer::{Expected, Origin, TransferBody};
+
+/// Processor time of one run: ten hours of sound on a slow machine.
+const CPU_SECONDS: u64 = 1800;
+/// Address space of one run.
+const ADDRESS_SPACE: u64 = 1024 * 1024 * 1024;
+/// How long a run may last: as long as the most patient client.
+const TIME_LIMIT: Duration = Duration::from_secs(12 * 3600);
+/// Bytes read from the encoder at once.
+const READ_BYTES: usize = 32 * 1024;
+/// Largest file that is read whole first because its index stands at its end.
+const MAX_SPOOLED_BYTES: u64 = 256 * 1024 * 1024;
+/// Frames by which encoder and announcement may differ: half a second.
+const TOLERATED_FRAMES: u64 = 21;
+
+type Feeding = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+type Output = Pin<Box<dyn AsyncRead + Send>>;
+
+/// A transcoded track as the engine sees it.
+pub(super) struct SoundOrigin {
+    feed: Feed,
+    ffmpeg: Ffmpeg,
+    temp: Option<Temp>,
+    source: Arc<LinkOrigin>,
+    track: Arc<Track>,
+    frames: Option<u64>,
+    made: Made,
+    /// How long the encoder may say nothing: less than its reader is patient.
+    patience: Duration,
+    /// A run that failed would fail again.
+    has_failed: Arc<AtomicBool>,
+    _places: Option<Places>,
+}
+
+impl SoundOrigin {
+    /// `source` as MP3: `frames` of them when that is known.
+    pub(super) fn new(
+        feed: Feed,
+        (ffmpeg, temp): (Ffmpeg, Option<Temp>),
+        source: Arc<LinkOrigin>,
+        (track, frames): (Arc<Track>, Option<u64>),
+        made: Made,
+        places: Option<Places>,
+    ) -> Self {
+        Self {
+            feed,
+            ffmpeg,
+            temp,
+            source,
+            track,
+            frames,
+            patience: made.idle_timeout / 2,
+            made,
+            has_failed: Arc::default(),
+            _places: places,
+        }
+    }
+
+    /// Starts a run: the upstream has answered when this returns.
+    async fn run(&self) -> Result<Run, RunError> {
+        let (mut spooled, mut body) = (None, None);
+        if self.track.layout.is_streamable {
+            let source = Arc::clone(&self.source);
+            body = Some(self.feed.open(source, Expected::Media, 0).await?.body);
+        } else {
+            spooled = Some(self.spool().await?);
+        }
+        let input = spooled.as_ref().map(|dir| ffmpeg::file(&dir.path(SPOOLED)));
+        let input = input.as_deref().unwrap_or(OsStr::new("pipe:0"));
+        let mut child = self.ffmpeg.start(&Job {
+            arguments: mp3::arguments(self.track.layout.kind, input),
+            bounds: Bounds {
+                cpu_seconds: CPU_SECONDS,
+                address_space: ADDRESS_SPACE,
+                file_bytes: 0,
+            },
+            time_limit: TIME_LIMIT,
+            reads_stdin: body.is_some(),
+            writes_stdout: true,
+        })?;
+        let feeding: Option<Feeding> = match (body, child.stdin()) {
+            (Some(body), Some(stdin)) => Some(Box::pin(feed_in(body, stdin))),
+            _ => None,
+        };
+        let output = child.stdout().map(|output| Box::pin(output) as Output);
+        Ok(Run {
+            output,
+            child: Some(child),
+            feeding,
+            fitted: Some(Fitted::new(self.frames)),
+            frames: self.frames,
+            buffer: BytesMut::new(),
+            _spooled: spooled,
+        })
+    }
+
+    /// Reads the file whole, for FFmpeg can't go back in a pipe.
+    async fn spool(&self) -> Result<JobDir, RunError> {
+        let temp = self.temp.as_ref().ok_or(RunError::NoTemp)?;
+        let dir = temp.job().map_err(FeedError::from)?;
+        let path = dir.path(SPOOLED);
+        let source = Arc::clone(&self.source);
+        self.feed
+            .save(source, Expected::Media, MAX_SPOOLED_BYTES, (&dir, &path))
+            .await?;
+        Ok(dir)
+    }
+}
+
+/// Name of a file that is read whole first.
+const SPOOLED: &str = "track";
+
+/// Why a run doesn't begin.
+#[derive(Debug, thiserror::Error)]
+enum RunError {
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    #[error(transparent)]
+    Ffmpeg(#[from] FfmpegError),
+    #[error("no temporary directory")]
+    NoTemp,
+}
+
+impl Origin for SoundOrigin {
+    type Error = OriginError;
+
+    fn mirrors(&self) -> usize {
+        1
+    }
+
+    async fn open(&self, _mirror: usize, ask: RangeAsk) -> Result<MediaResponse, NetError> {
+        if self.has_failed.load(Ordering::Relaxed) {
+            return Err(broken(&io::Error::other("the encoder has failed")));
+        }
+        let start = self.made.start(ask).unwrap_or(u64::MAX);
+        // A single byte, as for HEAD, is in the tag.
+        let is_probe = matches!(ask, RangeAsk::Between(first, last) if first == last && last < self.track.tag.len() as u64);
+        let run = if is_probe {
+            None
+        } else {
+            Some(self.run().await.map_err(|error| broken(&error))?)
+        };
+        let sending = Sending {
+            tag: Some(self.track.tag.clone()),
+            run,
+            skip: start,
+            patience: self.patience,
+            has_failed: Arc::clone(&self.has_failed),
+        };
+        self.made
+            .answer(ask, stream::try_unfold(sending, Sending::next))
+    }
+
+    /// The track asks the site anew itself.
+    async fn refresh(&self) -> Result<(), OriginError> {
+        Ok(())
+    }
+}
+
+/// Passes the track on until its proven end.
+async fn feed_in(mut body: TransferBody, mut stdin: impl AsyncWrite + Unpin) -> io::Result<()> {
+    while let Some(piece) = piece(&mut body).await.map_err(io::Error::other)? {
+        match stdin.write_all(&piece).await {
+            Ok(()) => {}
+            // It has what it needs, or it has failed: its exit status says which.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    match stdin.shutdown().await {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Tag and frames, from a position on.
+struct Sending {
+    tag: Option<Bytes>,
+    run: Option<Run>,
+    /// Bytes still to be left out.
+    skip: u64,
+    /// How long the encoder may say nothing.
+    patience: Duration,
+    has_failed: Arc<AtomicBool>,
+}
+
+impl Sending {
+    /// The next piece and what is sent after it.
+    async fn next(mut self) -> io::Result<Option<(Bytes, Self)>> {
+        loop {
+            let piece = match (self.tag.take(), &mut self.run) {
+                (Some(tag), _) => Some(tag),
+                (None, Some(run)) => {
+                    in_time(self.patience, run.next())
+                        .await
+                        .inspect_err(|error| {
+                            tracing::warn!(err = %error, "transcoding failed");
+                            self.has_failed.store(true, Ordering::Relaxed);
+                        })?
+                }
+                (None, None) => None,
+            };
+            let Some(mut piece) = piece else {
+                return Ok(None);
+            };
+            let left_out = self.skip.min(piece.len() as u64);
+            self.skip -= left_out;
+            let rest = piece.split_off(usize::try_from(left_out).unwrap_or(usize::MAX));
+            if !rest.is_empty() {
+                return Ok(Some((rest, self)));
+            }
+        }
+    }
+}
+
+async fn in_time<T>(
+    patience: Duration,
+    work: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    match tokio::time::timeout(patience, work).await {
+        Ok(done) => done,
+        Err(_elapsed) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}
+
+/// A running encoder.
+struct Run {
+    child: Option<Child>,
+    output: Option<Output>,
+    feeding: Option<Feeding>,
+    /// Taken at the end.
+    fitted: Option<Fitted>,
+    frames: Option<u64>,
+    buffer: BytesMut,
+    _spooled: Option<JobDir>,
+}
+
+impl Run {
+    /// The next frames; `None` after the last.
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        loop {
+            let (Some(output), Some(fitted)) = (&mut self.output, &mut self.fitted) else {
+                return Ok(None);
+            };
+            self.buffer.reserve(READ_BYTES);
+            let length = match &mut self.feeding {
+                Some(feeding) => tokio::select! {
+                    fed = feeding => {
+                        self.feeding = None;
+                        fed?;
+                        continue;
+                    }
+                    length = output.read_buf(&mut self.buffer) => length?,
+                },
+                None => output.read_buf(&mut self.buffer).await?,
+            };
+            if length == 0 {
+                return self.end().await.map(Some);
+            }
+            let piece = fitted.push(&self.buffer.split());
+            if !piece.is_empty() {
+                return Ok(Some(piece));
+            }
+        }
+    }
+
+    /// The last frames, once everything is known to have gone well.
+    async fn end(&mut self) -> io::Result<Bytes> {
+        self.output = None;
+        if let Some(child) = self.child.take() {
+            child.finish().await.map_err(told)?;
+        }
+        // The encoder was satisfied, but the rest of its input may still prove to be broken.
+        if let Some(feeding) = self.feeding.take() {
+            feeding.await?;
+        }
+        let Some(fitted) = self.fitted.take() else {
+            return Ok(Bytes::new());
+        };
+        let made = fitted.received() / mp3::FRAME_BYTES;
+        match self.frames {
+            Some(frames) if made.abs_diff(frames) > TOLERATED_FRAMES => Err(io::Error::other(
+                format!("{made} frames instead of {frames}"),
+            )),
+            None if made == 0 => Err(io::Error::other("no sound in it")),
+            _ => Ok(fitted.finish()),
+        }
+    }
+}
+
+/// The failure with what the program said, for the log.
+fn told(error: FfmpegError) -> io::Error {
+    match &error {
+        FfmpegError::Failed { stderr, .. } => io::Error::other(format!("{error}: {stderr}")),
+        _ => io::Error::other(error),
+    }
+}
