@@ -18,6 +18,7 @@ mod joined;
 mod layers;
 mod media;
 mod other_doors;
+mod photos;
 mod raw;
 mod resolve;
 mod shutdown;

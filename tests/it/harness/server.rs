@@ -24,6 +24,7 @@ pub(crate) const KEY: &str = "a-key-for-tests-only-8Hq2vXwZ4pLm";
 /// Settings of a server to be started.
 pub(crate) struct Builder {
     variables: BTreeMap<String, String>,
+    under: Vec<String>,
     dir: TempDir,
 }
 
@@ -41,6 +42,7 @@ impl Builder {
         let temp = dir.path().join("temp");
         Self {
             variables: BTreeMap::new(),
+            under: Vec::new(),
             dir,
         }
         .env("HOST", "127.0.0.1")
@@ -53,6 +55,12 @@ impl Builder {
     /// Sets a variable, in place of the harness's own value.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Starts the server by another program, which gets the server as its last argument and becomes it.
+    pub(crate) fn under(mut self, program: &[&str]) -> Self {
+        self.under = program.iter().map(|part| (*part).to_owned()).collect();
         self
     }
 
@@ -90,7 +98,10 @@ impl Builder {
     }
 
     fn spawn(self) -> TestServer {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_serverrs"))
+        let mut words = self.under;
+        words.push(env!("CARGO_BIN_EXE_serverrs").to_owned());
+        let mut child = Command::new(&words[0])
+            .args(&words[1..])
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.dir.path())

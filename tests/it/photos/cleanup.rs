@@ -1,0 +1,158 @@
+//! Temporary files: how much room they may take, and whose files are left alone.
+
+use std::path::Path;
+
+use super::stage::{ID, Photos, files};
+use super::studio::Studio;
+use crate::harness::{Builder, assert_refusal, skip};
+
+/// A directory as a dead process leaves it.
+fn leave(temp: &Path, name: &str) {
+    let job = temp.join(name).join("00000000000000aa");
+    std::fs::create_dir_all(&job).expect("directories");
+    std::fs::write(job.join("picture-1-0"), "left").expect("file");
+}
+
+#[tokio::test]
+async fn what_dead_servers_left_is_swept_at_start_and_later_and_foreign_files_stay() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let temp = dir.path().join("temp");
+    let dead = "run-4000000-00000000000000aa";
+    leave(&temp, dead);
+    leave(&temp, "somebody-elses");
+    std::os::unix::fs::symlink(
+        temp.join("somebody-elses"),
+        temp.join("run-1-00000000000000bb"),
+    )
+    .expect("link");
+    let server = Builder::offline()
+        .env("TEMP_DIR", &temp.to_string_lossy())
+        .env("CLEANUP_INTERVAL", "1")
+        .start()
+        .await;
+    assert!(!temp.join(dead).exists());
+    leave(&temp, dead);
+    crate::harness::eventually("it is swept again", async || {
+        (!temp.join(dead).exists()).then_some(())
+    })
+    .await;
+    let foreign = temp.join("somebody-elses/00000000000000aa/picture-1-0");
+    assert_eq!(
+        std::fs::read_to_string(foreign).expect("the foreign file"),
+        "left"
+    );
+    assert!(temp.join("run-1-00000000000000bb").is_symlink());
+    let (status, _) = server.stop().await;
+    assert_eq!(status.code(), Some(0));
+    let runs = std::fs::read_dir(&temp).expect("temp").flatten();
+    let names: Vec<_> = runs.map(|entry| entry.file_name()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+}
+
+#[tokio::test]
+async fn two_servers_share_a_directory_without_touching_each_other() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let temp = dir.path().join("temp");
+    let start = async || {
+        let builder = Builder::offline().env("TEMP_DIR", &temp.to_string_lossy());
+        builder.env("CLEANUP_INTERVAL", "1").start().await
+    };
+    let (first, second) = (start().await, start().await);
+    let runs = || std::fs::read_dir(&temp).expect("temp").count();
+    assert_eq!(runs(), 2);
+    let third = start().await;
+    assert_eq!(runs(), 3, "a new server has swept one that lives");
+    for server in [first, second, third] {
+        server.stop().await;
+    }
+    assert_eq!(runs(), 0);
+}
+
+#[tokio::test]
+async fn rendering_without_room_is_busy_and_leaves_nothing() {
+    for (name, value) in [("TEMP_QUOTA_MB", "1"), ("TEMP_MIN_FREE_MB", "1000000000")] {
+        let Some(photos) = Photos::with(|_, builder| builder.env(name, value)).await else {
+            return;
+        };
+        let picture = photos.studio.picture("a.png", "red", "9x16").await;
+        let item = photos.serve(ID, &[picture], None);
+        let answer = photos.slideshow(&item).await;
+        assert_refusal(&answer, 503, "busy");
+        assert!(!answer.header("retry-after").is_empty(), "{name}");
+        photos.assert_nothing_left().await;
+        photos.stage.assert_well().await;
+    }
+}
+
+#[tokio::test]
+async fn kept_videos_make_room_for_new_ones() {
+    let Some(studio) = Studio::open() else {
+        return;
+    };
+    let noise = "-f lavfi -i nullsrc=s=1080x1920,geq=random(1)*255:128:128 -frames:v 1";
+    let noise = studio.make("noise.jpg", noise).await;
+    // 20 MiB for the video, less than one for its sound, and the picture: one rendering fits, but not beside a video.
+    let quota = 21 + noise.len().div_ceil(1024 * 1024);
+    let photos = Photos::with(|_, builder| builder.env("TEMP_QUOTA_MB", &quota.to_string()));
+    let photos = photos.await.expect("a studio");
+    for id in [ID, "7524919459643919102", "7524919459643919103"] {
+        let item = photos.serve(id, std::slice::from_ref(&noise), None);
+        let answer = photos.slideshow(&item).await;
+        assert_eq!(
+            answer.status,
+            200,
+            "{id}: {}",
+            String::from_utf8_lossy(&answer.body)
+        );
+        assert!(
+            answer.body.len() > 1024 * 1024,
+            "too small to be in the way"
+        );
+    }
+    photos.assert_nothing_left().await;
+}
+
+/// Runs the server where `TEMP_DIR` is a file system of its own, which goes with it.
+const SMALL_DISK: &str = "mount -t tmpfs -o size=24m none \"$TEMP_DIR\" && exec \"$0\" \"$@\"";
+
+#[tokio::test]
+async fn disk_that_fills_up_during_a_rendering_is_told_and_nothing_is_left() {
+    let Some(studio) = Studio::open() else {
+        return;
+    };
+    let unshare = studio.run("unshare", "-rm mount -t tmpfs none .").await;
+    if !unshare.status.success() {
+        return skip("mount namespaces", "this user may not make any");
+    }
+    // Fills the disk as a real encoder would, with what doesn't fit.
+    let filling = r#"case "$*" in *pipe:1) exec "$real" "$@";; esac
+        for last; do :; done
+        cat > /dev/null
+        head -c 20000000 /dev/zero > "${last#file:}-other" && head -c 20000000 /dev/zero > "${last#file:}""#;
+    let photos = Photos::with(|studio, builder| {
+        let temp = studio.dir().join("small");
+        std::fs::create_dir(&temp).expect("directory");
+        builder
+            .env("FFMPEG_PATH", &studio.impostor(filling).to_string_lossy())
+            .env("TEMP_DIR", &temp.to_string_lossy())
+            .env("TEMP_MIN_FREE_MB", "0")
+            .under(&["unshare", "-rm", "sh", "-c", SMALL_DISK])
+    });
+    let photos = photos.await.expect("a studio");
+    let picture = photos.studio.picture("a.png", "red", "9x16").await;
+    let item = photos.serve(ID, &[picture], None);
+    let answer = photos.slideshow(&item).await;
+    assert_refusal(&answer, 507, "insufficient_storage");
+    let temp = photos.studio.dir().join("small");
+    let seen = format!("/proc/{}/root{}", photos.stage.server.pid(), temp.display());
+    crate::harness::eventually("nothing is left", async || {
+        files(Path::new(&seen)).is_empty().then_some(())
+    })
+    .await;
+    assert_eq!(
+        std::fs::read_dir(&seen).expect("the disk").count(),
+        1,
+        "the run that lives"
+    );
+    photos.stage.assert_well().await;
+}
