@@ -277,7 +277,6 @@ impl From<&SlideshowError> for ApiError {
                 "ffmpeg_missing",
                 "This server can't make videos: it has no ffmpeg, or no temporary directory",
             ),
-            SlideshowError::Origin(error) => origin(error),
             SlideshowError::Picture { number } => picture("slideshow_fetch_failed", *number),
             SlideshowError::Sound => failed(
                 StatusCode::BAD_GATEWAY,

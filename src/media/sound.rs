@@ -1,8 +1,5 @@
 //! What a sound track is, and how long, by its own bytes. Pure.
 
-/// Bytes from the start of a file in which [`Layout::of`] looks. The index of an MP4 file of an hour fits.
-pub const HEADER_BYTES: u64 = 512 * 1024;
-
 /// The file types that sites have sound in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {

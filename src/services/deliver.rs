@@ -9,7 +9,7 @@ use super::feed::{Feed, FeedError};
 use super::joined::{JoinError, Joiner, PairId};
 use super::origin::{LinkOrigin, Post};
 use super::slideshow::{FileOrigin, Limits, Rendering, SlideshowError, Slideshows, Waiter};
-use super::sound::{Choice, Sounds};
+use super::sound::Sounds;
 use super::{OriginError, Resolver, ServicesConfig, captions};
 use crate::clock::Clock;
 use crate::extract::{Extractor, Source};
@@ -356,15 +356,14 @@ impl Deliverer {
         let found = LinkOrigin::find(&self.resolver, extractor, source.clone(), &link).await?;
         let origin = Arc::new(found);
         if !is_declared {
-            let post = self.post(extractor, source).await?;
-            let track = Arc::clone(&origin);
-            match self.sounds.choose(post, track, ask.is_head).await? {
-                Choice::Native(extension) => extension.clone_into(&mut link.extension),
-                Choice::Transcoded(transcoded) => {
-                    let transfer = self.run(Arc::new(*transcoded), ask, permit).await?;
-                    return Ok(Delivery { link, transfer });
-                }
-            }
+            let look = self.sounds.look(&link, &origin).await?;
+            let Some(extension) = self.sounds.native(&look) else {
+                let post = self.post(extractor, source).await?;
+                let mp3 = self.sounds.transcoded(&post, origin, &look, ask.is_head);
+                let transfer = self.run(Arc::new(mp3.await?), ask, permit).await?;
+                return Ok(Delivery { link, transfer });
+            };
+            extension.clone_into(&mut link.extension);
         }
         let transfer = self.start(origin, &link, ask, permit).await?;
         Ok(Delivery { link, transfer })

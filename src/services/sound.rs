@@ -12,39 +12,43 @@ use super::made::{Made, tag};
 use super::origin::{LinkOrigin, Post};
 use super::transcode::SoundOrigin;
 use crate::extract::{Container, Content, Extraction};
+use crate::links::Link;
 use crate::media::ffmpeg::Ffmpeg;
-use crate::media::sound::{HEADER_BYTES, Kind, Layout};
+use crate::media::sound::{Kind, Layout};
 use crate::media::{mp3, pictures};
 use crate::temp::Temp;
 use crate::transfer::{Admission, Busy, Expected, Permit};
 
 /// How long what was found out about a track serves further requests.
-const TRACK_TTL: Duration = Duration::from_secs(600);
-/// Tracks remembered, in bytes: a track with a cover takes some hundred kilobytes.
-const MAX_TRACK_BYTES: u64 = 16 * 1024 * 1024;
+const KEPT_FOR: Duration = Duration::from_secs(600);
+/// Tracks whose beginnings are remembered; some hundred bytes each.
+const MAX_LOOKS: u64 = 1000;
+/// Tags remembered, in bytes: one with a cover takes some hundred kilobytes.
+const MAX_TAG_BYTES: u64 = 16 * 1024 * 1024;
+/// Bytes from the start of a track that are looked at. The index of an MP4 file begins with its lengths.
+const PROBED_BYTES: usize = 128 * 1024;
 /// Largest cover that goes into a tag.
 const MAX_COVER_BYTES: usize = 256 * 1024;
 /// Longest wait for a piece, as a multiple of that for an upstream's: the feed may wait, resume and wait again before
 /// the encoder has something to say, and that one is given up after half of it.
 const IDLE_FACTOR: u32 = 8;
 
-/// What is known of a track before it is transcoded.
+/// What the beginning of a track says.
+#[derive(Debug, Clone)]
+pub(super) struct Look {
+    /// How it lies in its file.
+    layout: Layout,
+    /// What names the bytes of the file.
+    name: String,
+}
+
+/// A track to be transcoded.
 #[derive(Debug)]
 pub(super) struct Track {
     /// How it lies in its file.
     pub(super) layout: Layout,
     /// The tag that stands before the sound.
     pub(super) tag: Bytes,
-    /// What names the bytes of the file.
-    name: String,
-}
-
-/// How the sound of a link is delivered.
-pub(super) enum Choice {
-    /// As the site has it, under this extension.
-    Native(&'static str),
-    /// Transcoded.
-    Transcoded(Box<SoundOrigin>),
 }
 
 /// Delivers sound. Cheap to clone.
@@ -56,7 +60,8 @@ pub(super) struct Sounds {
     /// Transcodings at once: a slow client must not take all the workers.
     places: Admission,
     workers: Admission,
-    tracks: Cache<(String, String, String), Arc<Track>>,
+    looks: Cache<(String, String, String), Arc<Look>>,
+    tags: Cache<(String, String), Bytes>,
 }
 
 /// The places that a transcoding holds.
@@ -80,12 +85,14 @@ impl Sounds {
             temp,
             places,
             workers,
-            tracks: Cache::builder()
-                .max_capacity(MAX_TRACK_BYTES)
-                .weigher(|_, track: &Arc<Track>| {
-                    u32::try_from(track.tag.len() + 1024).unwrap_or(u32::MAX)
-                })
-                .time_to_live(TRACK_TTL)
+            looks: Cache::builder()
+                .max_capacity(MAX_LOOKS)
+                .time_to_live(KEPT_FOR)
+                .build(),
+            tags: Cache::builder()
+                .max_capacity(MAX_TAG_BYTES)
+                .weigher(|_, tag: &Bytes| u32::try_from(tag.len() + 256).unwrap_or(u32::MAX))
+                .time_to_live(KEPT_FOR)
                 .build(),
         }
     }
@@ -97,47 +104,78 @@ impl Sounds {
             .is_some_and(|format| format.container == Container::Mp3)
     }
 
-    /// How a format is delivered. A transcoding for more than its head takes a place.
+    /// Looks at the beginning of the track that a link names.
     ///
     /// # Errors
-    /// [`FeedError`] when its beginning can't be read or is no sound, or no place is free.
-    pub(super) async fn choose(
+    /// [`FeedError`] when it can't be read or is no sound.
+    pub(super) async fn look(
         &self,
-        post: Post,
+        link: &Link,
+        source: &Arc<LinkOrigin>,
+    ) -> Result<Arc<Look>, FeedError> {
+        let format = source.format().to_owned();
+        let key = (link.site.clone(), link.id.clone(), format);
+        if let Some(look) = self.looks.get(&key).await {
+            return Ok(look);
+        }
+        let start = self
+            .feed
+            .beginning(Arc::clone(source), Expected::Media, PROBED_BYTES)
+            .await?;
+        let look = Arc::new(Look {
+            layout: Layout::of(&start.bytes).ok_or(FeedError::Missing)?,
+            name: format!("{}.{}", start.total.unwrap_or(0), start.name),
+        });
+        self.looks.insert(key, Arc::clone(&look)).await;
+        Ok(look)
+    }
+
+    /// The extension under which the track itself is delivered; `None` when it is to be transcoded.
+    pub(super) fn native(&self, look: &Look) -> Option<&'static str> {
+        let kind = look.layout.kind;
+        let is_native = kind == Kind::Mp3 || self.ffmpeg.is_none();
+        is_native.then(|| extension(kind))
+    }
+
+    /// The track as MP3. For more than its head it takes a place.
+    ///
+    /// # Errors
+    /// [`FeedError`] when no place is free, or there is no FFmpeg.
+    pub(super) async fn transcoded(
+        &self,
+        post: &Post,
         source: Arc<LinkOrigin>,
+        look: &Look,
         is_head: bool,
-    ) -> Result<Choice, FeedError> {
-        let track = self.track(&post, &source).await?;
-        let Some(ffmpeg) = self
-            .ffmpeg
-            .clone()
-            .filter(|_| track.layout.kind != Kind::Mp3)
-        else {
-            return Ok(Choice::Native(extension(track.layout.kind)));
+    ) -> Result<SoundOrigin, FeedError> {
+        let ffmpeg = self.ffmpeg.clone().ok_or(FeedError::Missing)?;
+        let track = Track {
+            layout: look.layout,
+            tag: self.tag(post).await,
         };
         let places = if is_head {
             None
         } else {
             Some(self.admit().await?)
         };
-        let frames = track
+        let frames = look
             .layout
             .duration
             .map(|duration| mp3::frames(duration.samples(mp3::SAMPLE_RATE)));
         let made = Made {
             total: frames.map(|frames| frames * mp3::FRAME_BYTES + track.tag.len() as u64),
-            etag: etag(&track, &source, ffmpeg.version()),
+            etag: etag(look, &track, source.format(), ffmpeg.version()),
             content_type: "audio/mpeg",
             idle_timeout: self.feed.resolver().net().idle_timeout() * IDLE_FACTOR,
         };
-        Ok(Choice::Transcoded(Box::new(SoundOrigin::new(
+        Ok(SoundOrigin::new(
             self.feed.clone(),
             (ffmpeg, self.temp.clone()),
             source,
             (track, frames),
             made,
             places,
-        ))))
+        ))
     }
 
     async fn admit(&self) -> Result<Places, Busy> {
@@ -147,38 +185,19 @@ impl Sounds {
         })
     }
 
-    async fn track(&self, post: &Post, source: &Arc<LinkOrigin>) -> Result<Arc<Track>, FeedError> {
-        let extraction = &post.extraction;
-        let key = (
-            extraction.site.clone(),
-            extraction.id.clone(),
-            source.format().to_owned(),
-        );
-        if let Some(track) = self.tracks.get(&key).await {
-            return Ok(track);
-        }
-        let length = usize::try_from(HEADER_BYTES).unwrap_or(usize::MAX);
-        let start = self
-            .feed
-            .beginning(Arc::clone(source), Expected::Media, length)
-            .await?;
-        let layout = Layout::of(&start.bytes).ok_or(FeedError::Missing)?;
-        let is_transcoded = self.ffmpeg.is_some() && layout.kind != Kind::Mp3;
-        let track = Arc::new(Track {
-            layout,
-            tag: if is_transcoded {
-                self.tag(post).await
-            } else {
-                Bytes::new()
-            },
-            name: format!("{}.{}", start.total.unwrap_or(0), start.name),
-        });
-        self.tracks.insert(key, Arc::clone(&track)).await;
-        Ok(track)
-    }
-
     /// Title, artist and cover of the post; a cover that can't be had is left out.
     async fn tag(&self, post: &Post) -> Bytes {
+        let extraction = &post.extraction;
+        let key = (extraction.site.clone(), extraction.id.clone());
+        if let Some(tag) = self.tags.get(&key).await {
+            return tag;
+        }
+        let tag = self.new_tag(post).await;
+        self.tags.insert(key, tag.clone()).await;
+        tag
+    }
+
+    async fn new_tag(&self, post: &Post) -> Bytes {
         let extraction = &post.extraction;
         let music = extraction.music.as_ref();
         let named = |text: Option<&str>, other: &str| match text {
@@ -248,9 +267,9 @@ pub(super) fn within_video(content: &Content) -> Option<&str> {
 }
 
 /// Names the bytes: they follow from the file, the tag and the program.
-fn etag(track: &Track, source: &LinkOrigin, program: &str) -> String {
+fn etag(look: &Look, track: &Track, format: &str, program: &str) -> String {
     let mut hash = Sha256::new();
-    hash.update(format!("{}\n{}\n{program}\n", source.format(), track.name));
+    hash.update(format!("{format}\n{}\n{program}\n", look.name));
     hash.update(&track.tag);
     tag(&hash.finalize())
 }

@@ -50,14 +50,15 @@ pub(super) struct SoundOrigin {
     ffmpeg: Ffmpeg,
     temp: Option<Temp>,
     source: Arc<LinkOrigin>,
-    track: Arc<Track>,
+    track: Track,
     frames: Option<u64>,
     made: Made,
     /// How long the encoder may say nothing: less than its reader is patient.
     patience: Duration,
     /// A run that failed would fail again.
     has_failed: Arc<AtomicBool>,
-    _places: Option<Places>,
+    /// None for HEAD.
+    places: Option<Places>,
 }
 
 impl SoundOrigin {
@@ -66,7 +67,7 @@ impl SoundOrigin {
         feed: Feed,
         (ffmpeg, temp): (Ffmpeg, Option<Temp>),
         source: Arc<LinkOrigin>,
-        (track, frames): (Arc<Track>, Option<u64>),
+        (track, frames): (Track, Option<u64>),
         made: Made,
         places: Option<Places>,
     ) -> Self {
@@ -80,8 +81,15 @@ impl SoundOrigin {
             patience: made.idle_timeout / 2,
             made,
             has_failed: Arc::default(),
-            _places: places,
+            places,
         }
+    }
+
+    /// Whether the tag has all that is asked for: for HEAD, and for a byte at the beginning of what has a known length.
+    fn is_in_tag(&self, ask: RangeAsk) -> bool {
+        let tag = self.track.tag.len() as u64;
+        let is_byte = matches!(ask, RangeAsk::Between(first, last) if first == last && last < tag);
+        is_byte && (self.places.is_none() || self.made.total.is_some())
     }
 
     /// Starts a run: the upstream has answered when this returns.
@@ -161,9 +169,7 @@ impl Origin for SoundOrigin {
             return Err(broken(&io::Error::other("the encoder has failed")));
         }
         let start = self.made.start(ask).unwrap_or(u64::MAX);
-        // A single byte, as for HEAD, is in the tag.
-        let is_probe = matches!(ask, RangeAsk::Between(first, last) if first == last && last < self.track.tag.len() as u64);
-        let run = if is_probe {
+        let run = if self.is_in_tag(ask) {
             None
         } else {
             Some(self.run().await.map_err(|error| broken(&error))?)

@@ -15,7 +15,6 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 
-use super::OriginError;
 use super::feed::Feed;
 use super::origin::Post;
 use crate::clock::Clock;
@@ -46,9 +45,6 @@ pub enum SlideshowError {
     /// There is no FFmpeg here.
     #[error("no ffmpeg")]
     NoFfmpeg,
-    /// The post can't be had.
-    #[error(transparent)]
-    Origin(#[from] OriginError),
     /// A picture can't be had or read, from no address.
     #[error("picture {number} can't be used")]
     Picture {

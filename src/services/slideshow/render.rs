@@ -28,6 +28,8 @@ const AT_ONCE: usize = 6;
 const DECODED_AT_ONCE: usize = 2;
 /// Largest sound file.
 const MAX_SOUND_BYTES: u64 = 30 * 1024 * 1024;
+/// Bytes from the start of a video in which its index lies: 100 pictures take 50 kB.
+const VIDEO_HEADER_BYTES: u64 = 512 * 1024;
 /// Exit code of a program that could not be run.
 const NOT_RUN: i32 = 127;
 /// Names within the directory of a rendering.
@@ -132,7 +134,7 @@ impl Renderer {
 
 /// Whether the file is the video that was wanted, as far as its header says.
 fn is_whole(file: &KeptFile, pictures: usize) -> bool {
-    let length = usize::try_from(sound::HEADER_BYTES.min(file.length())).unwrap_or(0);
+    let length = usize::try_from(VIDEO_HEADER_BYTES.min(file.length())).unwrap_or(0);
     let mut start = vec![0; length];
     let read = file.read_at(&mut start, 0).unwrap_or(0);
     slideshow::is_video_of(pictures, &start[..read])

@@ -168,8 +168,14 @@ async fn track_of_unknown_length_is_sent_in_chunks() {
         return;
     };
     let track = photos.studio.tone("tone.webm", 5.0, "libopus").await;
-    let (_, answer) = mp3(&photos, &track).await;
+    let (link, answer) = mp3(&photos, &track).await;
     assert_mp3(&answer);
+    let first = photos.stage.api().get_range(&link, "bytes=0-0").await;
+    assert!(
+        first.status == 200 && first.body == answer.body,
+        "{}",
+        first.body.len()
+    );
     assert!(!answer.headers.contains_key("content-length"));
     assert_eq!(answer.header("accept-ranges"), "none");
     assert!((seconds(&photos.studio.probe(&answer.body).await) - 5.0).abs() < 0.1);

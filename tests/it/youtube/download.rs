@@ -3,9 +3,9 @@
 use http::Method;
 
 use super::{ID, Site, assert_file, muxed_only, parameter};
-use crate::harness::upstream::youtube::{LONGEST_READ, Track, Video};
+use crate::harness::upstream::youtube::{LONGEST_READ, Track, Video, joinable_tracks};
 use crate::harness::upstream::{Fault, Rule};
-use crate::harness::{assert_refusal, fetch, link, text};
+use crate::harness::{assert_refusal, fetch, link, skip, text};
 
 fn sound() -> Track {
     Track::of(140, 213)
@@ -270,14 +270,40 @@ async fn media_are_asked_for_as_the_client_that_was_told_of_them() {
 }
 
 #[tokio::test]
-async fn sound_link_delivers_mp3_or_the_track_itself() {
-    let site = Site::new().await;
+async fn sound_link_delivers_the_track_itself_without_ffmpeg() {
+    let site = Site::with(|builder| builder.env("FFMPEG_PATH", "/nowhere")).await;
     let body = site.resolve(Video::new(ID)).await;
     let link = text(&body, "/download_link/mp3");
     let head = fetch(site.stage.api().request(Method::HEAD, &link)).await;
-    let kind = head.header("content-type");
-    assert!(
-        head.status == 200 && (kind == "audio/mpeg" || kind == "audio/mp4"),
-        "{kind}"
+    assert_eq!(
+        (head.status.as_u16(), head.header("content-type")),
+        (200, "audio/mp4")
     );
+}
+
+#[tokio::test]
+async fn sound_link_delivers_mp3_of_exact_length() {
+    let Some(tracks) = joinable_tracks().await else {
+        return skip("ffmpeg", "there is none with H.264 and AAC");
+    };
+    let (site, body) = Site::of(tracks.into()).await;
+    let link = text(&body, "/download_link/mp3");
+    let whole = site.get(&link).await;
+    assert_eq!((whole.status.as_u16(), whole.is_whole), (200, true));
+    assert_eq!(whole.header("content-type"), "audio/mpeg");
+    assert_eq!(whole.header("content-length"), whole.body.len().to_string());
+    // Eight seconds at 192 kbit/s, and a tag.
+    assert!(
+        (192_000..200_000).contains(&whole.body.len()),
+        "{}",
+        whole.body.len()
+    );
+    let from = whole.body.len() / 2;
+    let rest = site
+        .stage
+        .api()
+        .get_range(&link, &format!("bytes={from}-"))
+        .await;
+    assert!(rest.status == 206 && rest.body == whole.body.slice(from..));
+    site.assert_well().await;
 }
