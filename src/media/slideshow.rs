@@ -38,13 +38,22 @@ const DECODER_TIME: Duration = Duration::from_secs(60);
 const FIT: &str = "scale=1080:1920:force_original_aspect_ratio=decrease:force_divisible_by=2\
     :out_color_matrix=bt709:out_range=tv,\
     pad=1080:1920:(ow-iw)/2:(oh-ih)/2:black,setsar=1,format=yuv420p";
-/// What `FIT` has made of the colours.
-const COLOURS: &str = "colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv";
+/// What `FIT` has made of the colours, and how many frames the encoder looks ahead: those of a picture are all the same,
+/// so more than a few tell it nothing, and each takes 3 MB.
+const X264: &str = "colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv:\
+    rc-lookahead=5:sync-lookahead=0";
 
 /// The run that turns the picture at `path` into one raw frame on standard output.
 pub fn frame_job(kind: pictures::Kind, path: &Path) -> Job {
     let pixels = pictures::MAX_PIXELS.to_string();
-    let mut arguments = words(&["-protocol_whitelist", "file", "-threads", "1"]);
+    let mut arguments = words(&[
+        "-filter_threads",
+        "1",
+        "-protocol_whitelist",
+        "file",
+        "-threads",
+        "1",
+    ]);
     arguments.extend(words(&["-max_pixels", &pixels, "-f", kind.demuxer(), "-i"]));
     arguments.push(file(path));
     arguments.extend(words(&["-map", "0:v:0", "-vf", FIT, "-frames:v", "1"]));
@@ -111,7 +120,7 @@ pub fn video_job(samples: Option<&Path>, pictures: usize, to: &Path, time_limit:
     arguments.extend(words(&["-tune", "stillimage", "-threads", "2"]));
     arguments.extend(words(&[
         "-x264-params",
-        COLOURS,
+        X264,
         "-c:a",
         "aac",
         "-b:a",

@@ -24,8 +24,6 @@ use crate::transfer::{Admission, Expected};
 
 /// Files fetched at once (api.md §8).
 const AT_ONCE: usize = 6;
-/// Pictures decoded at once: one is decoded while the encoder works on the one before.
-const DECODED_AT_ONCE: usize = 2;
 /// Largest sound file.
 const MAX_SOUND_BYTES: u64 = 30 * 1024 * 1024;
 /// Bytes from the start of a video in which its index lies: 100 pictures take 50 kB.
@@ -249,11 +247,10 @@ impl Work<'_> {
         let job = slideshow::video_job(samples.as_deref(), count, &video, limit);
         let mut encoder = self.renderer.ffmpeg.start(&job)?;
         if let Some(mut stdin) = encoder.stdin() {
-            let frames = pictures.into_iter().map(|picture| self.frame(picture));
-            let mut frames = stream::iter(frames).buffered(DECODED_AT_ONCE);
             let mut last = Bytes::new();
-            while let Some(frame) = frames.next().await {
-                last = frame?;
+            // One after the other: the encoder has twenty frames to make of each, and works on while the next is decoded.
+            for picture in pictures {
+                last = self.frame(picture).await?;
                 let written = encoder.within(stdin.write_all(&last)).await;
                 if written.map_err(failed)?.is_err() {
                     break;
