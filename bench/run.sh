@@ -1,6 +1,6 @@
 #!/bin/sh
 # Measures the shipped binary beside nginx on this machine: prints the table and rewrites bench/RESULTS.md.
-# bench/run.sh [--quick] [--only start,extraction,bytes,delay,crowd]; see bench/README.md.
+# bench/run.sh [--quick] [--only start,extraction,bytes,delay,slideshow,crowd]; see bench/README.md.
 set -eu
 cd "$(dirname "$0")/.."
 profile=${BENCH_PROFILE:-release}
@@ -11,6 +11,10 @@ players=$fixtures/youtube/player
 
 command -v nginx >/dev/null || {
     echo "bench: nginx is missing (Debian: apt-get install nginx-light)" >&2
+    exit 1
+}
+command -v ffmpeg >/dev/null || {
+    echo "bench: ffmpeg is missing (Debian: apt-get install ffmpeg)" >&2
     exit 1
 }
 cargo build --locked --profile "$profile" --bin serverrs

@@ -99,10 +99,20 @@ async fn exchange(stream: &mut TcpStream, request: &str) -> Result<(u16, Vec<u8>
 
 /// Resolves `url` and returns the path and query of its download link.
 pub(crate) async fn mint(port: u16, url: &str) -> Result<String> {
+    link(port, url, "/download_link/no_watermark").await
+}
+
+/// Resolves `url` and returns the path and query of its slideshow.
+pub(crate) async fn mint_slideshow(port: u16, url: &str) -> Result<String> {
+    link(port, url, "/download_slideshow_link").await
+}
+
+async fn link(port: u16, url: &str, pointer: &str) -> Result<String> {
     let mut stream = connect(port, 1).await?;
     let answer: serde_json::Value = serde_json::from_slice(&post(&mut stream, url, true).await?)?;
-    let link = answer["download_link"]["no_watermark"]
-        .as_str()
+    let link = answer
+        .pointer(pointer)
+        .and_then(serde_json::Value::as_str)
         .ok_or("no link in the answer")?;
     let (_, rest) = link.split_once("://").ok_or("a link without a scheme")?;
     let at = rest.find('/').ok_or("a link without a path")?;

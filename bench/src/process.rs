@@ -46,7 +46,7 @@ impl Process {
         self.id
     }
 
-    /// CPU time of the family so far.
+    /// CPU time of the family so far, with that of children that have ended.
     pub(crate) fn cpu(&self) -> Duration {
         family(self.id).into_iter().map(cpu).sum()
     }
@@ -63,10 +63,15 @@ impl Process {
 
     /// Begins to look at the memory, until dropped.
     pub(crate) fn watch(&self) -> Watch {
+        self.watch_every(SAMPLE)
+    }
+
+    /// As [`Process::watch`], at another pace.
+    pub(crate) fn watch_every(&self, sample: Duration) -> Watch {
         let peak = Arc::new(AtomicU64::new(0));
         let (id, seen) = (self.id, Arc::clone(&peak));
         let task = tokio::spawn(async move {
-            let mut tick = tokio::time::interval(SAMPLE);
+            let mut tick = tokio::time::interval(sample);
             loop {
                 tick.tick().await;
                 seen.fetch_max(resident(id), Ordering::Relaxed);
@@ -110,24 +115,26 @@ impl Drop for Watch {
     }
 }
 
-/// The process and its children (nginx has one master and its workers).
+/// The process and its children (nginx has one master and its workers); each thread has a list of those that it made.
 fn family(id: u32) -> Vec<u32> {
-    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
-    let children = children.unwrap_or_default();
-    let children = children
-        .split_ascii_whitespace()
-        .filter_map(|child| child.parse().ok());
-    std::iter::once(id).chain(children).collect()
+    let mut family = vec![id];
+    let tasks = fs::read_dir(format!("/proc/{id}/task"));
+    for task in tasks.into_iter().flatten().flatten() {
+        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        let children = children.split_ascii_whitespace();
+        family.extend(children.filter_map(|child| child.parse::<u32>().ok()));
+    }
+    family
 }
 
-/// proc_pid_stat(5): utime and stime are fields 14 and 15, in ticks.
+/// proc_pid_stat(5): utime and stime are fields 14 and 15, those of children that were waited for 16 and 17, in ticks.
 fn cpu(id: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let ticks: u64 = after_name
         .split_ascii_whitespace()
         .skip(11)
-        .take(2)
+        .take(4)
         .filter_map(|field| field.parse::<u64>().ok())
         .sum();
     Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)

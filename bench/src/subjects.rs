@@ -54,6 +54,11 @@ impl Cdn {
         })
     }
 
+    /// The folder of this run.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn ca_file(&self) -> PathBuf {
         self.folder.join("ca.pem")
     }
@@ -88,6 +93,8 @@ pub(crate) async fn serverrs(
     let mut command = Command::new(binary);
     command
         .env_clear()
+        // For ffmpeg.
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("HOST", "127.0.0.1")
         .env("PORT", port.to_string())
         .env("ENCRYPTION_KEY", KEY)

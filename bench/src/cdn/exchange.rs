@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::interface::Interface;
 use super::page::{File, Pages};
+use super::photo;
 use crate::{Result, payload};
 
 /// Longest request head.
@@ -135,6 +136,9 @@ async fn answer(
     if let Some((size, rate)) = File::at(&request.path) {
         return send_file(stream, size, rate, request).await;
     }
+    if let Some((content, content_type)) = photo::file(pages.folder(), &request.path) {
+        return send_stored(stream, &content, content_type, request).await;
+    }
     let Some(page) = pages.get(&request.path) else {
         stream
             .write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
@@ -168,6 +172,33 @@ async fn send_file(
     rate: u64,
     request: &Request,
 ) -> Result<()> {
+    let (start, end) = send_head(stream, size, "video/mp4", request).await?;
+    if request.method != "HEAD" {
+        send_bytes(stream, start..end, rate).await?;
+    }
+    Ok(())
+}
+
+async fn send_stored(
+    stream: &mut (impl AsyncWrite + Unpin),
+    content: &[u8],
+    content_type: &str,
+    request: &Request,
+) -> Result<()> {
+    let size = content.len() as u64;
+    let (start, end) = send_head(stream, size, content_type, request).await?;
+    let (start, end) = (usize::try_from(start)?, usize::try_from(end)?);
+    stream.write_all(&content[start..end]).await?;
+    Ok(())
+}
+
+/// Sends the head, and returns the half-open part of the bytes that follow.
+async fn send_head(
+    stream: &mut (impl AsyncWrite + Unpin),
+    size: u64,
+    content_type: &str,
+    request: &Request,
+) -> Result<(u64, u64)> {
     let asked = request.range.as_deref().and_then(|range| part(range, size));
     let (start, end) = asked.unwrap_or((0, size));
     let mut head = String::from(match asked {
@@ -179,14 +210,11 @@ async fn send_file(
     }
     write!(
         head,
-        "content-type: video/mp4\r\naccept-ranges: bytes\r\netag: \"{size}\"\r\ncontent-length: {}\r\n\r\n",
+        "content-type: {content_type}\r\naccept-ranges: bytes\r\netag: \"{size}\"\r\ncontent-length: {}\r\n\r\n",
         end - start
     )?;
     stream.write_all(head.as_bytes()).await?;
-    if request.method != "HEAD" {
-        send_bytes(stream, start..end, rate).await?;
-    }
-    Ok(())
+    Ok((start, end))
 }
 
 async fn send_bytes(

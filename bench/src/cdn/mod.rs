@@ -6,6 +6,7 @@
 mod exchange;
 mod interface;
 mod page;
+mod photo;
 mod tls;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use interface::Interface;
 pub(crate) use interface::video;
 use page::Pages;
 pub(crate) use page::{File, Scheme, recorded_post};
+pub(crate) use photo::{folder as photo_folder, post as photo_post};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4096;
@@ -46,7 +48,7 @@ pub(crate) struct Recordings {
 /// Serves until standard input ends, that is with the process that started it. `folder` gets `ca.pem`.
 pub(crate) async fn run(folder: &Path, recordings: &Recordings) -> Result<()> {
     let cdn = Arc::new(Cdn {
-        pages: Pages::new(recordings.page.as_deref())?,
+        pages: Pages::new(recordings.page.as_deref(), folder)?,
         interface: Interface::new(recordings.players.as_deref())?,
         acceptor: tls::acceptor(&folder.join("ca.pem"))?,
     });

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
 
+use super::photo;
 use crate::Result;
 
 /// Host of the media.
@@ -100,17 +101,19 @@ pub(crate) fn recorded_post(number: usize) -> String {
 /// The pages of the site, compressed once each.
 pub(super) struct Pages {
     recording: Vec<u8>,
+    folder: PathBuf,
     ready: Mutex<HashMap<String, Arc<[u8]>>>,
 }
 
 impl Pages {
-    pub(super) fn new(recording: Option<&Path>) -> Result<Self> {
+    pub(super) fn new(recording: Option<&Path>, folder: &Path) -> Result<Self> {
         let recording = match recording {
             Some(file) => std::fs::read(file)?,
             None => stand_in(),
         };
         Ok(Self {
             recording,
+            folder: folder.to_owned(),
             ready: Mutex::default(),
         })
     }
@@ -131,7 +134,15 @@ impl Pages {
         Some(page)
     }
 
+    /// The folder of this run.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn write(&self, id: &str) -> Vec<u8> {
+        if let Some(count) = photo::of_post(id) {
+            return page_of(&photo::item(id, count), "").into_bytes();
+        }
         match File::of_post(id) {
             Some(file) => page_of(&item(id, file), "").into_bytes(),
             None => replaced(&self.recording, RECORDED_ID, id),

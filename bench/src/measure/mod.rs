@@ -4,6 +4,7 @@ mod bytes;
 mod crowd;
 mod delay;
 mod extraction;
+mod slideshow;
 mod start;
 
 use std::path::{Path, PathBuf};
@@ -95,6 +96,9 @@ impl Bench {
         }
         if self.plan.selection.has("delay") {
             self.delay().await?;
+        }
+        if self.plan.selection.has("slideshow") {
+            self.slideshow().await?;
         }
         if self.plan.selection.has("crowd") {
             self.crowd().await?;
