@@ -1,89 +1,29 @@
 //! Link -> bytes.
 
+mod error;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::archive::{ArchiveError, Archives};
-use super::feed::{Feed, FeedError};
-use super::joined::{JoinError, Joiner, PairId};
+use super::archive::Archives;
+use super::feed::Feed;
+use super::joined::{Joiner, PairId};
 use super::origin::{LinkOrigin, Post};
-use super::slideshow::{FileOrigin, Limits, Rendering, SlideshowError, Slideshows, Waiter};
+use super::slideshow::{FileOrigin, Limits, Rendering, Slideshows, Waiter};
 use super::sound::Sounds;
 use super::{OriginError, Resolver, ServicesConfig, captions};
 use crate::clock::Clock;
 use crate::extract::{Extractor, Source};
 use crate::links::{Kind, Link, LinkError, Purpose, Sealer};
 use crate::media::ffmpeg::Ffmpeg;
-use crate::media::fmp4::Fault;
-use crate::temp::{Temp, TempError};
+use crate::temp::Temp;
 use crate::transfer::{
-    Admission, Ask, Busy, Engine, Expected, Origin, Permit, ShutdownHandles, Stats, Transfer,
+    Admission, Ask, Engine, Expected, Origin, Permit, ShutdownHandles, Stats, Transfer,
     TransferConfig, TransferError,
 };
 
-/// Why a link gives no bytes; decided before the head goes out.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DeliverError {
-    /// The link is not ours, or too old.
-    #[error(transparent)]
-    Link(#[from] LinkError),
-    /// Too many transfers at once.
-    #[error(transparent)]
-    Busy(#[from] Busy),
-    /// No addresses for it.
-    #[error(transparent)]
-    Origin(#[from] OriginError),
-    /// The upstream gave nothing usable.
-    #[error(transparent)]
-    Transfer(TransferError<OriginError>),
-    /// Two tracks that don't make one file.
-    #[error("not joinable: {0}")]
-    Join(Fault),
-    /// No archive of the pictures.
-    #[error(transparent)]
-    Archive(#[from] Arc<ArchiveError>),
-    /// No video of the pictures.
-    #[error(transparent)]
-    Slideshow(#[from] Arc<SlideshowError>),
-    /// No room for temporary files.
-    #[error(transparent)]
-    Temp(TempError),
-}
-
-impl From<JoinError> for DeliverError {
-    fn from(error: JoinError) -> Self {
-        match error {
-            JoinError::Fault(fault) => Self::Join(fault),
-            JoinError::Origin(error) => Self::Origin(error),
-            JoinError::Transfer(error) => error.into(),
-            JoinError::Busy(busy) => Self::Busy(busy),
-        }
-    }
-}
-
-impl From<TransferError<OriginError>> for DeliverError {
-    fn from(error: TransferError<OriginError>) -> Self {
-        match error {
-            TransferError::Refresh(error) => Self::Origin(error),
-            error => Self::Transfer(error),
-        }
-    }
-}
-
-impl From<FeedError> for DeliverError {
-    fn from(error: FeedError) -> Self {
-        match error {
-            FeedError::Transfer(error) => error.into(),
-            FeedError::Busy(error) => error.into(),
-            FeedError::Temp(error) => Self::Temp(error),
-            FeedError::Missing => Self::Transfer(TransferError::Unusable("no sound in it")),
-            FeedError::Broken(_) => Self::Transfer(TransferError::Unusable("broke off")),
-            FeedError::TooLarge(_) => Self::Transfer(TransferError::Unusable("too large")),
-        }
-    }
-}
+pub use error::DeliverError;
 
 /// A link's bytes, ready to be sent.
 #[derive(Debug)]
