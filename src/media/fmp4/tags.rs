@@ -110,3 +110,52 @@ fn cut(text: &str) -> &str {
     }
     &text[..end]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_said_writes_nothing() {
+        assert_eq!(Tags::default().write(), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn long_text_is_cut_between_characters() {
+        let description = "é".repeat(MAX_TEXT);
+        let tags = Tags {
+            title: "a",
+            description: &format!("x{description}"),
+            ..Tags::default()
+        };
+        let written = tags.write().unwrap();
+        let at = written.windows(4).position(|kind| kind == b"desc").unwrap();
+        let text = &written[at + 20..];
+        assert_eq!(text.len(), MAX_TEXT - 1, "half a character less");
+        assert!(std::str::from_utf8(text).is_ok());
+        assert_eq!(
+            written.len(),
+            usize::from(u16::from_be_bytes([written[2], written[3]]))
+        );
+    }
+
+    #[test]
+    fn picture_is_marked_by_its_type_and_bounded() {
+        let cover = |is_png, bytes: &[u8]| {
+            let cover = Some(Cover { is_png, bytes });
+            let tags = Tags {
+                cover,
+                ..Tags::default()
+            };
+            tags.write()
+        };
+        for (is_png, kind) in [(true, 14), (false, 13)] {
+            let written = cover(is_png, b"bytes").unwrap();
+            let at = written.windows(4).position(|name| name == b"covr").unwrap();
+            assert_eq!(written[at + 12..at + 16], [0, 0, 0, kind]);
+            assert!(written.ends_with(b"bytes"));
+        }
+        let large = vec![0; MAX_COVER + 1];
+        assert_eq!(cover(true, &large), Err(Fault::TooLarge("cover")));
+    }
+}
