@@ -235,14 +235,36 @@ impl Deliverer {
     ) -> Result<Delivery, DeliverError> {
         let permit = self.admission.admit().await?;
         let transfer = if let Some(pair) = PairId::read(&link.format) {
-            // Boxed, for most links are of one file.
-            let origin = Box::pin(self.joiner.open(extractor, source, &pair)).await?;
-            self.run(Arc::new(origin), ask, permit).await?
+            self.join(extractor, source, &pair, ask, permit).await?
         } else {
             let origin = LinkOrigin::find(&self.resolver, extractor, source, &link).await?;
             self.start(Arc::new(origin), &link, ask, permit).await?
         };
         Ok(Delivery { link, transfer })
+    }
+
+    async fn join(
+        &self,
+        extractor: &Arc<dyn Extractor>,
+        source: Source,
+        pair: &PairId,
+        ask: Ask,
+        permit: Permit,
+    ) -> Result<Transfer, DeliverError> {
+        let start = async |ask, permit| {
+            // Boxed, for most links are of one file.
+            let origin = Box::pin(self.joiner.open(extractor, source.clone(), pair)).await?;
+            let origin = Arc::new(origin);
+            let started = self.run(Arc::clone(&origin), ask, permit).await;
+            Ok::<_, DeliverError>((started, origin))
+        };
+        let (started, origin) = start(ask.clone(), permit).await?;
+        if started.is_ok() || origin.is_same() {
+            return Ok(started?);
+        }
+        // The site has other files by now, and nothing has been sent.
+        let permit = self.admission.admit().await?;
+        Ok(start(ask, permit).await?.0?)
     }
 
     async fn deliver_text(

@@ -69,8 +69,8 @@ impl JoinedOrigin {
         }
     }
 
-    /// Whether the tracks are still those that the layout is about.
-    fn is_same(&self) -> bool {
+    /// Whether the tracks are still those that the layout is about; new addresses may be of others.
+    pub(in crate::services) fn is_same(&self) -> bool {
         let tracks = self.sources.tracks.iter().zip(&self.names);
         let mut now = tracks.map(|(track, name)| track.content().as_ref() == Some(name));
         now.all(|is_same| is_same)
@@ -95,6 +95,9 @@ impl JoinedOrigin {
             }
         };
         let reader = Reader::open(Arc::clone(&self.sources), range.clone()).await?;
+        if !self.is_same() {
+            return Ok(status(StatusCode::CONFLICT));
+        }
         let mut response = Response::new(body(reader, Arc::clone(&self.ended)));
         *response.status_mut() = code;
         let length = range.end - range.start;

@@ -90,6 +90,28 @@ async fn replaced_tracks_make_another_file_with_another_name() {
     assert_ne!(answer.header("etag"), before);
 }
 
+#[tokio::test]
+async fn tracks_replaced_under_a_link_are_delivered_as_they_are_now() {
+    let Some(pair) = Pair::open().await else {
+        return;
+    };
+    let body = pair.resolve().await;
+    let link = link(&body, PAIR);
+    let before = pair.stage.api().head(&link).await.header("etag").to_owned();
+    pair.youtube.revoke();
+    let mut tracks = pair.tracks.clone();
+    tracks[0] = tracks[0]
+        .clone()
+        .with("lastModified", json!("1700000000000000"));
+    pair.youtube
+        .video(Video::new(ID).with_tracks(tracks.to_vec()));
+    let answer = pair.get(&link).await;
+    assert_eq!((answer.status.as_u16(), answer.is_whole), (200, true));
+    assert!(answer.body == pair.expected(&body));
+    assert_ne!(answer.header("etag"), before);
+    pair.stage.assert_well().await;
+}
+
 /// A track with other bytes than its index says.
 fn with_bytes(track: &Track, change: impl FnOnce(&mut Vec<u8>)) -> Track {
     let mut bytes = track.whole(ID).to_vec();
