@@ -39,6 +39,15 @@ pub(super) fn refusal(error: &(dyn Error + 'static)) -> Option<GuardError> {
         .cloned()
 }
 
+/// Whether a limit of time is behind `error`.
+pub(super) fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    chain(error).any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut)
+    })
+}
+
 /// What `error` and its causes say, each new thing once.
 pub(super) fn message(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();

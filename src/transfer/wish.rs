@@ -124,7 +124,9 @@ impl Wish {
         let reaches = match self.range {
             RangeAsk::Whole | RangeAsk::From(_) => true,
             RangeAsk::Suffix(length) => length > 0,
-            RangeAsk::Between(_, last) => known_length.is_some_and(|total| last >= total - 1),
+            RangeAsk::Between(_, last) => {
+                known_length.is_some_and(|total| last.saturating_add(1) >= total)
+            }
         };
         reaches && !self.preconditions.are_there()
     }

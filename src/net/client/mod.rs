@@ -183,6 +183,8 @@ impl Client {
         request.hosts.check(&url)?;
         let deadline = Instant::now() + self.inner.media_head_timeout;
         for _ in 0..=MAX_REDIRECTS {
+            let host = url.host_str().unwrap_or_default();
+            self.inner.budget.note_request(host, Instant::now());
             let sending = pool.send(request.to_upstream(&url));
             let Ok(sent) = timeout_at(deadline, sending).await else {
                 return Err(NetError::Timeout {

@@ -25,13 +25,16 @@ use tower::Service;
 use url::{Position, Url};
 
 use super::exchange::Io;
-use crate::net::failure::{message, refusal};
+use crate::net::failure::{is_timeout, message, refusal};
 use crate::net::guard::{AddressGuard, GuardedResolver};
 use crate::net::proxy::Proxies;
 use crate::net::{ClientConfig, GuardError, IpFamily, NetError, Phase, tls};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
+/// An idle connection is asked for a sign of life after so long, and again, so often.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+const KEEPALIVE_TRIES: u32 = 3;
 /// The port of SOCKS proxies that name none (RFC 1928).
 const SOCKS_PORT: u16 = 1080;
 
@@ -52,6 +55,10 @@ impl Connector {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(config.connect_timeout));
+        // A way out that changes leaves connections that look alive.
+        tcp.set_keepalive(Some(KEEPALIVE));
+        tcp.set_keepalive_interval(Some(KEEPALIVE));
+        tcp.set_keepalive_retries(Some(KEEPALIVE_TRIES));
         // A stalled transfer holds up no other: never HTTP/2.
         let tls = tls::client_config(&config.roots, &[b"http/1.1"])?;
         Ok(Self {
@@ -80,15 +87,14 @@ impl Connector {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(error)) => Err(match refusal(&*error) {
                 Some(refused) => NetError::Guard(refused),
+                // The library's own limit, the same as ours, may be the first to be looked at.
+                None if is_timeout(&*error) => too_slow(host()),
                 None => NetError::Connect {
                     host: host(),
                     message: message(&*error),
                 },
             }),
-            Err(_elapsed) => Err(NetError::Timeout {
-                host: host(),
-                phase: Phase::Connect,
-            }),
+            Err(_elapsed) => Err(too_slow(host())),
         }
     }
 
@@ -157,6 +163,13 @@ impl Connector {
         let host = url.host_str().unwrap_or_default();
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())?;
         Ok(Box::new(self.tls.connect(name, stream).await?))
+    }
+}
+
+fn too_slow(host: String) -> NetError {
+    NetError::Timeout {
+        host,
+        phase: Phase::Connect,
     }
 }
 

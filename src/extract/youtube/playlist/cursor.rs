@@ -11,6 +11,8 @@ use crate::extract::youtube::VideoId;
 
 /// Longest cursor that is read, in characters.
 const MAX_LENGTH: usize = 8192;
+/// Largest number in a cursor: beyond any list, and far from where sums end.
+const MAX_NUMBER: u64 = 1_000_000;
 /// Longest visitor id that is sent.
 const MAX_VISITOR: usize = 2048;
 
@@ -82,13 +84,14 @@ impl Cursor {
         let has_valid_place = match &self.place {
             Place::First => true,
             Place::Token(token) => is_token(token),
-            Place::Mix { id, .. } => VideoId::parse(id).is_some(),
+            Place::Mix { id, at } => *at <= MAX_NUMBER && VideoId::parse(id).is_some(),
         };
+        let has_valid_numbers = self.given <= MAX_NUMBER && self.skip as u64 <= MAX_NUMBER;
         let has_valid_visitor = self
             .visitor
             .as_ref()
             .is_none_or(|visitor| visitor.len() <= MAX_VISITOR && is_token(visitor));
-        has_valid_place && has_valid_visitor
+        has_valid_place && has_valid_numbers && has_valid_visitor
     }
 }
 
@@ -128,6 +131,9 @@ mod tests {
             encoded(r#"{"n":1,"p":{"t":"a b"}}"#),
             encoded(r#"{"n":1,"p":{"t":""}}"#),
             encoded(r#"{"n":-1,"p":"f"}"#),
+            encoded(r#"{"n":18446744073709551615,"p":"f"}"#),
+            encoded(r#"{"n":1,"s":18446744073709551615,"p":"f"}"#),
+            encoded(r#"{"n":1,"p":{"m":{"id":"dQw4w9WgXcQ","at":18446744073709551615}}}"#),
             encoded(r#"{"n":1,"p":{"m":{"id":"x","at":1}}}"#),
             encoded(r#"{"n":1,"p":"f","v":"a\r\nb"}"#),
             encoded(r#"{"n":1,"p":"f","other":1}"#),

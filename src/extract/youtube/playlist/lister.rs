@@ -12,7 +12,7 @@ use crate::extract::youtube::hosts::Hosts;
 use crate::extract::youtube::ids::{PlaylistId, PlaylistKind};
 use crate::extract::youtube::innertube::{PageCall, Session};
 use crate::extract::youtube::{SITE, VideoId, url};
-use crate::extract::{ExtractError, Part, Playlist, PlaylistEntry, Refusal, Unavailable};
+use crate::extract::{Block, ExtractError, Part, Playlist, PlaylistEntry, Refusal, Unavailable};
 
 /// Most entries that one request gives: about 2 MiB.
 pub(in crate::extract::youtube) const MAX_LIMIT: usize = 5000;
@@ -67,10 +67,10 @@ impl Gathered {
     }
 
     /// Goes on at another page.
-    fn go_to(&mut self, place: Place, visitor: String) {
+    fn go_to(&mut self, place: Place, visitor: Option<String>) {
         self.cursor.place = place;
         self.cursor.skip = 0;
-        self.cursor.visitor = Some(visitor);
+        self.cursor.visitor = visitor;
     }
 
     fn end(&mut self) {
@@ -102,11 +102,22 @@ impl Lister<'_> {
             cursor,
             is_end: false,
         };
-        match self.id.kind() {
-            PlaylistKind::Mix => self.gather_mix(&mut gathered).await?,
+        let is_token = matches!(gathered.cursor.place, Place::Token(_));
+        let asked = match self.id.kind() {
+            PlaylistKind::Mix => self.gather_mix(&mut gathered).await,
             PlaylistKind::Plain | PlaylistKind::Personal | PlaylistKind::Album => {
-                self.gather(&mut gathered).await?;
+                self.gather(&mut gathered).await
             }
+        };
+        match asked {
+            // 400: it is the caller's token that the site doesn't know (any more), not us.
+            Err(ExtractError::Blocked {
+                block: Block::Maintenance,
+                ..
+            }) if is_token && gathered.entries.is_empty() => {
+                return Err(ExtractError::Refused(Refusal::BadCursor));
+            }
+            asked => asked?,
         }
         Ok(self.finish(gathered))
     }
@@ -134,6 +145,12 @@ impl Lister<'_> {
             .ok_or_else(|| unavailable(Unavailable::NotFound, "an album without a list"))?;
         let lister = Lister { id: &id, ..self };
         lister.list(part).await
+    }
+
+    /// The visitor id, where it is a guest's. The operator's own is a secret and known anyway.
+    fn guest(&self, visitor: String) -> Option<String> {
+        let is_own = self.session.fixed_visitor.is_some() || self.session.account.is_logged_in();
+        (!is_own).then_some(visitor)
     }
 
     fn finish(&self, gathered: Gathered) -> Playlist {
@@ -180,7 +197,7 @@ impl Lister<'_> {
                 gathered.end();
                 return Ok(());
             };
-            gathered.go_to(Place::Token(token), asked.visitor);
+            gathered.go_to(Place::Token(token), self.guest(asked.visitor));
             if gathered.is_full() {
                 return Ok(());
             }
@@ -229,7 +246,7 @@ impl Lister<'_> {
                 at: last.index.map_or(0, |index| index.saturating_sub(1)),
             };
             gathered.take(lines);
-            gathered.go_to(place, asked.visitor);
+            gathered.go_to(place, self.guest(asked.visitor));
             if gathered.is_full() {
                 return Ok(());
             }
