@@ -18,6 +18,7 @@ use tower::ServiceExt;
 
 use super::ClientAddr;
 use super::activity::Activity;
+use super::protocol::StreamReset;
 
 /// The router as one connection sees it.
 #[derive(Debug)]
@@ -40,6 +41,10 @@ impl Service<Request<Incoming>> for Exchanges {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(self.client);
         Box::pin(async move {
+            // Here and not above: the stream's own task runs this.
+            if let Some(reset) = StreamReset::of_this_stream() {
+                request.extensions_mut().insert(reset);
+            }
             let response = router.oneshot(request).await?;
             // HTTP/1.0 knows no chunks: without a length the end of the connection ends the body (RFC 9112 §6.3).
             let is_unframed = ends_with_connection && !is_head && !has_length(&response);

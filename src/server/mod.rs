@@ -35,6 +35,7 @@ use crate::lifecycle::{Lifecycle, Outcome, StopTimes};
 use activity::Limits;
 use clients::Clients;
 use connection::Connection;
+pub use protocol::StreamReset;
 use protocol::TrackedExecutor;
 use tls::Tls;
 

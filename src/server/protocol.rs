@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyper::rt::Executor;
 use hyper_util::rt::TokioTimer;
 use hyper_util::server::conn::auto;
+use tokio_util::sync::CancellationToken;
 
 use crate::lifecycle::Lifecycle;
 
@@ -38,7 +39,28 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, task: F) {
-        self.0.spawn(task);
+        let reset = StreamReset::default();
+        let task = RESET.scope(reset.clone(), task);
+        self.0.spawn(async move {
+            // Dropping the task of a stream resets it (RST_STREAM), and frees what the library holds for it.
+            reset.0.run_until_cancelled_owned(task).await;
+        });
+    }
+}
+
+tokio::task_local! {
+    static RESET: StreamReset;
+}
+
+/// Extension of requests that are HTTP/2 streams: ends the stream without its connection. Nothing else can, once the
+/// library waits for the client's window and asks for no further piece.
+#[derive(Debug, Clone, Default)]
+pub struct StreamReset(pub CancellationToken);
+
+impl StreamReset {
+    /// That of the stream whose task runs now.
+    pub(super) fn of_this_stream() -> Option<Self> {
+        RESET.try_with(Self::clone).ok()
     }
 }
 

@@ -64,7 +64,8 @@ impl TransferBody {
         }
     }
 
-    /// Hands a piece over, at most what was announced; the last one closes the record.
+    /// Hands a piece over, at most what was announced. The transfer goes on until the body is dropped: on HTTP/2 the
+    /// library takes pieces for a client that may never open its window.
     fn deliver(&mut self, mut piece: Bytes) -> Bytes {
         if let Some(remaining) = self.remaining {
             let length = usize::try_from(remaining).unwrap_or(usize::MAX);
@@ -73,9 +74,6 @@ impl TransferBody {
         }
         if let Some(running) = &self.running {
             running.record.add(piece.len() as u64);
-        }
-        if self.remaining == Some(0) {
-            self.close(Outcome::Complete);
         }
         piece
     }
@@ -115,7 +113,8 @@ impl Body for TransferBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        let Some(running) = &mut self.running else {
+        let is_whole = self.remaining == Some(0);
+        let Some(running) = self.running.as_mut().filter(|_| !is_whole) else {
             return Poll::Ready(None);
         };
         match ready!(running.receiver.poll_next(context)) {
@@ -143,6 +142,8 @@ impl Drop for TransferBody {
         };
         let outcome = match running.receiver.ended() {
             Some(Event::End) if self.remaining.is_none() => Outcome::Complete,
+            // HTTP/1 drops the body with the last piece, which is on its way then.
+            _ if self.remaining == Some(0) => Outcome::Complete,
             Some(Event::Failed(outcome)) => outcome,
             Some(Event::Lost) => Outcome::Lost,
             // The connection is cut along with the pump, and either may go first.

@@ -98,6 +98,7 @@ impl Engine {
         ask: Ask,
         permit: Permit,
     ) -> Result<Transfer, TransferError<O::Error>> {
+        let give_up = ask.give_up.clone();
         let wish = Wish::of(ask);
         let question = Question {
             ask: wish.first_ask(),
@@ -130,6 +131,7 @@ impl Engine {
             record: Arc::clone(&record),
             share: Budget::share(&self.budget),
             patience: Patience::new(self.config.client_stall, self.config.client_min_rate),
+            give_up,
             refreshed_at,
             tries: 0,
         };

@@ -48,6 +48,8 @@ pub(super) struct Pump<O> {
     pub(super) share: Share,
     /// How long the client may make us wait.
     pub(super) patience: Patience,
+    /// Ends the answer to a client that is given up.
+    pub(super) give_up: Option<CancellationToken>,
     /// When the site was asked anew.
     pub(super) refreshed_at: Option<Instant>,
     /// Tries so far to take up again.
@@ -115,6 +117,7 @@ impl<O: Origin> Pump<O> {
             sender: self.sender,
             record: self.record,
             patience: self.patience,
+            give_up: self.give_up,
         };
         rest.hand_over(outcome, &cancel).await;
     }
@@ -307,6 +310,7 @@ struct Rest {
     sender: Sender<Outcome>,
     record: Arc<Record>,
     patience: Patience,
+    give_up: Option<CancellationToken>,
 }
 
 impl Rest {
@@ -327,6 +331,9 @@ impl Rest {
         if let Some(outcome) = given_up {
             self.sender.abort(outcome);
             self.record.close(outcome);
+            if let Some(give_up) = self.give_up {
+                give_up.cancel();
+            }
         }
     }
 

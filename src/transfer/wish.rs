@@ -5,6 +5,8 @@ use std::ops::Range;
 use http::header::{HeaderName, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderValue, Method};
 
+use tokio_util::sync::CancellationToken;
+
 use super::answer::Facts;
 use super::conditions::{Preconditions, Verdict};
 use super::range::{self, Unsatisfiable, resolve_ask};
@@ -22,6 +24,8 @@ pub struct Ask {
     pub preconditions: Preconditions,
     /// HEAD: the head alone is wanted.
     pub is_head: bool,
+    /// Cancelled when the client is given up, where the body alone can't end the answer.
+    pub give_up: Option<CancellationToken>,
 }
 
 impl Ask {
@@ -35,6 +39,7 @@ impl Ask {
             if_range: single(headers, &IF_RANGE),
             preconditions: Preconditions::of(headers),
             is_head: method == Method::HEAD,
+            give_up: None,
         }
     }
 }

@@ -24,12 +24,14 @@ const KERNEL: u64 = 768 * 1024;
 const UPSTREAM_SOCKET: u64 = 2 * 64 * 1024;
 /// Seconds that a client has.
 const STALL: &str = "2";
+/// A stalled HTTP/2 stream is reset; its connection then goes as an idle one does.
+const IMPATIENT: [(&str, &str); 2] = [("CLIENT_STALL_TIMEOUT", STALL), ("KEEPALIVE_TIMEOUT", "2")];
 /// `SETTINGS_INITIAL_WINDOW_SIZE`.
 const INITIAL_WINDOW: u16 = 4;
 
 /// A stage with little patience.
 async fn impatient() -> Stage {
-    Stage::new(LARGE, &[("CLIENT_STALL_TIMEOUT", STALL)]).await
+    Stage::new(LARGE, &IMPATIENT).await
 }
 
 /// Largest buffer that the system gives a socket: `tcp_wmem` to send, `tcp_rmem` to receive (tcp(7)).
@@ -214,7 +216,7 @@ async fn pongs(client: &mut H2, count: usize) -> bool {
 
 #[tokio::test]
 async fn h2_client_that_chats_without_a_window_is_cut() {
-    let stage = Stage::new(SMALL, &[("CLIENT_STALL_TIMEOUT", STALL)]).await;
+    let stage = Stage::new(SMALL, &IMPATIENT).await;
     let mut client = H2::connect(stage.server.base(), &setting(INITIAL_WINDOW, 0)).await;
     client.get(1, &stage.file.link).await;
     client.next_of(HEADERS).await.expect("a head");

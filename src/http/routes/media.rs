@@ -4,10 +4,11 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT_RANGES, CONTENT_LENGTH};
-use http::{HeaderMap, Method, StatusCode};
+use http::{Extensions, HeaderMap, Method, StatusCode};
 
 use crate::http::error::ApiError;
 use crate::http::{AppState, headers};
+use crate::server::StreamReset;
 use crate::services::{Delivered, Delivery, TextFile};
 use crate::transfer::{Ask, Head};
 
@@ -40,6 +41,7 @@ pub(in crate::http) async fn deliver(
     method: Method,
     RawQuery(query): RawQuery,
     request_headers: HeaderMap,
+    extensions: Extensions,
 ) -> Result<Response, ApiError> {
     let parameters = Parameters::of(&query.unwrap_or_default());
     let Some(token) = parameters.data else {
@@ -52,11 +54,20 @@ pub(in crate::http) async fn deliver(
             DATA_MISSING,
         ));
     }
-    let ask = Ask::of(&method, &request_headers);
+    let ask = ask(&method, &request_headers, &extensions);
     Ok(match app.deliverer.deliver(&token, ask).await? {
         Delivered::Media(delivery) => respond(*delivery, parameters.is_inline),
         Delivered::Text(file) => respond_text(*file, parameters.is_inline),
     })
+}
+
+/// What a request asks for.
+pub(super) fn ask(method: &Method, headers: &HeaderMap, extensions: &Extensions) -> Ask {
+    let reset = extensions.get::<StreamReset>();
+    Ask {
+        give_up: reset.map(|reset| reset.0.clone()),
+        ..Ask::of(method, headers)
+    }
 }
 
 /// A text is sent whole, whatever range is asked for.

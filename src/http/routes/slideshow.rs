@@ -7,14 +7,13 @@ use axum::extract::{RawQuery, State as Shared};
 use axum::response::Response;
 use futures_util::{Stream, stream};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::media;
 use crate::http::AppState;
 use crate::http::error::ApiError;
 use crate::services::{State, Waiter};
-use crate::transfer::Ask;
 
 const URL_MISSING: &str = "URL parameter is required";
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -50,6 +49,7 @@ pub(in crate::http) async fn deliver(
     method: Method,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
+    extensions: Extensions,
 ) -> Result<Response, ApiError> {
     let parameters = Parameters::of(&query.unwrap_or_default());
     let Some(token) = parameters.url else {
@@ -66,7 +66,7 @@ pub(in crate::http) async fn deliver(
         let waiter = app.deliverer.watch_slideshow(&token).await?;
         return Ok(events(waiter));
     }
-    let ask = Ask::of(&method, &headers);
+    let ask = media::ask(&method, &headers, &extensions);
     let delivery = app.deliverer.deliver_slideshow(&token, ask).await?;
     Ok(media::respond(delivery, parameters.is_inline))
 }
