@@ -38,6 +38,9 @@ fn heads() -> Vec<Case> {
         bad("negative length", |target, _| {
             vec![target.always(Fault::NegativeLength)]
         }),
+        bad("chunks of coded bytes", |target, _| {
+            vec![target.always(Fault::CodedChunks)]
+        }),
         bad("header of 2 MB", |target, _| {
             vec![target.always(Fault::HugeHeader(2_000_000))]
         }),

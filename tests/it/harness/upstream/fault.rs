@@ -82,6 +82,8 @@ pub(crate) enum Fault {
         /// Bytes sent before.
         at: u64,
     },
+    /// Chunks of what calls itself gzip by a further `Transfer-Encoding`, with no length.
+    CodedChunks,
     /// Nothing more after `at` bytes until the gate opens; then the rest.
     Stall {
         /// Bytes sent before.

@@ -55,7 +55,7 @@ pub(super) struct Plan {
     pub(super) hold: Option<Gate>,
     pub(super) preamble: &'static str,
     pub(super) framing: Framing,
-    /// `Transfer-Encoding` of a body that ends with the connection.
+    /// `Transfer-Encoding` besides that of the framing.
     coding: Option<&'static str>,
     /// Values of `Content-Length` in place of the true one.
     pub(super) lengths: Option<Vec<String>>,
@@ -137,6 +137,10 @@ impl Plan {
             Fault::CloseDelimitedShort { at } => {
                 self.framing = Framing::Close;
                 self.cut = Some((*at, Cut::End));
+            }
+            Fault::CodedChunks => {
+                self.framing = Framing::Chunked;
+                self.coding = Some("gzip");
             }
             Fault::OtherCoding { coding, at } => {
                 self.framing = Framing::Close;
