@@ -1,46 +1,43 @@
 //! The solver: what is known is answered at once, the rest by the thread, and each player's script is fetched once.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio::sync::{mpsc, oneshot};
 
 use super::answer::{Permutation, is_n, is_signature, solves_n};
+use super::failures::Failures;
 use super::flights::Flights;
 use super::knowledge::{Knowledge, Known};
-use super::lru::Lru;
 use super::player::PlayerKey;
+use super::threads::Threads;
 use super::timestamp::signature_timestamp;
-use super::worker::{self, Answers, Job, Questions};
+use super::worker::{Answers, Questions};
 use super::{Fault, Limits, ScriptSource, Solutions, SolveError, Solver};
 
 /// Challenges of one kind at once. A reply has some 40 formats, which share two or three `n`.
 const MAX_CHALLENGES: usize = 256;
-
-/// Players that failed, of which the reason is kept.
-const FAILURES: usize = 32;
 
 /// Solves challenges with an interpreter on a thread of its own, which is started by the first script.
 #[derive(Debug)]
 pub(super) struct Engine {
     limits: Limits,
     known: Mutex<Known>,
-    failed: Mutex<Lru<PlayerKey, (Instant, Fault)>>,
+    failures: Arc<Failures>,
     flights: Flights,
-    thread: Mutex<Option<mpsc::Sender<Job>>>,
+    threads: Threads,
 }
 
 impl Engine {
     /// An engine that knows what an earlier run has left.
     pub(super) fn new(limits: Limits, knowledge: Knowledge) -> Self {
+        let failures = Arc::new(Failures::new(limits.failed));
         Self {
             limits,
             known: Mutex::new(Known::new(knowledge, limits.answers.max(MAX_CHALLENGES))),
-            failed: Mutex::new(Lru::new(FAILURES)),
             flights: Flights::default(),
-            thread: Mutex::new(None),
+            threads: Threads::new(limits, Arc::clone(&failures)),
+            failures,
         }
     }
 
@@ -53,11 +50,12 @@ impl Engine {
         if let Some(days) = lock(&self.known).signature_timestamp(player) {
             return Ok(days);
         }
-        self.check_failed(player)?;
+        self.threads.relieve();
+        self.failures.check(player)?;
         let script = self.fetch(player, source).await?;
         let days = lock(&self.known).signature_timestamp(player);
-        let days = days.ok_or_else(|| self.fail(player, Fault::NoTimestamp))?;
-        self.begin_to_load(player, script);
+        let days = days.ok_or_else(|| self.failures.add(player, Fault::NoTimestamp))?;
+        self.threads.begin_to_load(player, script);
         Ok(days)
     }
 
@@ -76,7 +74,8 @@ impl Engine {
         let _turn = flight.lock().await;
         let questions = self.questions(player, n, signatures);
         if !questions.is_empty() {
-            self.check_failed(player)?;
+            self.threads.relieve();
+            self.failures.check(player)?;
             let answers = self.ask_or_load(player, source, &questions).await?;
             self.learn(player, &questions, &answers)?;
         }
@@ -128,47 +127,14 @@ impl Engine {
         source: &dyn ScriptSource,
         questions: &Questions,
     ) -> Result<Answers, SolveError> {
-        if let Some(answers) = self.ask(player, None, questions).await? {
+        if let Some(answers) = self.threads.ask(player, None, questions).await? {
             return Ok(answers);
         }
+        // It may have failed while this question waited.
+        self.failures.check(player)?;
         let script = self.fetch(player, source).await?;
-        self.ask(player, Some(script), questions)
-            .await?
-            .ok_or(SolveError::Stopped)
-    }
-
-    async fn ask(
-        &self,
-        player: &PlayerKey,
-        script: Option<Bytes>,
-        questions: &Questions,
-    ) -> Result<Option<Answers>, SolveError> {
-        let (done, answers) = oneshot::channel();
-        let job = Job {
-            player: player.clone(),
-            script,
-            questions: questions.clone(),
-            done: Some(done),
-        };
-        let thread = self.thread()?;
-        thread.send(job).await.map_err(|_| SolveError::Stopped)?;
-        let answers = answers.await.map_err(|_| SolveError::Stopped)?;
-        answers.map_err(|fault| self.fail(player, fault))
-    }
-
-    /// Lets the thread load a script whose challenges will come; when it is busy, they load it themselves.
-    fn begin_to_load(&self, player: &PlayerKey, script: Bytes) {
-        let job = Job {
-            player: player.clone(),
-            script: Some(script),
-            questions: Questions::default(),
-            done: None,
-        };
-        if let Ok(thread) = self.thread()
-            && thread.try_send(job).is_err()
-        {
-            tracing::debug!(%player, "interpreter is busy, player is loaded later");
-        }
+        let answers = self.threads.ask(player, Some(&script), questions).await?;
+        answers.ok_or(SolveError::Stopped)
     }
 
     async fn fetch(
@@ -178,7 +144,7 @@ impl Engine {
     ) -> Result<Bytes, SolveError> {
         let script = source.fetch(player).await?;
         if script.len() > self.limits.script {
-            return Err(self.fail(player, Fault::TooLarge(script.len())));
+            return Err(self.failures.add(player, Fault::TooLarge(script.len())));
         }
         if let Some(days) = signature_timestamp(&script) {
             lock(&self.known).learn_signature_timestamp(player, days);
@@ -196,47 +162,17 @@ impl Engine {
         let mut known = lock(&self.known);
         for (n, answer) in questions.n.iter().zip(&answers.n) {
             if !solves_n(n, answer) {
-                return Err(self.fail(player, Fault::Answer));
+                return Err(self.failures.add(player, Fault::Answer));
             }
             known.learn_n(player, n, answer);
         }
         for (probe, answer) in questions.signatures.iter().zip(&answers.signatures) {
             let length = probe.chars().count();
             let permutation = Permutation::of_answer(length, answer)
-                .ok_or_else(|| self.fail(player, Fault::Answer))?;
+                .ok_or_else(|| self.failures.add(player, Fault::Answer))?;
             known.learn_permutation(player, length, permutation);
         }
         Ok(())
-    }
-
-    fn check_failed(&self, player: &PlayerKey) -> Result<(), SolveError> {
-        let mut failed = lock(&self.failed);
-        match failed.get(player) {
-            Some((at, fault)) if at.elapsed() < self.limits.failed => Err(SolveError::Player {
-                player: player.clone(),
-                fault: fault.clone(),
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    fn fail(&self, player: &PlayerKey, fault: Fault) -> SolveError {
-        tracing::warn!(%player, %fault, "player script is of no use");
-        lock(&self.failed).insert(player.clone(), (Instant::now(), fault.clone()));
-        SolveError::Player {
-            player: player.clone(),
-            fault,
-        }
-    }
-
-    /// The thread, started when there is none: before the first script, and should it ever have ended.
-    fn thread(&self) -> Result<mpsc::Sender<Job>, SolveError> {
-        let mut thread = lock(&self.thread);
-        if let Some(jobs) = thread.as_ref().filter(|jobs| !jobs.is_closed()) {
-            return Ok(jobs.clone());
-        }
-        let jobs = worker::start(self.limits).map_err(|_| SolveError::Stopped)?;
-        Ok(thread.insert(jobs).clone())
     }
 }
 

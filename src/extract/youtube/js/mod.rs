@@ -5,7 +5,7 @@
 //! works without this room's feature `js`; then [`solver`] gives none.
 //!
 //! Pure: [`PlayerKey`] and [`Cipher`] read and edit addresses, `plan` prepares a script, `answer` checks what came out.
-//! `engine` joins them to one thread that owns the interpreter; only `interpreter` knows which one it is.
+//! `engine` joins them to a thread that owns the interpreter (`threads`, `worker`); only `interpreter` knows which one it is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,8 @@ mod cipher;
 #[cfg(feature = "js")]
 mod engine;
 #[cfg(feature = "js")]
+mod failures;
+#[cfg(feature = "js")]
 mod flights;
 #[cfg(feature = "js")]
 mod interpreter;
@@ -40,6 +42,8 @@ mod player;
 mod scan;
 #[cfg(feature = "js")]
 mod statement;
+#[cfg(feature = "js")]
+mod threads;
 mod timestamp;
 #[cfg(feature = "js")]
 mod token;
@@ -112,14 +116,25 @@ pub struct Limits {
     pub stack: usize,
     /// Time to load a script. Default 10 s, of which it needs about half a second.
     pub load: Duration,
-    /// Time for one challenge. Default 1 s, of which it needs about 20 ms.
+    /// Time for one challenge; all of one question get no more than `load`. Default 1 s, of which it needs about 20 ms.
     pub call: Duration,
+    /// What the thread may exceed these times by, before it is given up. Default 1 s.
+    pub margin: Duration,
     /// Players kept ready to run. Default 2: the current one and, while the site changes it, the one before.
     pub live: usize,
     /// Answers to challenges `n` kept, some 200 bytes each. Default 4,096.
     pub answers: usize,
     /// How long a player that failed is not tried again. Default 5 minutes.
     pub failed: Duration,
+}
+
+#[cfg(feature = "js")]
+impl Limits {
+    /// Time for so many challenges of one question.
+    fn time_of(&self, challenges: usize) -> Duration {
+        let calls = u32::try_from(challenges).unwrap_or(u32::MAX);
+        self.call.saturating_mul(calls).min(self.load)
+    }
 }
 
 impl Default for Limits {
@@ -130,6 +145,7 @@ impl Default for Limits {
             stack: 1 << 20,
             load: Duration::from_secs(10),
             call: Duration::from_secs(1),
+            margin: Duration::from_secs(1),
             live: 2,
             answers: 4_096,
             failed: Duration::from_secs(300),
@@ -158,6 +174,9 @@ pub enum SolveError {
     /// More challenges than one reply holds.
     #[error("too many challenges at once")]
     TooMany,
+    /// Other players hold every thread that there may be.
+    #[error("the interpreter is held by other players, try again in a minute")]
+    Busy,
     /// The interpreter's thread could not be started, or is gone.
     #[error("the interpreter does not run")]
     Stopped,

@@ -1,11 +1,16 @@
 //! The thread that owns the interpreters, which can't leave it.
 
+use std::future::pending;
 use std::io;
+use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout_at;
 
+use super::failures::Failures;
 use super::interpreter::Interpreter;
 use super::lru::Lru;
 use super::player::PlayerKey;
@@ -29,7 +34,12 @@ pub(super) struct Questions {
 impl Questions {
     /// Whether nothing is asked.
     pub(super) fn is_empty(&self) -> bool {
-        self.n.is_empty() && self.signatures.is_empty()
+        self.len() == 0
+    }
+
+    /// Number of challenges.
+    pub(super) fn len(&self) -> usize {
+        self.n.len() + self.signatures.len()
     }
 }
 
@@ -50,35 +60,89 @@ pub(super) struct Job {
     pub(super) done: Option<oneshot::Sender<Result<Option<Answers>, Fault>>>,
 }
 
-/// Starts the thread; it ends when the sender is dropped.
+/// A thread, as others see it. It ends when `jobs` is dropped.
+#[derive(Debug, Clone)]
+pub(super) struct Thread {
+    /// Takes what it shall do.
+    pub(super) jobs: mpsc::Sender<Job>,
+    /// What it does now; closed when it has ended.
+    pub(super) work: watch::Receiver<Option<Work>>,
+}
+
+/// What a thread does.
+#[derive(Debug, Clone)]
+pub(super) struct Work {
+    player: PlayerKey,
+    /// When it should be done at the latest.
+    until: Instant,
+}
+
+impl Thread {
+    /// Waits until the thread works longer than it should; for ever, once it has ended.
+    pub(super) async fn overdue(&self) {
+        let mut work = self.work.clone();
+        loop {
+            let until = work.borrow_and_update().as_ref().map(|work| work.until);
+            let changed = match until {
+                Some(until) => match timeout_at(until.into(), work.changed()).await {
+                    Ok(changed) => changed,
+                    Err(_) => return,
+                },
+                None => work.changed().await,
+            };
+            if changed.is_err() {
+                return pending().await;
+            }
+        }
+    }
+
+    /// The player that holds the thread longer than it should.
+    pub(super) fn overdue_player(&self) -> Option<PlayerKey> {
+        let work = self.work.borrow();
+        let overdue = work.as_ref().filter(|work| work.until <= Instant::now())?;
+        Some(overdue.player.clone())
+    }
+}
+
+/// Starts a thread, which notes in `failures` what fails.
 ///
 /// # Errors
 /// When the system gives no thread.
-pub(super) fn start(limits: Limits) -> io::Result<mpsc::Sender<Job>> {
+pub(super) fn start(limits: Limits, failures: Arc<Failures>) -> io::Result<Thread> {
     let (jobs, queue) = mpsc::channel(QUEUE);
+    let (now, work) = watch::channel(None);
     thread::Builder::new()
         .name("player-js".to_owned())
         .stack_size(limits.stack.saturating_add(STACK_MARGIN))
-        .spawn(move || Worker::new(limits).run(queue))?;
-    Ok(jobs)
+        .spawn(move || Worker::new(limits, failures, now).run(queue))?;
+    Ok(Thread { jobs, work })
 }
 
 struct Worker {
     limits: Limits,
+    failures: Arc<Failures>,
     live: Lru<PlayerKey, Interpreter>,
+    now: watch::Sender<Option<Work>>,
 }
 
 impl Worker {
-    fn new(limits: Limits) -> Self {
+    fn new(limits: Limits, failures: Arc<Failures>, now: watch::Sender<Option<Work>>) -> Self {
         Self {
             live: Lru::new(limits.live),
             limits,
+            failures,
+            now,
         }
     }
 
     fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         while let Some(job) = queue.blocking_recv() {
+            if queue.is_closed() {
+                // Given up: what still waits here is asked elsewhere.
+                return;
+            }
             self.take(job);
+            self.now.send_replace(None);
         }
     }
 
@@ -94,8 +158,9 @@ impl Worker {
             return;
         }
         let answers = self.answer(&player, script.as_deref(), &questions, is_unwanted);
-        if answers.is_err() {
+        if let Err(fault) = &answers {
             self.live.remove(&player);
+            self.failures.add(&player, fault.clone());
         }
         if let Some(done) = done {
             // The one who asked may have left meanwhile.
@@ -114,9 +179,12 @@ impl Worker {
             let Some(script) = script else {
                 return Ok(None);
             };
+            let until = self.begin(player, self.limits.load);
             let interpreter = Interpreter::load(script, &self.limits)?;
+            in_time(until)?;
             self.live.insert(player.clone(), interpreter);
         }
+        let until = self.begin(player, self.limits.time_of(questions.len()));
         let Some(interpreter) = self.live.get(player) else {
             return Ok(None);
         };
@@ -127,6 +195,24 @@ impl Worker {
         for signature in questions.signatures.iter().take_while(|_| !is_unwanted()) {
             answers.signatures.push(interpreter.signature(signature)?);
         }
+        in_time(until)?;
         Ok(Some(answers))
     }
+
+    /// Tells the others what is done from now on, and until when.
+    fn begin(&self, player: &PlayerKey, time: Duration) -> Instant {
+        let until = Instant::now() + time + self.limits.margin;
+        self.now.send_replace(Some(Work {
+            player: player.clone(),
+            until,
+        }));
+        until
+    }
+}
+
+/// Fails what came too late, which the interpreter doesn't see when the last step was the long one.
+fn in_time(until: Instant) -> Result<(), Fault> {
+    (Instant::now() < until)
+        .then_some(())
+        .ok_or(Fault::Deadline)
 }

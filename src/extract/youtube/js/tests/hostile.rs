@@ -264,6 +264,82 @@ async fn failed_player_leaves_the_thread_to_others() {
     assert_eq!(solved.n, [expected_n("abcdef")]);
 }
 
+/// Code that is one step of about two seconds for the interpreter, which asks for the time only between steps.
+const LONG_STEP: &str = "var found = 'a'.repeat(70000).indexOf('a'.repeat(35000) + 'b');";
+
+/// Limits of time that [`LONG_STEP`] exceeds by far.
+fn short_limits() -> Limits {
+    Limits {
+        load: Duration::from_millis(200),
+        margin: Duration::from_millis(100),
+        ..limits()
+    }
+}
+
+#[tokio::test]
+async fn thread_that_is_held_by_native_code_is_given_up() {
+    let solver = new_solver(short_limits());
+    let n = strings(&["abcdef"]);
+    let (long, good) = (Script::new(loading(LONG_STEP)), Script::new(SMALL));
+    let stuck = solver.solve(&key("00000001"), &long, &n, &[]).await;
+    assert!(
+        matches!(
+            &stuck,
+            Err(SolveError::Player {
+                fault: Fault::Deadline,
+                ..
+            })
+        ),
+        "{stuck:?}"
+    );
+    // A second player may hold a thread too, and then there is none until one of them is let go.
+    let stuck = solver.solve(&key("00000002"), &long, &n, &[]).await;
+    assert!(matches!(stuck, Err(SolveError::Player { .. })), "{stuck:?}");
+    let refused = solver.solve(&key("00000003"), &good, &n, &[]).await;
+    assert!(matches!(refused, Err(SolveError::Busy)), "{refused:?}");
+    let solved = loop {
+        match solver.solve(&key("00000003"), &good, &n, &[]).await {
+            Err(SolveError::Busy) => tokio::time::sleep(Duration::from_millis(20)).await,
+            solved => break solved.expect("solved"),
+        }
+    };
+    assert_eq!(solved.n, [expected_n("abcdef")]);
+    let again = solver.solve(&key("00000001"), &long, &n, &[]).await;
+    assert!(matches!(again, Err(SolveError::Player { .. })), "{again:?}");
+    assert_eq!(long.fetches(), 2, "each player once");
+}
+
+#[tokio::test]
+async fn failure_that_no_one_waits_for_is_remembered() {
+    for code in [LONG_STEP, "for (;;) {}", "throw 1;"] {
+        let (solver, player) = (new_solver(short_limits()), key("00000001"));
+        let source = Script::new(loading(code));
+        // Begins to load the script and goes away.
+        let day = solver.signature_timestamp(&player, &source).await;
+        assert!(day.is_ok(), "{day:?}");
+        let n = strings(&["abcdef"]);
+        let solved = solver.solve(&player, &source, &n, &[]).await;
+        assert!(
+            matches!(solved, Err(SolveError::Player { .. })),
+            "{solved:?}"
+        );
+        assert_eq!(source.fetches(), 1, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn player_behind_a_held_thread_is_solved_by_another_one() {
+    let (solver, n) = (new_solver(short_limits()), strings(&["abcdef"]));
+    let (first, second) = (key("00000001"), key("00000002"));
+    let (long, good) = (Script::new(loading(LONG_STEP)), Script::new(SMALL));
+    let (stuck, solved) = tokio::join!(
+        solver.solve(&first, &long, &n, &[]),
+        solver.solve(&second, &good, &n, &[]),
+    );
+    assert!(matches!(stuck, Err(SolveError::Player { .. })), "{stuck:?}");
+    assert_eq!(solved.expect("solved").n, [expected_n("abcdef")]);
+}
+
 #[tokio::test]
 async fn script_finds_no_way_out() {
     for name in [
