@@ -9,6 +9,8 @@ pub struct PlaylistSource {
     pub site: &'static str,
     /// The site's id of the list, in a form that the site has.
     pub id: String,
+    /// The site's id of the post beside which the list was seen, where the list depends on it.
+    pub post: Option<String>,
 }
 
 /// Which part of a list is wanted.

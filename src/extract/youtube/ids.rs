@@ -49,6 +49,9 @@ const PREFIXES: &[&str] = &[
 /// Ids without anything after them.
 const WORDS: &[&str] = &["RDMM", "WL", "LL", "LM"];
 
+/// Beginnings of mix ids that a video's id follows.
+const SEEDED: &[&str] = &["RD", "RDMM", "RDAMVM"];
+
 impl PlaylistId {
     /// Longest id that is accepted; the longest ones seen have 43 characters.
     const MAX_LENGTH: usize = 64;
@@ -85,12 +88,13 @@ impl PlaylistId {
         }
     }
 
-    /// The video that a mix was made for, where the id names it.
+    /// The video that a mix was made for, where the id names it: after `RD`, `RDMM` and `RDAMVM`. Other mixes are made
+    /// for a channel, a genre or a list, and what their ids end in is none.
     pub(super) fn mix_seed(&self) -> Option<VideoId> {
-        let start = self.0.len().checked_sub(VideoId::LENGTH)?;
-        (self.kind() == PlaylistKind::Mix && start >= 2)
-            .then(|| VideoId::parse(self.0.get(start..)?))
-            .flatten()
+        SEEDED
+            .iter()
+            .filter_map(|prefix| self.0.strip_prefix(prefix))
+            .find_map(VideoId::parse)
     }
 }
 
@@ -145,8 +149,20 @@ mod tests {
 
     #[test]
     fn mix_names_its_video() {
-        let mix = PlaylistId::parse("RDFAqYW76GLPA").unwrap();
-        assert_eq!(mix.mix_seed().unwrap().as_str(), "FAqYW76GLPA");
-        assert_eq!(PlaylistId::parse("RDMM").unwrap().mix_seed(), None);
+        for id in ["RDFAqYW76GLPA", "RDMMFAqYW76GLPA", "RDAMVMFAqYW76GLPA"] {
+            let seed = PlaylistId::parse(id).unwrap().mix_seed().unwrap();
+            assert_eq!(seed.as_str(), "FAqYW76GLPA", "{id}");
+        }
+        for id in [
+            "RDMM",
+            "RDEMFAqYW76GLPAFAqYW76GLPA",
+            "RDGMEMFAqYW76GLPA",
+            "RDTMAK5uy_FAqYW76GLPA",
+            "RDAMPLPLFAqYW76GLPA",
+            "RDCLAK5uy_kmPRjHDECIcuVwnKsx2Ng7fyNgFKWNJFs",
+            "PLFAqYW76GLPA",
+        ] {
+            assert_eq!(PlaylistId::parse(id).unwrap().mix_seed(), None, "{id}");
+        }
     }
 }

@@ -114,13 +114,15 @@ impl YouTube {
         &self,
         transport: &dyn Ask,
         account: &AccountCookies,
-        id: &PlaylistId,
+        list: &PlaylistSource,
         part: &Part,
     ) -> Result<Playlist, ExtractError> {
+        let id = PlaylistId::parse(&list.id).ok_or(ExtractError::Refused(Refusal::BadUrl))?;
         let lister = Lister {
             session: self.session(transport, account).await,
             hosts: &self.hosts,
-            id,
+            id: &id,
+            seed: playlist::seed(&id, list.post.as_deref()),
         };
         match id.kind() {
             PlaylistKind::Album => lister.list_album(part).await,
@@ -134,10 +136,9 @@ impl YouTube {
         list: &PlaylistSource,
         part: &Part,
     ) -> Result<Playlist, ExtractError> {
-        let id = PlaylistId::parse(&list.id).ok_or(ExtractError::Refused(Refusal::BadUrl))?;
         let transport = self.transport(net);
         let account = account(transport.operator.clone());
-        self.list_through(&transport, &account, &id, part).await
+        self.list_through(&transport, &account, list, part).await
     }
 
     /// Fetches a video through `transport`.
@@ -340,13 +341,15 @@ impl Extractor for YouTube {
     }
 
     fn playlist(&self, url: &Url) -> Option<PlaylistSource> {
-        let (Address::Playlist(id) | Address::Video { list: Some(id), .. }) = url::read(url) else {
-            return None;
+        let (list, video) = match url::read(url) {
+            Address::Playlist(list) => (list, None),
+            Address::Video {
+                id,
+                list: Some(list),
+            } => (list, Some(id)),
+            _ => return None,
         };
-        Some(PlaylistSource {
-            site: SITE,
-            id: id.as_str().to_owned(),
-        })
+        Some(playlist::source(&list, video))
     }
 
     fn list<'a>(

@@ -30,6 +30,8 @@ pub(in crate::extract::youtube) struct Lister<'a> {
     pub(in crate::extract::youtube) session: Session<'a>,
     pub(in crate::extract::youtube) hosts: &'a Hosts,
     pub(in crate::extract::youtube) id: &'a PlaylistId,
+    /// The video that a mix stands around at its beginning; without one it is asked for by its id alone.
+    pub(in crate::extract::youtube) seed: Option<VideoId>,
 }
 
 /// The entries gathered so far.
@@ -274,7 +276,7 @@ impl Lister<'_> {
                 body["playlistIndex"] = json!(at);
             }
             Place::First | Place::Token(_) => {
-                if let Some(seed) = self.id.mix_seed() {
+                if let Some(seed) = &self.seed {
                     body["videoId"] = json!(seed.as_str());
                 }
             }

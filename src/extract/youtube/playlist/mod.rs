@@ -11,6 +11,24 @@ mod page;
 
 pub(super) use lister::Lister;
 
+use super::{PlaylistId, PlaylistKind, SITE, VideoId};
+use crate::extract::PlaylistSource;
+
+/// The source of a list, perhaps seen beside a video: only a mix whose id names none depends on that.
+pub(super) fn source(list: &PlaylistId, video: Option<VideoId>) -> PlaylistSource {
+    let seed = video.filter(|_| list.kind() == PlaylistKind::Mix && list.mix_seed().is_none());
+    PlaylistSource {
+        site: SITE,
+        id: list.as_str().to_owned(),
+        post: seed.map(|id| id.as_str().to_owned()),
+    }
+}
+
+/// The video that a mix stands around at its beginning: the one in its id, else the one it was seen beside.
+pub(super) fn seed(list: &PlaylistId, beside: Option<&str>) -> Option<VideoId> {
+    list.mix_seed().or_else(|| VideoId::parse(beside?))
+}
+
 /// Reads whatever an answer holds, as a list and as a mix.
 #[cfg(test)]
 pub(super) fn read_anything(

@@ -1,12 +1,14 @@
 //! Playlists: the recorded pages, and how pages are put together.
 
 use serde_json::{Value, json};
+use url::Url;
 
 use super::recorded;
 use super::script::{Script, WEB, site};
-use crate::extract::youtube::PlaylistId;
 use crate::extract::youtube::auth::AccountCookies;
-use crate::extract::{Availability, ExtractError, Part, Playlist, Refusal, Unavailable};
+use crate::extract::{
+    Availability, ExtractError, Extractor as _, Part, Playlist, Refusal, Unavailable,
+};
 
 const LIST: &str = "PLMC9KNkIncKtPzgY-5rmhvj7fax8fdxoj";
 
@@ -16,13 +18,24 @@ async fn list(
     cursor: Option<&str>,
     limit: usize,
 ) -> Result<Playlist, ExtractError> {
-    let id = PlaylistId::parse(id).unwrap();
+    let url = format!("https://www.youtube.com/playlist?list={id}");
+    list_at(script, &url, cursor, limit).await
+}
+
+/// Lists what an address names.
+async fn list_at(
+    script: &Script,
+    url: &str,
+    cursor: Option<&str>,
+    limit: usize,
+) -> Result<Playlist, ExtractError> {
+    let site = site(&[]);
+    let source = site.playlist(&Url::parse(url).unwrap()).unwrap();
     let part = Part {
         cursor: cursor.map(str::to_owned),
         limit,
     };
-    site(&[])
-        .list_through(script, &AccountCookies::default(), &id, &part)
+    site.list_through(script, &AccountCookies::default(), &source, &part)
         .await
 }
 
@@ -240,6 +253,38 @@ async fn private_and_personal_lists_are_errors_and_notices_are_not() {
         }
     ));
     assert!(script.calls().is_empty());
+}
+
+#[tokio::test]
+async fn mix_is_asked_for_with_the_video_its_id_or_its_address_names() {
+    let music = "RDEMaaaaaaaaaaaaaaaaaaaaaa";
+    for (address, seed) in [
+        (
+            "playlist?list=RDFAqYW76GLPA".to_owned(),
+            Some("FAqYW76GLPA"),
+        ),
+        (
+            "watch?v=zzzzzzzzzzz&list=RDFAqYW76GLPA".to_owned(),
+            Some("FAqYW76GLPA"),
+        ),
+        (
+            format!("watch?v=zzzzzzzzzzz&list={music}"),
+            Some("zzzzzzzzzzz"),
+        ),
+        (
+            "watch?v=zzzzzzzzzzz&list=RDMM".to_owned(),
+            Some("zzzzzzzzzzz"),
+        ),
+        (format!("playlist?list={music}"), None),
+    ] {
+        let script = Script::default().with(WEB, "next", json!({}));
+        let url = format!("https://www.youtube.com/{address}");
+        let missing = list_at(&script, &url, None, 10).await;
+        assert!(missing.is_err(), "{missing:?}");
+        let calls = script.calls();
+        let asked = calls.iter().find(|asked| asked.path == "next").unwrap();
+        assert_eq!(asked.body.get("videoId"), seed.map(Value::from).as_ref());
+    }
 }
 
 #[tokio::test]
