@@ -190,7 +190,6 @@ impl Record {
         let Some(permit) = self.end(outcome) else {
             return;
         };
-        drop(permit);
         self.counters.ended[outcome as usize].fetch_add(1, Ordering::Relaxed);
         let elapsed_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         // At info the request's own line says it, when the last of the answer is gone.
@@ -208,6 +207,8 @@ impl Record {
             %outcome,
             "{what} ended"
         );
+        // Last, so that a free place means a transfer that has been told of.
+        drop(permit);
     }
 
     /// The place that was held; `None` when the transfer has ended before.

@@ -10,7 +10,7 @@ use super::seed::Seed;
 use super::target::Target;
 use super::trial::{Case, Expected, Verdict, Wanted};
 use crate::harness::upstream::Upstream;
-use crate::harness::{Builder, Fetched, TestServer, plain_client, try_fetch};
+use crate::harness::{Builder, Fetched, TestServer, eventually, plain_client, try_fetch};
 
 /// Transfers that run at once: enough to wait out stalls beside each other.
 const AT_ONCE: usize = 48;
@@ -179,6 +179,12 @@ impl Lab {
     /// # Panics
     /// The server doesn't end well, a line lacks its figures, or `/health` counted otherwise.
     pub(super) async fn outcomes(self) -> BTreeMap<String, usize> {
+        // A client may have the last byte before the server has seen to it.
+        eventually("all transfers ended", async || {
+            let health = self.server.api().get("/health").await.json();
+            (health["streams"]["active"] == json!(0)).then_some(())
+        })
+        .await;
         let counted = self.counted().await;
         let (status, logs) = self.server.stop().await;
         assert!(status.success(), "{status}");
