@@ -72,6 +72,19 @@ pub fn sound_job(kind: sound::Kind, path: &Path, to: &Path, pictures: usize) -> 
     decoder(arguments, sound_bytes(pictures), false)
 }
 
+/// Bytes of one sample of both channels.
+const SAMPLE: usize = 4;
+/// Fewest bytes of samples that may be looped: half a second. FFmpeg takes seconds to loop a few samples for one.
+pub const LEAST_LOOP: u64 = 96_000;
+
+/// Whole samples repeated until they are enough to be looped; `None` when there is not one.
+pub fn lengthened(samples: &[u8]) -> Option<Vec<u8>> {
+    let whole = &samples[..samples.len() - samples.len() % SAMPLE];
+    let least = usize::try_from(LEAST_LOOP).unwrap_or(usize::MAX);
+    let times = least.div_ceil(whole.len().max(1));
+    (!whole.is_empty()).then(|| whole.repeat(times))
+}
+
 fn decoder(arguments: Vec<OsString>, file_bytes: u64, writes_stdout: bool) -> Job {
     Job {
         arguments,
@@ -177,6 +190,17 @@ mod tests {
             .map(|part| part.to_string_lossy())
             .collect();
         parts.join(" ")
+    }
+
+    #[test]
+    fn short_sound_is_lengthened_by_whole_samples() {
+        assert_eq!(lengthened(&[]), None);
+        assert_eq!(lengthened(&[1, 2, 3]), None);
+        let one = lengthened(&[1, 2, 3, 4, 5]).unwrap();
+        assert_eq!(one.len() as u64, LEAST_LOOP);
+        assert!(one.chunks(4).all(|sample| sample == [1, 2, 3, 4]));
+        let most = lengthened(&vec![7; 95_999]).unwrap();
+        assert_eq!(most.len(), 2 * 95_996);
     }
 
     #[test]

@@ -271,14 +271,21 @@ impl Work<'_> {
         let (from, to) = (self.dir.path(SOUND), self.dir.path(SAMPLES));
         let job = slideshow::sound_job(kind, &from, &to, pictures);
         let ended = self.renderer.ffmpeg.start(&job)?.finish().await;
-        if let Some(error) = ended.err().filter(|error| !is_input_fault(error)) {
-            return Err(failed(error));
-        }
+        ended.map_err(|error| {
+            if is_input_fault(&error) {
+                SlideshowError::Sound
+            } else {
+                failed(error)
+            }
+        })?;
         let length = tokio::fs::metadata(&to)
             .await
             .map_or(0, |facts| facts.len());
-        if length == 0 {
-            return Err(SlideshowError::Sound);
+        if length < slideshow::LEAST_LOOP {
+            let short = tokio::fs::read(&to).await.map_err(|_| no_room())?;
+            let samples = slideshow::lengthened(&short).ok_or(SlideshowError::Sound)?;
+            let written = tokio::fs::write(&to, samples).await;
+            written.map_err(|_| no_room())?;
         }
         Ok(to)
     }
@@ -309,6 +316,10 @@ impl Work<'_> {
         decoder.finish().await?;
         Ok((frame.len() == slideshow::FRAME_BYTES).then(|| frame.into()))
     }
+}
+
+fn no_room() -> SlideshowError {
+    SlideshowError::Temp(TempError::Full)
 }
 
 /// Whether the input of a decoder is to blame: the program ran, and gave up, broke down or took too long.

@@ -173,6 +173,27 @@ async fn broken_sound_is_an_error_and_not_silence() {
     assert_next_job_runs(&photos).await;
 }
 
+/// A WAV file of one sample of 16 bits.
+fn one_sample() -> Bytes {
+    let mut file = b"RIFF\x26\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0".to_vec();
+    file.extend(48_000_u32.to_le_bytes());
+    file.extend(96_000_u32.to_le_bytes());
+    file.extend(b"\x02\0\x10\0data\x02\0\0\0\x01\0");
+    file.into()
+}
+
+#[tokio::test]
+async fn sound_of_one_sample_is_looped_as_any_other() {
+    let Some(photos) = Photos::new().await else {
+        return;
+    };
+    let picture = photos.studio.picture("a.png", "red", "9x16").await;
+    let item = photos.serve(ID, &[picture], Some(&one_sample()));
+    let answer = photos.slideshow(&item).await;
+    assert_eq!(answer.status.as_u16(), 200);
+    photos.assert_nothing_left().await;
+}
+
 #[tokio::test]
 async fn post_that_is_no_photo_post_any_more_is_refused() {
     let Some(photos) = Photos::new().await else {
