@@ -103,8 +103,9 @@ struct State<E> {
     /// Queued, or taken and still held.
     bytes: usize,
     taken: u64,
-    /// Since when the receiver has neither taken nor dropped anything, from the first time that the sender found no room
-    /// or had said its last word; `None` once nothing is queued or held, while more may come.
+    /// Since when the receiver has dropped nothing, from the first time that the sender found no room or had said its last
+    /// word; `None` once nothing is queued or held, while more may come. What it takes is no progress: a library that is
+    /// polled for another reason takes a piece for a client that stands still.
     pressed_since: Option<Instant>,
     last: Option<Last<E>>,
     is_closed: bool,
@@ -358,9 +359,6 @@ impl<E: Copy + Send + 'static> Receiver<E> {
             return Poll::Ready(last.event());
         };
         state.taken += piece.len() as u64;
-        if let Some(since) = &mut state.pressed_since {
-            *since = Instant::now();
-        }
         drop(state);
         let shared = Arc::clone(&self.shared);
         let held = Bytes::from_owner(Held { piece, shared });
