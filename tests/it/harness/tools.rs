@@ -25,6 +25,11 @@ pub(crate) fn skip(what: &str, reason: &str) {
     eprintln!("SKIPPED: {what}: {reason}");
 }
 
+/// Whether proofs run in full (`SERVERRS_PROOFS=full`): every case, not the part that fits into every run.
+pub(crate) fn is_long_form() -> bool {
+    std::env::var_os("SERVERRS_PROOFS").is_some_and(|form| form == "full")
+}
+
 /// Whether a program can be started.
 pub(crate) async fn has_tool(program: &str) -> bool {
     let mut command = Command::new(program);

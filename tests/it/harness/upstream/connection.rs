@@ -3,9 +3,10 @@
 use std::io;
 use std::time::Duration;
 
+use rustls::server::Acceptor;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 use super::ca::{Ca, Leaf};
 use super::fault::TunnelFault;
@@ -54,6 +55,19 @@ pub(super) async fn serve(site: &Site, tcp: TcpStream) -> io::Result<()> {
         return serve_requests(site, connection, wire, None, Some(&host)).await;
     }
     serve_requests(site, connection, wire, Some(head), None).await
+}
+
+/// Serves a client that came without a proxy: TLS from its first byte, the host by the name that it asks for.
+pub(super) async fn serve_direct(site: &Site, tcp: TcpStream) -> io::Result<()> {
+    let connection = site.world.connected();
+    let _counted = Counted(&site.world);
+    let start = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
+    let host = start.client_hello().server_name().map(str::to_owned);
+    let host = host.ok_or_else(|| io::Error::other("no server name"))?;
+    let config = site.ca.server_config(&host, Leaf::Good);
+    let tls = start.into_stream(config).await?;
+    let wire = Wire::new(Socket::Tls(Box::new(tls)));
+    serve_requests(site, connection, wire, None, Some(&host)).await
 }
 
 /// Answers CONNECT and terminates TLS; `None` when the script ends it here.

@@ -27,7 +27,7 @@ pub(crate) use fault::{Fault, Rule, TunnelFault};
 pub(crate) use gate::Gate;
 pub(crate) use media::{Media, Need, Payload, sha256_hex};
 pub(crate) use page::Page;
-pub(crate) use proxy::Upstream;
+pub(crate) use proxy::{Door, Upstream};
 pub(crate) use record::{Progress, Record, Traffic};
 pub(crate) use wire::Request;
 pub(crate) use world::World;

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::ca::Ca;
-use super::connection::{Site, serve};
+use super::connection::{Site, serve, serve_direct};
 use super::world::World;
 
 /// Bytes that the kernel takes ahead of a client that doesn't read; small, so that backpressure can be seen.
@@ -25,6 +25,7 @@ pub(crate) struct Upstream {
     address: SocketAddr,
     root: CertificateDer<'static>,
     ca_file: PathBuf,
+    site: Arc<Site>,
     _dir: TempDir,
     _task: AbortOnDropHandle<()>,
 }
@@ -45,12 +46,13 @@ impl Upstream {
             ca,
             other_ca: Ca::new(),
         });
-        let task = tokio::spawn(accept_all(listener, site));
+        let task = tokio::spawn(accept_all(listener, Arc::clone(&site)));
         Self {
             world,
             address,
             root,
             ca_file,
+            site,
             _dir: dir,
             _task: AbortOnDropHandle::new(task),
         }
@@ -69,6 +71,23 @@ impl Upstream {
     /// The root certificate, for a client built in a test.
     pub(crate) fn root(&self) -> CertificateDer<'static> {
         self.root.clone()
+    }
+
+    /// The way in for clients that use no proxy.
+    pub(crate) fn door(&self) -> Door {
+        Door(Arc::clone(&self.site))
+    }
+}
+
+/// Takes connections that came without a proxy.
+#[derive(Clone)]
+pub(crate) struct Door(Arc<Site>);
+
+impl Door {
+    /// Serves a connection until one side ends it.
+    pub(crate) async fn serve(&self, tcp: TcpStream) {
+        // As with the proxy: an I/O error is the client's business.
+        let _ended = serve_direct(&self.0, tcp).await;
     }
 }
 

@@ -1,0 +1,116 @@
+//! A name server whose answers tests decide: `at-<hex>.…` is that address, `turn-<n>.…` is public the first time and
+//! private from then on, `both-<n>.…` is always both, every other name is the simulated sites'.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, Mutex};
+
+use tokio::net::UdpSocket;
+
+/// Address of the simulated sites.
+pub(super) const SITES: Ipv4Addr = Ipv4Addr::new(23, 50, 0, 1);
+/// Where names lead that have turned.
+const INSIDE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 77);
+/// Type of a question: IPv4 address.
+const A: u16 = 1;
+/// Type of a question: IPv6 address.
+const AAAA: u16 = 28;
+/// Bytes of a message's header.
+const HEADER: usize = 12;
+
+/// How often each name was asked for its IPv4 addresses.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked(Arc<Mutex<HashMap<String, usize>>>);
+
+impl Asked {
+    /// Number of questions for names that begin so.
+    pub(super) fn count(&self, prefix: &str) -> usize {
+        let asked = self.0.lock().expect("names");
+        let meant = asked.iter().filter(|(name, _)| name.starts_with(prefix));
+        meant.map(|(_, count)| count).sum()
+    }
+
+    /// Counts a question; returns how many came before it.
+    fn note(&self, name: &str) -> usize {
+        let mut asked = self.0.lock().expect("names");
+        let count = asked.entry(name.to_owned()).or_default();
+        *count += 1;
+        *count - 1
+    }
+}
+
+/// Answers questions until it is dropped.
+pub(super) async fn answer_all(socket: UdpSocket, asked: Asked) {
+    let mut message = [0; 512];
+    while let Ok((length, client)) = socket.recv_from(&mut message).await {
+        if let Some(reply) = reply(&message[..length], &asked) {
+            socket.send_to(&reply, client).await.expect("a reply");
+        }
+    }
+}
+
+/// The reply to a message with one question (RFC 1035 §4.1); `None` when it is something else.
+fn reply(message: &[u8], asked: &Asked) -> Option<Vec<u8>> {
+    let (name, end) = question_name(message)?;
+    let kind = u16::from_be_bytes(message.get(end..end + 2)?.try_into().ok()?);
+    let addresses: Vec<IpAddr> = addresses(&name, kind, asked)
+        .into_iter()
+        .filter(|address| address.is_ipv4() == (kind == A))
+        .collect();
+    let mut reply = message[..2].to_vec();
+    let count = u16::try_from(addresses.len()).expect("few addresses");
+    for field in [0x8180, 1, count, 0, 0] {
+        reply.extend_from_slice(&u16::to_be_bytes(field));
+    }
+    reply.extend_from_slice(message.get(HEADER..end + 4)?);
+    for address in addresses {
+        let data = match address {
+            IpAddr::V4(address) => address.octets().to_vec(),
+            IpAddr::V6(address) => address.octets().to_vec(),
+        };
+        // The name by its place in the message, the type, class IN, and no time to live.
+        reply.extend_from_slice(&[0xc0, 12]);
+        reply.extend_from_slice(&kind.to_be_bytes());
+        reply.extend_from_slice(&[0, 1, 0, 0, 0, 0]);
+        reply.extend_from_slice(&u16::try_from(data.len()).expect("an address").to_be_bytes());
+        reply.extend_from_slice(&data);
+    }
+    Some(reply)
+}
+
+/// The name that is asked for, lower case, and where it ends.
+fn question_name(message: &[u8]) -> Option<(String, usize)> {
+    let mut labels = Vec::new();
+    let mut at = HEADER;
+    loop {
+        let length = usize::from(*message.get(at)?);
+        if length == 0 {
+            return Some((labels.join("."), at + 1));
+        }
+        let label = std::str::from_utf8(message.get(at + 1..at + 1 + length)?).ok()?;
+        labels.push(label.to_ascii_lowercase());
+        at += 1 + length;
+    }
+}
+
+fn addresses(name: &str, kind: u16, asked: &Asked) -> Vec<IpAddr> {
+    let before = match kind {
+        A => asked.note(name),
+        AAAA => 0,
+        _ => return Vec::new(),
+    };
+    let label = name.split('.').next().unwrap_or_default();
+    match label.split_once('-') {
+        Some(("at", hex)) if hex.len() == 8 => {
+            let bits = u32::from_str_radix(hex, 16).expect("an address in hex");
+            vec![Ipv4Addr::from_bits(bits).into()]
+        }
+        Some(("at", hex)) => {
+            let bits = u128::from_str_radix(hex, 16).expect("an address in hex");
+            vec![Ipv6Addr::from_bits(bits).into()]
+        }
+        Some(("turn", _)) if before > 0 => vec![INSIDE.into(), Ipv6Addr::LOCALHOST.into()],
+        Some(("both", _)) => vec![INSIDE.into(), SITES.into(), Ipv6Addr::LOCALHOST.into()],
+        _ => vec![SITES.into()],
+    }
+}
