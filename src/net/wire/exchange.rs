@@ -13,7 +13,7 @@ use tokio_util::io::poll_read_buf;
 
 use super::WireError;
 use super::framing::{Framing, Step};
-use super::head::take_head;
+use super::head::HeadReader;
 use super::pool::Pool;
 
 /// Largest read: beyond, fewer calls gain nothing.
@@ -51,8 +51,16 @@ impl Connection {
         self.0.write_all(request).await?;
         self.0.flush().await?;
         let mut buffer = BytesMut::with_capacity(MIN_READ);
+        let mut reader = HeadReader::default();
         loop {
-            if let Some(head) = take_head(&mut buffer, method)? {
+            buffer.reserve(1);
+            let read =
+                poll_fn(|context| poll_read_buf(Pin::new(&mut self.0), context, &mut buffer));
+            let new = read.await?;
+            if new == 0 {
+                return Err(WireError::Cut);
+            }
+            if let Some(head) = reader.take(&mut buffer, new, method)? {
                 let answering = Answering {
                     connection: self,
                     buffer,
@@ -60,12 +68,6 @@ impl Connection {
                     is_kept: head.is_kept,
                 };
                 return Ok((head.answer, answering));
-            }
-            buffer.reserve(1);
-            if poll_fn(|context| poll_read_buf(Pin::new(&mut self.0), context, &mut buffer)).await?
-                == 0
-            {
-                return Err(WireError::Cut);
             }
         }
     }

@@ -20,9 +20,42 @@ pub(super) struct Head {
     pub(super) is_kept: bool,
 }
 
+/// The head of an answer while it comes in.
+///
+/// It is looked at with the first bytes, and then only when a line has ended: a peer that sends byte by byte makes no
+/// more work than one that sends all at once. Interim answers count towards the limit of bytes.
+#[derive(Debug, Default)]
+pub(super) struct HeadReader {
+    read: usize,
+}
+
+impl HeadReader {
+    /// Takes the head off the front of `buffer`, whose last `new` bytes have just come; `None` while it is not whole.
+    pub(super) fn take(
+        &mut self,
+        buffer: &mut BytesMut,
+        new: usize,
+        method: &Method,
+    ) -> Result<Option<Head>, WireError> {
+        let is_first = self.read == 0;
+        self.read = self.read.saturating_add(new);
+        let arrived = &buffer[buffer.len().saturating_sub(new)..];
+        if is_first || memchr::memchr(b'\n', arrived).is_some() {
+            let head = take_head(buffer, method)?;
+            if head.is_some() {
+                return Ok(head);
+            }
+        }
+        if self.read >= MAX_HEAD {
+            return Err(WireError::Malformed("head too long"));
+        }
+        Ok(None)
+    }
+}
+
 /// Takes the head of the answer to a request with `method` off the front of `buffer`; `None` while it is not whole.
 /// Interim answers are skipped (RFC 9110 §15.2).
-pub(super) fn take_head(buffer: &mut BytesMut, method: &Method) -> Result<Option<Head>, WireError> {
+fn take_head(buffer: &mut BytesMut, method: &Method) -> Result<Option<Head>, WireError> {
     loop {
         let Some((answer, is_11)) = take_one(buffer)? else {
             return Ok(None);
@@ -38,12 +71,13 @@ pub(super) fn take_head(buffer: &mut BytesMut, method: &Method) -> Result<Option
 
 /// One head and whether it is of HTTP/1.1.
 fn take_one(buffer: &mut BytesMut) -> Result<Option<(Response<()>, bool)>, WireError> {
+    skip_empty_lines(buffer);
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut parsed = httparse::Response::new(&mut fields);
     let length = match parsed.parse(buffer) {
         Ok(httparse::Status::Complete(length)) => length,
-        Ok(httparse::Status::Partial) if buffer.len() < MAX_HEAD => return Ok(None),
-        Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => {
             return Err(WireError::Malformed("head too long"));
         }
         Err(_) => return Err(WireError::Malformed("no HTTP/1.1")),
@@ -62,6 +96,17 @@ fn take_one(buffer: &mut BytesMut) -> Result<Option<(Response<()>, bool)>, WireE
     let is_11 = parsed.version == Some(1);
     buffer.advance(length);
     Ok(Some((answer, is_11)))
+}
+
+/// Takes line ends off the front, which may stand before a status line: else each look would pass over them again.
+fn skip_empty_lines(buffer: &mut BytesMut) {
+    loop {
+        match &buffer[..] {
+            [b'\n', ..] => buffer.advance(1),
+            [b'\r', b'\n', ..] => buffer.advance(2),
+            _ => return,
+        }
+    }
 }
 
 fn judge(answer: Response<()>, method: &Method, is_11: bool) -> Result<Head, WireError> {
@@ -232,7 +277,45 @@ mod tests {
         let many = "a: b\r\n".repeat(MAX_FIELDS + 1);
         assert!(framing(&many).is_err());
         let long = format!("HTTP/1.1 200 OK\r\na: {}", "x".repeat(MAX_HEAD));
-        assert!(head_of(&long, &Method::GET).is_err());
+        assert!(arriving([long.as_bytes()]).is_err());
+    }
+
+    /// What a reader makes of bytes that arrive in these pieces.
+    fn arriving<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<Head>, WireError> {
+        let (mut reader, mut buffer) = (HeadReader::default(), BytesMut::new());
+        for piece in pieces {
+            buffer.extend_from_slice(piece);
+            let head = reader.take(&mut buffer, piece.len(), &Method::GET)?;
+            if head.is_some() {
+                return Ok(head);
+            }
+        }
+        Ok(None)
+    }
+
+    #[test]
+    fn head_that_drips_in_is_looked_at_when_a_line_ends() {
+        let text = "HTTP/1.1 200 OK\r\na: 1\r\n\r\n";
+        let head = arriving(text.as_bytes().chunks(1)).unwrap().unwrap();
+        assert_eq!(head.answer.headers()["a"], "1");
+        // A blank in a name is a fault, and is seen only with the end of its line.
+        let unended = "HTTP/1.1 200 OK\r\na b: 1";
+        assert!(arriving(unended.as_bytes().chunks(1)).unwrap().is_none());
+        let ended = format!("{unended}\n");
+        assert!(arriving(ended.as_bytes().chunks(1)).is_err());
+        // What is no HTTP from its first bytes on is not waited for.
+        assert!(arriving([&b"<html>"[..]]).is_err());
+    }
+
+    #[test]
+    fn head_is_bounded_with_all_that_stands_before_it() {
+        let empty = "\r\n".repeat(MAX_HEAD / 2);
+        assert!(arriving(empty.as_bytes().chunks(1)).is_err());
+        let interim = "HTTP/1.1 103 Early\r\n\r\n";
+        let many = interim.repeat(MAX_HEAD / interim.len() + 1);
+        assert!(arriving(many.as_bytes().chunks(interim.len())).is_err());
+        let some = format!("\r\n\n{}HTTP/1.1 204 No\r\n\r\n", interim.repeat(3));
+        assert!(arriving(some.as_bytes().chunks(7)).unwrap().is_some());
     }
 
     #[test]
