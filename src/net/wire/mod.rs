@@ -25,8 +25,9 @@ use self::pool::Pool;
 use super::failure::message;
 use super::{ClientConfig, IpFamily, NetError};
 
-/// Idle connections kept per host, and for how long (reliability R4).
+/// Idle connections kept per host and of all hosts together, and for how long (reliability R4).
 const IDLE_PER_HOST: usize = 32;
+const IDLE_TOTAL: usize = 512;
 const IDLE_TIME: Duration = Duration::from_secs(60);
 /// Connections that turn out to be closed by the other side are replaced this often before a new one is made.
 const REUSE_TRIES: usize = 2;

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
 use super::exchange::Connection;
-use super::{IDLE_PER_HOST, IDLE_TIME};
+use super::{IDLE_PER_HOST, IDLE_TIME, IDLE_TOTAL};
 
 /// Idle connections by origin (`https://host:port`), the one used last at the end.
 #[derive(Default)]
@@ -19,6 +19,30 @@ pub(super) struct Pool {
 struct State {
     idle: HashMap<String, Vec<Kept>>,
     is_swept: bool,
+}
+
+impl State {
+    /// Connections to all origins. There are at most as many origins, as none is empty.
+    fn total(&self) -> usize {
+        self.idle.values().map(Vec::len).sum()
+    }
+
+    /// Drops the connection that was used longest ago: it is the first of its origin.
+    fn drop_oldest(&mut self) {
+        let oldest = self
+            .idle
+            .iter()
+            .min_by_key(|(_, kept)| kept.first().map(|one| one.until));
+        let Some(origin) = oldest.map(|(origin, _)| origin.clone()) else {
+            return;
+        };
+        if let Some(kept) = self.idle.get_mut(&origin) {
+            kept.remove(0);
+            if kept.is_empty() {
+                self.idle.remove(&origin);
+            }
+        }
+    }
 }
 
 struct Kept {
@@ -61,6 +85,9 @@ impl Pool {
         };
         let until = Instant::now() + IDLE_TIME;
         let mut state = self.lock();
+        if state.total() >= IDLE_TOTAL {
+            state.drop_oldest();
+        }
         let kept = state.idle.entry(origin).or_default();
         if kept.len() >= IDLE_PER_HOST {
             kept.remove(0);
@@ -91,5 +118,34 @@ async fn sweep(pool: Weak<Pool>) {
         if !pool.upgrade().is_some_and(|pool| pool.clear()) {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn pool_that_is_full_drops_what_was_used_longest_ago() {
+        let pool = Arc::new(Pool::default());
+        let mut far_ends = Vec::new();
+        let put = |origin: String| {
+            let (near, far) = tokio::io::duplex(1);
+            pool.put(origin, Connection::new(Box::new(near)));
+            far
+        };
+        for number in 0..IDLE_TOTAL {
+            far_ends.push(put(format!("https://{}.example", number / 2)));
+            tokio::time::advance(std::time::Duration::from_millis(1)).await;
+        }
+        assert_eq!(pool.lock().total(), IDLE_TOTAL);
+        far_ends.push(put("https://new.example".to_owned()));
+        assert_eq!(pool.lock().total(), IDLE_TOTAL);
+        assert_eq!(far_ends[0].read(&mut [0]).await.unwrap(), 0, "it is closed");
+        assert!(pool.take("https://0.example").is_some(), "the second one");
+        assert!(pool.take("https://0.example").is_none());
+        assert!(pool.take("https://new.example").is_some());
     }
 }
