@@ -70,6 +70,8 @@ impl DynamicRange {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AudioTrack {
+    /// The site's id of the track; it stays the same where numbers behind format ids don't.
+    pub id: Option<String>,
     /// Language tag, e.g. `en`; `en-desc` for a track that describes the picture.
     pub language: Option<String>,
     /// The site's name of the track.

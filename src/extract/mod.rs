@@ -124,6 +124,11 @@ pub trait Extractor: Send + Sync {
         None
     }
 
+    /// Short side of a picture up to which this site's videos are picked where the request names none; `None` = any.
+    fn max_height(&self) -> Option<u32> {
+        None
+    }
+
     /// Whether addresses of media answer only to the one who asked the site for them, so that a link carries none.
     fn are_addresses_bound(&self) -> bool {
         false

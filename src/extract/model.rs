@@ -115,6 +115,26 @@ impl Extraction {
             Content::Slideshow { audio, .. } => audio.as_ref().filter(|format| format.id == id),
         }
     }
+
+    /// The format that another extraction of the post called `id`, with the sound track that it then carried where it
+    /// was one of several: their numbers (`140-1`) are given out anew each time.
+    pub fn format_again(&self, id: &str, track: Option<&str>) -> Option<&Format> {
+        let (Some(track), Content::Video { formats }) = (track, &self.content) else {
+            return self.format(id);
+        };
+        formats.iter().find(|format| {
+            unnumbered(&format.id) == unnumbered(id) && format.track_id() == Some(track)
+        })
+    }
+}
+
+/// A format id without the number behind it, if it has one.
+fn unnumbered(id: &str) -> &str {
+    let is_number = |end: &str| !end.is_empty() && end.bytes().all(|byte| byte.is_ascii_digit());
+    match id.rsplit_once('-') {
+        Some((id, end)) if is_number(end) => id,
+        _ => id,
+    }
 }
 
 /// What a format carries.
@@ -228,6 +248,11 @@ impl Format {
     /// Whether it carries a picture.
     pub fn has_video(&self) -> bool {
         self.tracks != Tracks::Audio
+    }
+
+    /// The site's id of its sound track.
+    pub fn track_id(&self) -> Option<&str> {
+        self.facts.audio.as_ref()?.id.as_deref()
     }
 }
 

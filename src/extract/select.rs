@@ -38,7 +38,7 @@ pub fn no_watermark_hd(formats: &[Format]) -> Option<&Format> {
 
 /// The sound alone: of the tracks that are meant, as their author mixed them, MP3 where the site has it, then AAC, which
 /// plays everywhere, else the best. `None` says nothing about the sound inside the combined formats.
-pub fn mp3(formats: &[Format]) -> Option<&Format> {
+pub fn mp3<'a>(formats: impl IntoIterator<Item = &'a Format>) -> Option<&'a Format> {
     sounds(formats).into_iter().min_by_key(|format| {
         let spread = match format.container {
             Container::Mp3 => 0,
@@ -57,13 +57,20 @@ pub fn mp3(formats: &[Format]) -> Option<&Format> {
 
 /// The tracks of sound alone: those of the original language before others, and last those whose loudness was evened out;
 /// else in the site's order.
-pub fn sounds(formats: &[Format]) -> Vec<&Format> {
+pub fn sounds<'a>(formats: impl IntoIterator<Item = &'a Format>) -> Vec<&'a Format> {
     let mut sounds: Vec<&Format> = formats
-        .iter()
+        .into_iter()
         .filter(|format| format.tracks == Tracks::Audio)
         .collect();
     sounds.sort_by_key(|format| (format.facts.is_compressed_loudness, meant(format)));
     sounds
+}
+
+/// The site's id of the sound track of `format`, where it is one of several tracks among `formats`.
+pub fn one_of_several<'a>(formats: &[Format], format: &'a Format) -> Option<&'a str> {
+    let own = format.track_id()?;
+    let others = formats.iter().filter_map(Format::track_id);
+    others.into_iter().any(|other| other != own).then_some(own)
 }
 
 /// How much a track is the one that is meant; the least is. One that is not one of several is.
@@ -71,6 +78,25 @@ fn meant(format: &Format) -> Reverse<i32> {
     let track = format.facts.audio.as_ref();
     let named = track.filter(|track| track.name.is_some());
     Reverse(named.map_or(AudioTrack::ORIGINAL, |track| track.preference))
+}
+
+/// The formats with a picture no higher than `limit` by its short side, and the sound; all of them where nothing clean
+/// with picture and sound is that small.
+pub fn within(formats: &[Format], limit: u32) -> Vec<Format> {
+    let fits = |format: &Format| lines(format).is_none_or(|lines| lines <= limit);
+    if !clean(formats).any(fits) {
+        return formats.to_vec();
+    }
+    let fitting = formats.iter().filter(|format| fits(format));
+    fitting.cloned().collect()
+}
+
+/// The short side, or what the site calls it when that is less: files called `540p` are 576 wide.
+fn lines(format: &Format) -> Option<u32> {
+    let label = format.label.as_deref().unwrap_or_default();
+    let named = label.split('p').next().and_then(|lines| lines.parse().ok());
+    let side = format.short_side();
+    side.map(|side| named.map_or(side, |named: u32| named.min(side)))
 }
 
 /// How much picture a format gives: by short side, then H.264 before what fewer players know, then bitrate.
@@ -249,6 +275,7 @@ mod tests {
     /// A track of sound in that language, wanted so much; `None` when it is the only one.
     fn sound(id: &str, container: Container, track: Option<(&str, i32)>) -> Format {
         let named = track.map(|(language, preference)| AudioTrack {
+            id: None,
             language: Some(language.to_owned()),
             name: Some(language.to_owned()),
             preference,

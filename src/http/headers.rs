@@ -228,6 +228,7 @@ mod tests {
             site: "site".to_owned(),
             id: "1".to_owned(),
             format: "f".to_owned(),
+            track: None,
             kind,
             author: author.to_owned(),
             extension: extension.to_owned(),

@@ -1,5 +1,7 @@
 //! The answer of `POST /tiktok`: one body that serves both shapes clients know (api.md §3).
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::facts::{self, Facts};
@@ -23,7 +25,7 @@ pub(super) struct Post<'a> {
     cover: &'a str,
     duration: u64,
     music_duration: u64,
-    audio: &'a str,
+    audio: Cow<'a, str>,
     create_time: Option<u64>,
     region: Option<&'a str>,
     author: AuthorOut<'a>,
@@ -206,7 +208,7 @@ pub(super) fn post<'a>(parts: Parts<'a>, base: &str) -> Post<'a> {
             .music
             .as_ref()
             .map_or(0, |music| music.duration_ms),
-        audio: audio(extraction),
+        audio: audio(extraction, offers, base),
         create_time: extraction.created_at,
         region: extraction.region.as_deref(),
         statistics: statistics(&extraction.statistics),
@@ -297,19 +299,24 @@ fn photo(image: &Image) -> Photo<'_> {
     }
 }
 
-/// Address of the sound alone, else of the first format that has sound.
-fn audio(extraction: &Extraction) -> &str {
+/// Address of the sound alone, else of the first format that has sound: the site's own, or a link of ours where that one
+/// answers to this server alone.
+fn audio<'a>(extraction: &'a Extraction, offers: &Offers, base: &str) -> Cow<'a, str> {
     let format = match &extraction.content {
         Content::Video { formats } => {
             select::mp3(formats).or_else(|| formats.iter().find(|format| format.has_audio()))
         }
         Content::Slideshow { audio, .. } => audio.as_ref(),
     };
-    text(
-        format
-            .and_then(|format| format.urls.first())
-            .map(String::as_str),
-    )
+    if offers.carries_addresses {
+        let url = format.and_then(|format| format.urls.first());
+        return Cow::Borrowed(text(url.map(String::as_str)));
+    }
+    let mut entries = offers.entries.iter();
+    let own = format.and_then(|format| entries.find(|entry| entry.format_id == format.id));
+    // Of a part of a post only the pairs are offered.
+    let entry = own.or_else(|| offers.entries.first());
+    Cow::Owned(entry.map_or_else(String::new, |entry| entry_link(entry, base)))
 }
 
 fn download_link(offers: &Offers, base: &str, is_slideshow: bool) -> DownloadLink {

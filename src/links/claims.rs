@@ -20,6 +20,9 @@ struct Claims<'a> {
     i: Cow<'a, str>,
     /// Format.
     f: Cow<'a, str>,
+    /// Sound track, where there are several; links of earlier versions lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    t: Option<Cow<'a, str>>,
     /// Kind.
     k: KindClaim,
     /// Author.
@@ -55,6 +58,7 @@ pub(super) fn write(link: &Link, hint: Option<&Hint>) -> serde_json::Result<Vec<
         s: Cow::Borrowed(&link.site),
         i: Cow::Borrowed(&link.id),
         f: Cow::Borrowed(&link.format),
+        t: link.track.as_deref().map(Cow::Borrowed),
         k: link.kind.into(),
         a: Cow::Borrowed(cut(&link.author)),
         x: Cow::Borrowed(&link.extension),
@@ -73,6 +77,7 @@ pub(super) fn read(claims: &[u8]) -> Option<Link> {
         site: claims.s.into_owned(),
         id: claims.i.into_owned(),
         format: claims.f.into_owned(),
+        track: claims.t.map(Cow::into_owned),
         kind: claims.k.into(),
         author: claims.a.into_owned(),
         extension: claims.x.into_owned(),
@@ -130,6 +135,7 @@ mod tests {
             site: "tiktok".into(),
             id: "7".into(),
             format: "image-3".into(),
+            track: None,
             kind: Kind::Image,
             author: "é".repeat(61),
             extension: "jpeg".into(),
@@ -150,6 +156,23 @@ mod tests {
         );
         let bare = String::from_utf8(write(&link, None).unwrap()).unwrap();
         assert_eq!(bare, format!("{head}}}"));
+    }
+
+    #[test]
+    fn claims_of_earlier_versions_name_no_track() {
+        let claims = br#"{"e":1,"s":"a","i":"b","f":"140-0","k":"audio","a":"c","x":"m4a"}"#;
+        let link = read(claims).unwrap();
+        assert_eq!((&*link.format, &link.track), ("140-0", &None));
+        let named = Link {
+            track: Some("en.4".to_owned()),
+            ..link
+        };
+        let text = String::from_utf8(write(&named, None).unwrap()).unwrap();
+        assert!(
+            text.contains(r#""f":"140-0","t":"en.4","k":"audio""#),
+            "{text}"
+        );
+        assert_eq!(read(text.as_bytes()), Some(named));
     }
 
     proptest! {

@@ -46,6 +46,8 @@ pub struct Link {
     pub id: String,
     /// Format id; `image-3` for the third picture.
     pub format: String,
+    /// The site's id of the sound track, where the format carries one of several.
+    pub track: Option<String>,
     /// What it delivers.
     pub kind: Kind,
     /// Author for the file name, at most 60 characters.

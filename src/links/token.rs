@@ -152,6 +152,7 @@ mod tests {
             site: "tiktok".into(),
             id: "7445678901234567890".into(),
             format: "h264_720p_1234567-0".into(),
+            track: None,
             kind: Kind::Video,
             author: "someone".into(),
             extension: "mp4".into(),
@@ -179,13 +180,15 @@ mod tests {
             "\\PC{0,40}",
             "\\PC{0,60}",
             "[a-z0-9]{0,5}",
+            prop::option::of("\\PC{0,40}"),
         );
         (any::<u64>(), texts, kind, any::<Option<u32>>(), hint).prop_map(
-            |(expires_at, (site, id, format, author, extension), kind, index, hint)| Link {
+            |(expires_at, (site, id, format, author, extension, track), kind, index, hint)| Link {
                 expires_at,
                 site,
                 id,
                 format,
+                track,
                 kind,
                 author,
                 extension,

@@ -52,6 +52,7 @@ impl Minter {
                 site: extraction.site.clone(),
                 id: extraction.id.clone(),
                 format: format_of(caption),
+                track: None,
                 kind: Kind::Caption,
                 author: extraction.author.handle.clone(),
                 extension: extension.to_owned(),

@@ -27,7 +27,7 @@ pub use captions::CaptionLinks;
 pub use choice::Choice;
 pub use config::ServicesConfig;
 pub use deliver::{DeliverError, Delivered, Deliverer, Delivery, TextFile, Tools};
-pub use joined::{JoinError, Joiner, Pair, Span};
+pub use joined::{JoinError, Joiner, Pair, PairsAsk, Span};
 pub use lists::Lister;
 pub use offers::{Entry, Makes, Minter, Offers, Picks, Terms};
 pub use origin::OriginError;

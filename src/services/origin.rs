@@ -59,6 +59,8 @@ pub(super) struct LinkOrigin {
     extractor: Arc<dyn Extractor>,
     post: Source,
     format: String,
+    /// Its sound track, where that is one of several.
+    track: Option<String>,
     /// The only address that is used, by its number; `None` for all.
     mirror: Option<usize>,
     /// Whether the bytes go to a client as they are.
@@ -78,15 +80,24 @@ pub(super) struct Post {
 }
 
 impl LinkOrigin {
-    /// One format of a post, at all its addresses; its bytes go to a client.
+    /// One format of a post, with this sound track where it is one of several, at all its addresses; its bytes go to a
+    /// client.
     ///
     /// # Errors
-    /// [`OriginError::FormatGone`] when the post has none of that id.
-    pub(super) fn of(resolver: &Resolver, post: &Post, format: &str) -> Result<Self, OriginError> {
-        let addresses = from_extraction(post.extractor.as_ref(), &post.extraction, format)
-            .ok_or(OriginError::FormatGone)?;
+    /// [`OriginError::FormatGone`] when the post has none such.
+    pub(super) fn of(
+        resolver: &Resolver,
+        post: &Post,
+        format: &str,
+        track: Option<&str>,
+    ) -> Result<Self, OriginError> {
+        let (extractor, extraction) = (post.extractor.as_ref(), &post.extraction);
+        let found = extraction.format_again(format, track);
+        let found = found.ok_or(OriginError::FormatGone)?;
+        let addresses = of_format(extractor, extraction, found);
         Ok(Self {
             is_for_client: true,
+            track: track.map(str::to_owned),
             ..Self::new(resolver, post, format, addresses)
         })
     }
@@ -99,7 +110,7 @@ impl LinkOrigin {
         format: &str,
         mirror: Option<usize>,
     ) -> Option<Self> {
-        let addresses = from_extraction(post.extractor.as_ref(), &post.extraction, format)?;
+        let addresses = from_extraction(post.extractor.as_ref(), &post.extraction, format, None)?;
         Some(Self {
             mirror,
             ..Self::new(resolver, post, format, addresses.only(mirror)?)
@@ -119,6 +130,7 @@ impl LinkOrigin {
             extractor: Arc::clone(&post.extractor),
             post: post.source.clone(),
             format: format.to_owned(),
+            track: None,
             mirror: None,
             is_for_client: false,
             addresses: ArcSwap::from_pointee(addresses),
@@ -136,10 +148,11 @@ impl LinkOrigin {
         link: &Link,
     ) -> Result<Self, OriginError> {
         let cached = resolver.cached(&post).await;
+        let track = link.track.as_deref();
         let addresses = match (cached, &link.hint) {
             (Some(extraction), _) => {
                 let format = same_or_nearest(&extraction, link).ok_or(OriginError::FormatGone)?;
-                from_extraction(extractor.as_ref(), &extraction, &format)
+                from_extraction(extractor.as_ref(), &extraction, &format, track)
                     .map(|addresses| (format, addresses))
             }
             (None, Some(hint)) => Some((link.format.clone(), from_hint(extractor.as_ref(), hint))),
@@ -154,15 +167,24 @@ impl LinkOrigin {
             extractor: Arc::clone(extractor),
             post,
             format,
+            track: link.track.clone(),
             mirror: None,
             is_for_client: true,
             addresses: ArcSwap::from_pointee(addresses),
         })
     }
 
-    /// Id of its format.
-    pub(super) fn format(&self) -> &str {
-        &self.format
+    /// What names its format among those of the post, whichever extraction gave the addresses.
+    pub(super) fn name(&self) -> String {
+        match &self.track {
+            Some(track) => format!("{} {track}", self.format),
+            None => self.format.clone(),
+        }
+    }
+
+    /// Its format in an extraction of its post.
+    pub(super) fn among<'a>(&self, extraction: &'a Extraction) -> Option<&'a Format> {
+        extraction.format_again(&self.format, self.track.as_deref())
     }
 
     /// What the site says names the bytes of now.
@@ -189,6 +211,7 @@ impl LinkOrigin {
             extractor: Arc::clone(&self.extractor),
             post: self.post.clone(),
             format,
+            track: link.track.clone(),
             mirror: None,
             is_for_client: true,
             addresses: ArcSwap::from_pointee(addresses),
@@ -204,7 +227,8 @@ impl LinkOrigin {
     ) -> Result<(String, Addresses), OriginError> {
         let extraction = resolver.refresh(extractor, post.clone(), stale).await?;
         let format = same_or_nearest(&extraction, link).ok_or(OriginError::FormatGone)?;
-        let addresses = from_extraction(extractor.as_ref(), &extraction, &format)
+        let track = link.track.as_deref();
+        let addresses = from_extraction(extractor.as_ref(), &extraction, &format, track)
             .ok_or(OriginError::FormatGone)?;
         Ok((format, addresses))
     }
@@ -258,7 +282,7 @@ impl Origin for LinkOrigin {
         };
         // What is read for our own use is seen to be whole before anything is made of it.
         let is_wanted = self.is_for_client && self.extractor.proves_tails();
-        is_wanted.then(|| format!("{}/{id}/{}", self.extractor.site(), self.format))
+        is_wanted.then(|| format!("{}/{id}/{}", self.extractor.site(), self.name()))
     }
 
     async fn refresh(&self) -> Result<(), OriginError> {
@@ -267,7 +291,8 @@ impl Origin for LinkOrigin {
             .resolver
             .refresh(&self.extractor, self.post.clone(), stale.as_ref())
             .await?;
-        let addresses = from_extraction(self.extractor.as_ref(), &extraction, &self.format)
+        let (extractor, track) = (self.extractor.as_ref(), self.track.as_deref());
+        let addresses = from_extraction(extractor, &extraction, &self.format, track)
             .and_then(|addresses| addresses.only(self.mirror))
             .ok_or(OriginError::FormatGone)?;
         self.addresses.store(Arc::new(addresses));
@@ -279,20 +304,30 @@ fn from_extraction(
     extractor: &dyn Extractor,
     extraction: &Arc<Extraction>,
     format: &str,
+    track: Option<&str>,
 ) -> Option<Addresses> {
-    let (urls, filesize, content_id) = if let Some(number) = image_number(format) {
-        (image_urls(extraction, number)?, None, None)
-    } else {
-        let format = extraction.format(format)?;
-        (format.urls.clone(), format.filesize, content_id(format))
+    let Some(number) = image_number(format) else {
+        let format = extraction.format_again(format, track)?;
+        return Some(of_format(extractor, extraction, format));
     };
-    let addresses = with_session(extractor, urls, &extraction.session);
+    let urls = image_urls(extraction, number)?;
     Some(Addresses {
         extraction: Some(Arc::clone(extraction)),
-        filesize,
-        content_id,
-        ..addresses
+        ..with_session(extractor, urls, &extraction.session)
     })
+}
+
+fn of_format(
+    extractor: &dyn Extractor,
+    extraction: &Arc<Extraction>,
+    format: &Format,
+) -> Addresses {
+    Addresses {
+        extraction: Some(Arc::clone(extraction)),
+        filesize: format.filesize,
+        content_id: content_id(format),
+        ..with_session(extractor, format.urls.clone(), &extraction.session)
+    }
 }
 
 /// The site's name for the bytes of a format, with their number.
@@ -318,17 +353,24 @@ fn with_session(extractor: &dyn Extractor, urls: Vec<String>, session: &MediaSes
     }
 }
 
-/// The link's own format, else the nearest of the same kind (api.md §5.5).
+/// The link's own format, else the nearest of the same kind (api.md §5.5), always with the link's own sound track.
 fn same_or_nearest(extraction: &Extraction, link: &Link) -> Option<String> {
     if let Some(number) = image_number(&link.format) {
         return image_urls(extraction, number).map(|_| link.format.clone());
     }
-    if extraction.format(&link.format).is_some() {
+    let track = link.track.as_deref();
+    if extraction.format_again(&link.format, track).is_some() {
         return Some(link.format.clone());
     }
+    let is_of_track = |format: &&Format| track.is_none() || format.track_id() == track;
     let nearest = match (&extraction.content, link.kind) {
-        (Content::Video { formats }, Kind::Video) => formats.iter().find(|format| is_clean(format)),
-        (Content::Video { formats }, Kind::Audio) => select::mp3(formats),
+        (Content::Video { formats }, Kind::Video) => {
+            let clean = formats.iter().filter(|format| is_clean(format));
+            clean.into_iter().find(is_of_track)
+        }
+        (Content::Video { formats }, Kind::Audio) => {
+            select::mp3(formats.iter().filter(is_of_track))
+        }
         (Content::Slideshow { audio, .. }, Kind::Audio) => audio.as_ref(),
         _ => None,
     };

@@ -113,8 +113,7 @@ impl Sounds {
         link: &Link,
         source: &Arc<LinkOrigin>,
     ) -> Result<Arc<Look>, FeedError> {
-        let format = source.format().to_owned();
-        let key = (link.site.clone(), link.id.clone(), format);
+        let key = (link.site.clone(), link.id.clone(), source.name());
         if let Some(look) = self.looks.get(&key).await {
             return Ok(look);
         }
@@ -164,7 +163,7 @@ impl Sounds {
             .map(|duration| mp3::frames(duration.samples(mp3::SAMPLE_RATE)));
         let made = Made {
             total: frames.map(|frames| frames * mp3::FRAME_BYTES + track.tag.len() as u64),
-            etag: etag(look, &track, source.format(), ffmpeg.version()),
+            etag: etag(look, &track, &source.name(), ffmpeg.version()),
             content_type: "audio/mpeg",
             idle_timeout: self.feed.resolver().net().idle_timeout() * IDLE_FACTOR,
         };

@@ -84,12 +84,13 @@ pub struct YouTube {
     logins: Logins,
     scripts: Option<Scripts>,
     wants_page: bool,
+    max_height: u32,
     clock: Clock,
 }
 
 impl YouTube {
     /// Reads `YOUTUBE_CLIENTS_FILE`, `YOUTUBE_PO_TOKENS`, `YOUTUBE_POT_PROVIDER_URL`, `YOUTUBE_VISITOR_DATA`,
-    /// `YOUTUBE_COOKIES_PATH`, `YOUTUBE_STATE_DIR` and `YOUTUBE_DETAILS`.
+    /// `YOUTUBE_COOKIES_PATH`, `YOUTUBE_STATE_DIR`, `YOUTUBE_DETAILS` and `YOUTUBE_MAX_HEIGHT`.
     pub fn from_env(env: &mut Env) -> Self {
         let clients = Clients::from_env(env);
         let clock = Clock::System;
@@ -104,6 +105,7 @@ impl YouTube {
             logins: Logins::default(),
             scripts: Scripts::from_env(env),
             wants_page: env.flag("YOUTUBE_DETAILS", false),
+            max_height: max_height(env),
             clock,
             clients,
         }
@@ -243,6 +245,15 @@ impl YouTube {
     }
 }
 
+/// The short side up to which pictures are picked (api.md §4).
+fn max_height(env: &mut Env) -> u32 {
+    const DEFAULT: usize = 1080;
+    /// The smallest picture that the site has, and more than the largest.
+    const BOUNDS: (usize, usize) = (144, 16_384);
+    let lines = env.count("YOUTUBE_MAX_HEIGHT", DEFAULT, BOUNDS.0, BOUNDS.1);
+    u32::try_from(lines).unwrap_or(u32::MAX)
+}
+
 /// The files that may hold the operator's cookies.
 fn cookie_candidates(env: &mut Env) -> Vec<PathBuf> {
     match env.path("YOUTUBE_COOKIES_PATH") {
@@ -377,6 +388,10 @@ impl Extractor for YouTube {
 
     fn part_bytes(&self) -> Option<NonZeroU64> {
         Some(self.clients.media.part_bytes)
+    }
+
+    fn max_height(&self) -> Option<u32> {
+        Some(self.max_height)
     }
 
     /// `ip` is one of their signed parameters.

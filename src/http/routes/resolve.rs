@@ -10,7 +10,7 @@ use crate::extract::selector::Selector;
 use crate::http::error::ApiError;
 use crate::http::wire::Parts;
 use crate::http::{AppState, fields, json, wire};
-use crate::services::{Choice, ResolveError, Span, Terms, Wish};
+use crate::services::{Choice, PairsAsk, ResolveError, Span, Terms, Wish};
 
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
@@ -45,15 +45,18 @@ pub(in crate::http) async fn resolve(
     let Some(extractor) = app.resolver.extractor(&extraction.site) else {
         return Err(ApiError::from(&ResolveError::Internal));
     };
-    let pairs = app
-        .joiner
-        .pairs(extractor, extraction, asked.span, asked.is_exact)
-        .await;
+    let max_height = asked.max_height.or(extractor.max_height());
+    let ask = PairsAsk {
+        span: asked.span,
+        is_exact: asked.is_exact,
+        max_height,
+    };
+    let pairs = app.joiner.pairs(extractor, extraction, ask).await;
     if asked.span.is_some() && pairs.is_empty() {
         return Err(no_clips());
     }
     let terms = Terms {
-        max_height: asked.max_height,
+        max_height,
         pairs,
         is_clip: asked.span.is_some(),
     };

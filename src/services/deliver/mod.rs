@@ -234,7 +234,7 @@ impl Deliverer {
         ask: Ask,
     ) -> Result<Delivery, DeliverError> {
         let permit = self.admission.admit().await?;
-        let transfer = if let Some(pair) = PairId::read(&link.format) {
+        let transfer = if let Some(pair) = PairId::of_link(&link) {
             self.join(extractor, source, &pair, ask, permit).await?
         } else {
             let origin = LinkOrigin::find(&self.resolver, extractor, source, &link).await?;

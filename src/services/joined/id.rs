@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::links::Link;
 use crate::media::fmp4::Clip;
 
 /// A part of a video in milliseconds.
@@ -27,12 +28,14 @@ impl Span {
 pub(in crate::services) struct PairId {
     pub(super) picture: String,
     pub(super) sound: String,
+    /// The site's id of the sound track, where that is one of several; not part of the text.
+    pub(super) track: Option<String>,
     pub(super) span: Option<Span>,
 }
 
 impl PairId {
     /// Reads a format id; `None` when it is that of one file.
-    pub(in crate::services) fn read(id: &str) -> Option<Self> {
+    fn read(id: &str) -> Option<Self> {
         let (pair, span) = match id.split_once('@') {
             Some((pair, span)) => (pair, Some(read_span(span)?)),
             None => (id, None),
@@ -41,7 +44,17 @@ impl PairId {
         Some(Self {
             picture: picture.to_owned(),
             sound: sound.to_owned(),
+            track: None,
             span,
+        })
+    }
+
+    /// Reads the format id of a link; `None` when it is that of one file.
+    pub(in crate::services) fn of_link(link: &Link) -> Option<Self> {
+        let id = Self::read(&link.format)?;
+        Some(Self {
+            track: link.track.clone(),
+            ..id
         })
     }
 }

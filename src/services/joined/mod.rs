@@ -55,6 +55,17 @@ pub struct Joiner {
     heads: Cache<String, Known>,
 }
 
+/// What is wanted of the pairs of a post.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PairsAsk {
+    /// Only a part of the post.
+    pub span: Option<Span>,
+    /// The sizes of all pairs; else that of the default one alone.
+    pub is_exact: bool,
+    /// Short side to which the default is limited.
+    pub max_height: Option<u32>,
+}
+
 /// The two tracks of a pair, found.
 struct Found {
     extraction: Arc<Extraction>,
@@ -87,16 +98,20 @@ impl Joiner {
     }
 
     /// The pairs of a post, as formats with picture and sound; of a part of it where `span` is given. Their exact sizes
-    /// are told where they are known; `is_exact` finds out all of them, else that of the default pair alone.
+    /// are told where they are known, and found out as `ask` says.
     pub async fn pairs(
         &self,
         extractor: &Arc<dyn Extractor>,
         extraction: &Arc<Extraction>,
-        span: Option<Span>,
-        is_exact: bool,
+        ask: PairsAsk,
     ) -> Vec<Pair> {
+        let PairsAsk {
+            span,
+            is_exact,
+            max_height,
+        } = ask;
         let mut pairs = pairs::of(extraction, span);
-        let default = pairs::default(extraction, &pairs);
+        let default = pairs::default(extraction, &pairs, max_height);
         let sizes = pairs.iter().map(|pair| async {
             let is_wanted = is_exact || default.as_ref() == Some(&pair.format.id);
             let found = Found::new(&self.resolver, extractor, extraction, &pair.id).ok()?;
@@ -255,16 +270,21 @@ impl Found {
                 .ok_or(OriginError::FormatGone)?,
             extraction: Arc::clone(extraction),
         };
-        let track = |format: &str| LinkOrigin::of(resolver, &post, format).map(Arc::new);
+        let track = |format: &str, track: Option<&str>| {
+            LinkOrigin::of(resolver, &post, format, track).map(Arc::new)
+        };
         Ok(Self {
-            tracks: [track(&id.picture)?, track(&id.sound)?],
+            tracks: [
+                track(&id.picture, None)?,
+                track(&id.sound, id.track.as_deref())?,
+            ],
             extraction: Arc::clone(extraction),
         })
     }
 
     fn format(&self, side: Side) -> Result<&Format, OriginError> {
-        let id = self.tracks[side.index()].format();
-        self.extraction.format(id).ok_or(OriginError::FormatGone)
+        let format = self.tracks[side.index()].among(&self.extraction);
+        format.ok_or(OriginError::FormatGone)
     }
 
     fn content_id(&self, side: Side) -> Result<String, OriginError> {
@@ -275,7 +295,7 @@ impl Found {
     fn head_key(&self, side: Side) -> Option<String> {
         let content = self.content_id(side).ok()?;
         let Extraction { site, id, .. } = &*self.extraction;
-        let format = self.tracks[side.index()].format();
+        let format = self.tracks[side.index()].name();
         Some(format!("{site}/{id}/{format}/{content}"))
     }
 }

@@ -30,16 +30,32 @@ pub(super) fn of(extraction: &Extraction, span: Option<Span>) -> Vec<Pair> {
     let pictures = formats
         .iter()
         .filter(|format| format.tracks == Tracks::Video && is_joinable(format));
-    pictures.map(|picture| pair(picture, sound, span)).collect()
+    let track = select::one_of_several(formats, sound);
+    let id = |picture: &Format| PairId {
+        picture: picture.id.clone(),
+        sound: sound.id.clone(),
+        track: track.map(str::to_owned),
+        span,
+    };
+    pictures
+        .map(|picture| pair(id(picture), picture, sound))
+        .collect()
 }
 
-/// The pair that is picked by default, if a pair is.
-pub(super) fn default(extraction: &Extraction, pairs: &[Pair]) -> Option<String> {
+/// The pair that is picked by default, if a pair is; by its short side no higher than `max_height`.
+pub(super) fn default(
+    extraction: &Extraction,
+    pairs: &[Pair],
+    max_height: Option<u32>,
+) -> Option<String> {
     let Content::Video { formats } = &extraction.content else {
         return None;
     };
     let pairs = pairs.iter().map(|pair| pair.format.clone());
-    let all: Vec<Format> = formats.iter().cloned().chain(pairs).collect();
+    let mut all: Vec<Format> = formats.iter().cloned().chain(pairs).collect();
+    if let Some(limit) = max_height {
+        all = select::within(&all, limit);
+    }
     select::no_watermark_hd(&all).map(|format| format.id.clone())
 }
 
@@ -68,12 +84,7 @@ fn is_joinable(format: &Format) -> bool {
         && format.filesize.is_some()
 }
 
-fn pair(picture: &Format, sound: &Format, span: Option<Span>) -> Pair {
-    let id = PairId {
-        picture: picture.id.clone(),
-        sound: sound.id.clone(),
-        span,
-    };
+fn pair(id: PairId, picture: &Format, sound: &Format) -> Pair {
     let sum = |first: Option<u64>, second: Option<u64>| first?.checked_add(second?);
     let codecs = [picture, sound].map(|format| format.facts.codecs.as_deref());
     let codecs = codecs
@@ -86,7 +97,7 @@ fn pair(picture: &Format, sound: &Format, span: Option<Span>) -> Pair {
         codecs: Some(codecs).filter(|codecs| !codecs.is_empty()),
         dynamic_range: picture.facts.dynamic_range,
         duration_ms: picture.facts.duration_ms,
-        filesize_approx: sum(picture.filesize, sound.filesize).filter(|_| span.is_none()),
+        filesize_approx: sum(picture.filesize, sound.filesize).filter(|_| id.span.is_none()),
         identity: None,
         init_range: None,
         index_range: None,

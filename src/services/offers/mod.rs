@@ -36,7 +36,7 @@ pub struct Entry {
 /// What is wanted of a post.
 #[derive(Debug, Clone, Default)]
 pub struct Terms {
-    /// Limits the picks to that short side where anything that small exists.
+    /// Limits the picks, and what is offered first, to that short side where anything that small exists.
     pub max_height: Option<u32>,
     /// The pairs that can be had as one file.
     pub pairs: Vec<Pair>,
@@ -77,6 +77,8 @@ pub struct Makes {
 pub struct Offers {
     /// Unix second from which the links are dead.
     pub expires_at: u64,
+    /// Whether the site's own addresses are of use to anyone else than this server.
+    pub carries_addresses: bool,
     /// Formats: with picture and sound, best first, the watermarked last; then sound; then picture alone. For a
     /// slideshow: the video where it can be made, sound, then pictures.
     pub entries: Vec<Entry>,
@@ -140,6 +142,15 @@ struct Mint<'a> {
     makes: Makes,
 }
 
+/// How a format is offered.
+#[derive(Clone, Copy, Default)]
+struct Offered<'a> {
+    /// As this pair; `None` = it is one file of the site.
+    pair: Option<&'a Pair>,
+    /// The site's id of its sound track, where that is one of several.
+    track: Option<&'a str>,
+}
+
 impl Mint<'_> {
     async fn video(&self, formats: &[Format], choice: &Terms) -> Offers {
         let formats = &with_pairs(formats, choice);
@@ -147,21 +158,23 @@ impl Mint<'_> {
         let of = |tracks| formats.iter().filter(move |format| format.tracks == tracks);
         let sounds = select::sounds(formats);
         for format in of(Tracks::Combined).chain(sounds).chain(of(Tracks::Video)) {
-            let pair = choice.pairs.iter().find(|pair| pair.format.id == format.id);
-            entries.push(match pair {
-                Some(pair) => self.pair(pair).await,
-                None => self.format(format).await,
-            });
+            let offered = Offered {
+                pair: choice.pairs.iter().find(|pair| pair.format.id == format.id),
+                track: select::one_of_several(formats, format),
+            };
+            entries.push(self.format(format, offered).await);
         }
         let mut picks = pick(formats, &entries, choice.max_height);
         let sound = select::mp3(formats);
         let within = within_video(&self.extraction.content);
         let other = sound.or_else(|| formats.iter().find(|format| Some(&*format.id) == within));
-        if let Some(mp3) = self.mp3(other).await {
+        let track = other.and_then(|format| select::one_of_several(formats, format));
+        if let Some(mp3) = self.mp3(other, track).await {
             picks.sound = Some(mp3);
         }
         Offers {
             expires_at: self.expires_at,
+            carries_addresses: self.carries_addresses,
             entries,
             picks,
         }
@@ -178,8 +191,8 @@ impl Mint<'_> {
             picks.slideshow = Some(self.made(Purpose::Slideshow, Kind::Slideshow, "mp4").await);
         }
         if let Some(format) = audio {
-            let entry = self.format(format).await;
-            let mp3 = self.mp3(Some(format)).await;
+            let entry = self.format(format, Offered::default()).await;
+            let mp3 = self.mp3(Some(format), None).await;
             picks.sound = Some(mp3.unwrap_or_else(|| entry.token.clone()));
             entries.push(entry);
         }
@@ -188,66 +201,47 @@ impl Mint<'_> {
         }
         Offers {
             expires_at: self.expires_at,
+            carries_addresses: self.carries_addresses,
             entries,
             picks,
         }
     }
 
-    async fn format(&self, format: &Format) -> Entry {
+    /// A format, or a pair of them.
+    async fn format(&self, format: &Format, offered: Offered<'_>) -> Entry {
         let kind = match format.tracks {
             Tracks::Combined | Tracks::Video => Kind::Video,
             Tracks::Audio => Kind::Audio,
         };
-        let quality = quality(format);
+        let link = Link {
+            hint: self.hint(&format.urls),
+            track: offered.track.map(str::to_owned),
+            ..self.link(kind, &format.id, extension(format))
+        };
+        let link = match offered.pair {
+            Some(pair) => Link {
+                format: pair.link_format(),
+                hint: None,
+                ..link
+            },
+            None => link,
+        };
         Entry {
-            name: name(format, &quality),
-            format_id: format.id.clone(),
-            quality,
-            extension: extension(format),
-            token: self
-                .seal(
-                    kind,
-                    &format.id,
-                    extension(format),
-                    None,
-                    format.urls.first(),
-                )
-                .await,
-            format: Some(format.clone()),
-            image: None,
-            is_joined: false,
-        }
-    }
-
-    async fn pair(&self, pair: &Pair) -> Entry {
-        let format = &pair.format;
-        let quality = quality(format);
-        Entry {
-            name: name(format, &quality),
-            format_id: format.id.clone(),
-            quality,
-            extension: extension(format),
-            token: self
-                .seal(
-                    Kind::Video,
-                    &pair.link_format(),
-                    extension(format),
-                    None,
-                    None,
-                )
-                .await,
-            format: Some(format.clone()),
-            image: None,
-            is_joined: true,
+            is_joined: offered.pair.is_some(),
+            ..entry(format, self.seal(&link).await)
         }
     }
 
     /// The sound of a format as MP3; `None` when it is MP3 already or can't be made so.
-    async fn mp3(&self, format: Option<&Format>) -> Option<String> {
+    async fn mp3(&self, format: Option<&Format>, track: Option<&str>) -> Option<String> {
         let format =
             format.filter(|format| self.makes.mp3 && format.container != Container::Mp3)?;
-        let url = format.urls.first();
-        Some(self.seal(Kind::Audio, &format.id, "mp3", None, url).await)
+        let link = Link {
+            hint: self.hint(&format.urls),
+            track: track.map(str::to_owned),
+            ..self.link(Kind::Audio, &format.id, "mp3")
+        };
+        Some(self.seal(&link).await)
     }
 
     /// A link to something that is made of the whole post.
@@ -257,31 +251,23 @@ impl Mint<'_> {
     }
 
     async fn rendering(&self) -> Entry {
+        let token = self.made(Purpose::Media, Kind::Slideshow, "mp4").await;
         let format = rendering();
         Entry {
             name: format.id.clone(),
-            format_id: format.id.clone(),
-            quality: quality(&format),
-            extension: extension(&format),
-            token: self.made(Purpose::Media, Kind::Slideshow, "mp4").await,
-            format: Some(format),
-            image: None,
-            is_joined: false,
+            ..entry(&format, token)
         }
     }
 
     async fn image(&self, number: u32, image: &Image) -> Entry {
         let id = format!("image-{number}");
+        let link = Link {
+            index: Some(number),
+            hint: self.hint(&image.urls),
+            ..self.link(Kind::Image, &id, IMAGE_EXTENSION)
+        };
         Entry {
-            token: self
-                .seal(
-                    Kind::Image,
-                    &id,
-                    IMAGE_EXTENSION,
-                    Some(number),
-                    image.urls.first(),
-                )
-                .await,
+            token: self.seal(&link).await,
             name: id.clone(),
             format_id: id,
             quality: "original".to_owned(),
@@ -292,23 +278,17 @@ impl Mint<'_> {
         }
     }
 
-    async fn seal(
-        &self,
-        kind: Kind,
-        format: &str,
-        extension: &str,
-        index: Option<u32>,
-        url: Option<&String>,
-    ) -> String {
-        let link = Link {
-            index,
-            hint: url.filter(|_| self.carries_addresses).map(|url| Hint {
-                url: url.clone(),
-                cookie: self.cookie.clone(),
-            }),
-            ..self.link(kind, format, extension)
-        };
-        self.sealer.seal(Purpose::Media, &link).await
+    async fn seal(&self, link: &Link) -> String {
+        self.sealer.seal(Purpose::Media, link).await
+    }
+
+    /// The first of the addresses, where it is of use to whom the link comes to.
+    fn hint(&self, urls: &[String]) -> Option<Hint> {
+        let url = urls.first().filter(|_| self.carries_addresses)?;
+        Some(Hint {
+            url: url.clone(),
+            cookie: self.cookie.clone(),
+        })
     }
 
     fn link(&self, kind: Kind, format: &str, extension: &str) -> Link {
@@ -317,12 +297,28 @@ impl Mint<'_> {
             site: self.extraction.site.clone(),
             id: self.extraction.id.clone(),
             format: format.to_owned(),
+            track: None,
             kind,
             author: self.extraction.author.handle.clone(),
             extension: extension.to_owned(),
             index: None,
             hint: None,
         }
+    }
+}
+
+/// The entry of a format.
+fn entry(format: &Format, token: String) -> Entry {
+    let quality = quality(format);
+    Entry {
+        name: name(format, &quality),
+        format_id: format.id.clone(),
+        quality,
+        extension: extension(format),
+        token,
+        format: Some(format.clone()),
+        image: None,
+        is_joined: false,
     }
 }
 

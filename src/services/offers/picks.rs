@@ -1,5 +1,6 @@
 //! In which order formats are offered, and which of them are picked by default.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use super::{Entry, Picks, Terms};
@@ -10,40 +11,48 @@ use crate::extract::{Format, Tracks, select};
 pub(super) fn with_pairs(formats: &[Format], choice: &Terms) -> Vec<Format> {
     let pairs = choice.pairs.iter().map(|pair| pair.format.clone());
     if choice.is_clip {
-        return in_order(pairs.collect());
+        return default_first(best_first(pairs.collect()), choice.max_height);
     }
-    if choice.pairs.is_empty() {
-        return formats.to_vec();
-    }
-    let (combined, single): (Vec<Format>, Vec<Format>) = formats
+    let (mut combined, single): (Vec<Format>, Vec<Format>) = formats
         .iter()
         .cloned()
         .partition(|format| format.tracks == Tracks::Combined);
-    let mut all = in_order(combined.into_iter().chain(pairs).collect());
-    all.extend(single);
-    all
+    if !choice.pairs.is_empty() {
+        combined = best_first(combined.into_iter().chain(pairs).collect());
+        combined = default_first(combined, choice.max_height);
+    } else if choice.max_height.is_some() {
+        combined = default_first(combined, choice.max_height);
+    }
+    combined.extend(single);
+    combined
 }
 
-fn in_order(mut combined: Vec<Format>) -> Vec<Format> {
+fn best_first(mut combined: Vec<Format>) -> Vec<Format> {
     combined.sort_by_key(|format| (format.is_watermarked, Reverse(select::rank(format))));
-    let first = select::no_watermark_hd(&combined).map(|format| format.id.clone());
-    let first = first.and_then(|id| combined.iter().position(|format| format.id == id));
-    if let Some(default) = first.map(|place| combined.remove(place)) {
-        combined.insert(0, default);
+    combined
+}
+
+fn default_first(mut combined: Vec<Format>, max_height: Option<u32>) -> Vec<Format> {
+    let fitting = fitting(&combined, max_height);
+    let first = select::no_watermark_hd(&fitting).map(|format| &format.id);
+    let place = first.and_then(|id| combined.iter().position(|format| format.id == *id));
+    if let Some(place) = place {
+        combined[..=place].rotate_right(1);
     }
     combined
 }
 
+/// Those that may be picked.
+fn fitting(formats: &[Format], max_height: Option<u32>) -> Cow<'_, [Format]> {
+    match max_height {
+        Some(limit) => Cow::Owned(select::within(formats, limit)),
+        None => Cow::Borrowed(formats),
+    }
+}
+
 /// The default picks among the entries of `formats`.
 pub(super) fn pick(formats: &[Format], entries: &[Entry], max_height: Option<u32>) -> Picks {
-    let small: Vec<Format>;
-    let formats = match max_height {
-        Some(limit) => {
-            small = within(formats, limit);
-            &small
-        }
-        None => formats,
-    };
+    let formats = &fitting(formats, max_height);
     let token = |format: Option<&Format>| {
         let id = &format?.id;
         let entry = entries.iter().find(|entry| entry.format_id == *id)?;
@@ -54,30 +63,7 @@ pub(super) fn pick(formats: &[Format], entries: &[Entry], max_height: Option<u32
         watermark_hd: token(select::watermark_hd(formats)),
         no_watermark: token(select::no_watermark(formats)),
         no_watermark_hd: token(select::no_watermark_hd(formats)),
-        sound: token(select::mp3(formats)),
+        sound: token(select::mp3(&**formats)),
         ..Picks::default()
     }
-}
-
-/// The formats that fit, sound included; all of them when no picture is that small.
-fn within(formats: &[Format], limit: u32) -> Vec<Format> {
-    let fits = |format: &Format| height(format).is_none_or(|height| height <= limit);
-    let is_clean = |format: &&Format| format.tracks == Tracks::Combined && !format.is_watermarked;
-    if formats.iter().filter(is_clean).any(fits) {
-        return formats
-            .iter()
-            .filter(|format| fits(format))
-            .cloned()
-            .collect();
-    }
-    formats.to_vec()
-}
-
-/// The short side, or what the site calls it when that is less: files called `540p` are 576 wide.
-fn height(format: &Format) -> Option<u32> {
-    let label = format.label.as_deref().unwrap_or_default();
-    let named = label.split('p').next().and_then(|lines| lines.parse().ok());
-    format
-        .short_side()
-        .map(|side| named.map_or(side, |named: u32| named.min(side)))
 }

@@ -28,6 +28,7 @@ fn claims(expires_at: u64) -> Link {
         site: "tiktok".to_owned(),
         id: ID.to_owned(),
         format: "h264_720p_1490112".to_owned(),
+        track: None,
         kind: Kind::Video,
         author: "harbour.keeper".to_owned(),
         extension: "mp4".to_owned(),

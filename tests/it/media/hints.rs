@@ -20,6 +20,7 @@ fn reference(format: &str, kind: Kind) -> Link {
         site: "tiktok".to_owned(),
         id: ID.to_owned(),
         format: format.to_owned(),
+        track: None,
         kind,
         author: "somebody".to_owned(),
         extension: "mp4".to_owned(),

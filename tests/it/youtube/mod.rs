@@ -9,10 +9,12 @@ mod facts;
 mod hostile;
 mod lists;
 mod login;
+mod picks;
 mod provider;
 mod resolve;
 mod scripts;
 mod state;
+mod tracks;
 mod trips;
 
 use http::StatusCode;

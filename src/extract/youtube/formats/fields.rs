@@ -80,6 +80,16 @@ pub(super) fn source_preference(raw: &RawFormat, itag: u32) -> i32 {
     own + if is_premium { 100 } else { 0 }
 }
 
+/// The id of a sound track, if it has the form of those that are known: links carry it.
+pub(super) fn track_id(raw: &RawFormat) -> Option<String> {
+    /// Longest id that is used.
+    const MAX_LENGTH: usize = 40;
+    let id = raw.audio_track.as_ref()?.id.as_ref()?;
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let fits = (1..=MAX_LENGTH).contains(&id.len()) && id.bytes().all(is_known);
+    fits.then(|| id.clone())
+}
+
 /// Language of a sound track and how much it is meant.
 pub(super) fn language(raw: &RawFormat) -> (Option<String>, i32) {
     let Some(track) = raw.audio_track.as_ref() else {

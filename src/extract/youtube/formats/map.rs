@@ -244,6 +244,7 @@ fn build(
         source_preference: fields::source_preference(raw, itag),
         preference: fields::preference(itag, is_damaged),
         label: raw.quality_label.as_ref().cloned(),
+        track_id: fields::track_id(raw),
         track_name: raw
             .audio_track
             .as_ref()

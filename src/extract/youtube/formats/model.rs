@@ -39,6 +39,8 @@ pub(in crate::extract::youtube) struct Stream {
     pub(in crate::extract::youtube) preference: Option<i32>,
     pub(in crate::extract::youtube) format_note: String,
     pub(in crate::extract::youtube) label: Option<String>,
+    /// `audioTrack.id`: language and kind of the sound track, e.g. `en.4`.
+    pub(in crate::extract::youtube) track_id: Option<String>,
     pub(in crate::extract::youtube) track_name: Option<String>,
     pub(in crate::extract::youtube) is_drc: bool,
     /// `lastModified`: with itag and length it names the very bytes.
@@ -131,6 +133,7 @@ impl Stream {
 
     fn facts(&self) -> StreamFacts {
         let audio = self.acodec.is_some().then(|| AudioTrack {
+            id: self.track_id.clone(),
             language: self.language.clone(),
             name: self.track_name.clone(),
             preference: self.language_preference,
