@@ -13,6 +13,7 @@ use crate::lifecycle::Lifecycle;
 use crate::links::{LinksConfig, Sealer};
 use crate::media::ffmpeg::Ffmpeg;
 use crate::net::{Client, ClientConfig, NetError};
+use crate::observe::Requests;
 use crate::services::{Deliverer, Joiner, Lister, Makes, Minter, Resolver, ServicesConfig, Tools};
 use crate::temp::{Temp, TempConfig};
 use crate::transfer::{ShutdownHandles, TransferConfig};
@@ -91,10 +92,12 @@ pub struct App {
     pub(crate) started: Instant,
     pub(crate) port: u16,
     pub(crate) max_queue: usize,
-    pub(crate) has_ffmpeg: bool,
+    pub(crate) ffmpeg: Option<Ffmpeg>,
     pub(crate) temp: Option<Temp>,
     pub(crate) instance_id: String,
     pub(crate) instance_region: String,
+    /// What came of requests.
+    pub(crate) requests: Requests,
 }
 
 impl App {
@@ -119,7 +122,7 @@ impl App {
             resolver.clone(),
             handles.clone(),
         );
-        let has_ffmpeg = settings.ffmpeg.is_some();
+        let ffmpeg = settings.ffmpeg.clone();
         let temp = temp(&settings.temp, &lifecycle);
         let tools = Tools {
             joiner: joiner.clone(),
@@ -137,7 +140,7 @@ impl App {
         );
         lifecycle.spawn(lifecycle.clone().until_soft(deliverer.tidy()));
         let makes = Makes {
-            mp3: has_ffmpeg,
+            mp3: ffmpeg.is_some(),
             slideshows: deliverer.can_render(),
         };
         Ok(Arc::new(Self {
@@ -154,10 +157,11 @@ impl App {
             started: Instant::now(),
             port,
             max_queue: settings.services.max_queue,
-            has_ffmpeg,
+            ffmpeg,
             temp,
             instance_id: settings.server.instance_id,
             instance_region: settings.server.instance_region,
+            requests: Requests::default(),
         }))
     }
 }

@@ -17,6 +17,7 @@ pub mod lifecycle;
 pub mod links;
 pub mod media;
 pub mod net;
+pub mod observe;
 pub mod process;
 pub mod server;
 pub mod services;

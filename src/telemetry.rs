@@ -78,7 +78,12 @@ pub fn install(config: TelemetryConfig) {
     // Fails only when the program around this library has a log of its own.
     let _ = match config.format {
         LogFormat::Text => builder.finish().try_init(),
-        LogFormat::Json => builder.json().finish().try_init(),
+        LogFormat::Json => builder
+            .json()
+            // The current span alone says everything: no other lies around it.
+            .with_span_list(false)
+            .finish()
+            .try_init(),
     };
 }
 

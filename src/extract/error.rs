@@ -145,6 +145,27 @@ pub enum ExtractError {
 }
 
 impl ExtractError {
+    /// The word for metrics.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Unavailable { .. } => "unavailable",
+            Self::Blocked { .. } => "blocked",
+            Self::CookiesNeeded { .. } => "cookies_needed",
+            Self::Challenge { .. } => "challenge",
+            Self::Shape { .. } => "shape",
+            Self::Upstream { .. } => "upstream",
+            Self::Refused(_) => "refused",
+            Self::Net(NetError::Timeout { .. }) => "timeout",
+            Self::Net(NetError::Suspended { .. }) => "suspended",
+            Self::Net(_) => "network",
+        }
+    }
+
+    /// Whether it is about the post alone and says nothing against the site or our way to it.
+    pub fn is_of_post(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Refused(_))
+    }
+
     /// Whether the same request may succeed when it is sent again at once.
     pub fn may_retry(&self) -> bool {
         match self {

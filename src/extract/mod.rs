@@ -38,6 +38,9 @@ pub use model::{
 };
 pub use playlist::{Availability, Part, Playlist, PlaylistAuthor, PlaylistEntry, PlaylistSource};
 
+/// The word for metrics when there is no error.
+pub const OK: &str = "ok";
+
 /// One site.
 pub trait Extractor: Send + Sync {
     /// Short name used in logs, metrics and links, e.g. `tiktok`.
@@ -137,6 +140,17 @@ pub trait Extractor: Send + Sync {
     /// What media requests need when only a link is at hand: the headers of an extraction, and the one cookie of
     /// [`Extractor::media_cookie`] with the value that the link carries.
     fn guest_session(&self, media_cookie: Option<&str>) -> MediaSession;
+}
+
+/// Counts what came of asking a site as `client`.
+fn counted<T>(
+    net: &Client,
+    (site, client): (&'static str, &str),
+    result: Result<T, ExtractError>,
+) -> Result<T, ExtractError> {
+    let word = result.as_ref().map_or_else(ExtractError::as_str, |_| OK);
+    net.extractions().attempt(site, client, word);
+    result
 }
 
 /// Every site this server knows. A new one is one more line. `ENABLE_YOUTUBE` (default 1) leaves one out.

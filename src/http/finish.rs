@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
@@ -13,11 +13,16 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use http_body::{Body as _, Frame, SizeHint};
 use tracing::{Instrument, Span, info, info_span};
 
+use super::AppState;
 use super::error::ApiError;
+use crate::observe::RequestLabels;
 use crate::transfer::{Outcome, Report};
 
 /// Longest request target in bytes (ruling 8).
 const MAX_TARGET: usize = 16 * 1024;
+
+/// What stands for the route of a request that has none.
+const NO_ROUTE: &str = "none";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -40,13 +45,12 @@ pub(super) async fn target_limit(request: Request, next: Next) -> Response {
 }
 
 /// Runs a request inside its span and finishes its answer.
-pub(super) async fn finish(request: Request, next: Next) -> Response {
+pub(super) async fn finish(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let request_id = format!("{:016x}", rand::random::<u64>());
     let is_head = request.method() == Method::HEAD;
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("none", MatchedPath::as_str);
+    let method_label = known_method(request.method());
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or(NO_ROUTE, |path| template(path.as_str()));
     let span = info_span!("request", request_id, method = %request.method(), route);
     let started = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
@@ -60,6 +64,12 @@ pub(super) async fn finish(request: Request, next: Next) -> Response {
         headers.insert(REQUEST_ID, value);
     }
     let status = response.status().as_u16();
+    let labels = RequestLabels {
+        route,
+        method: method_label,
+        status,
+    };
+    app.requests.answered(labels, started.elapsed());
     let report = response.extensions_mut().remove::<Report>();
     response.map(|body| {
         // An empty body is never polled.
@@ -78,6 +88,39 @@ pub(super) async fn finish(request: Request, next: Next) -> Response {
         };
         Body::new(Logged { body, line })
     })
+}
+
+/// Templates of the routes, as labels of metrics and names in the log.
+const ROUTES: [&str; 11] = [
+    "/",
+    "/tiktok",
+    "/resolve",
+    "/playlist",
+    "/stream",
+    "/download",
+    "/download-slideshow",
+    "/health",
+    "/livez",
+    "/readyz",
+    "/metrics",
+];
+
+fn template(path: &str) -> &'static str {
+    ROUTES
+        .into_iter()
+        .find(|route| *route == path)
+        .unwrap_or(NO_ROUTE)
+}
+
+/// What a client may invent must not become a label.
+fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
 }
 
 fn write_error(response: &mut Response, error: &ApiError, request_id: &str, is_head: bool) {

@@ -2,11 +2,14 @@
 //!
 //! [`router`] is the table of contents.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
 
@@ -27,6 +30,11 @@ pub(crate) type AppState = Arc<App>;
 /// Every route, and the layers around them.
 pub fn router(app: AppState) -> Router {
     let cors = cors::layer(&app.http);
+    let counting = Arc::clone(&app);
+    let catch = move |panic: Box<dyn Any + Send>| {
+        counting.requests.panicked();
+        error::panicked(panic.as_ref())
+    };
     Router::new()
         .route("/", get(routes::index::show))
         .route("/tiktok", post(routes::resolve::resolve))
@@ -36,14 +44,15 @@ pub fn router(app: AppState) -> Router {
         .route("/download", get(routes::media::deliver))
         .route("/download-slideshow", get(routes::slideshow::deliver))
         .route("/health", get(routes::health::show))
+        .route("/livez", get(routes::probes::live))
+        .route("/readyz", get(routes::probes::ready))
+        .route("/metrics", get(routes::metrics::show))
         .fallback(routes::not_found)
         .method_not_allowed_fallback(routes::method_not_allowed)
         .layer(DefaultBodyLimit::disable())
         .layer(axum::middleware::from_fn(finish::target_limit))
-        .layer(tower_http::catch_panic::CatchPanicLayer::custom(
-            error::panicked,
-        ))
+        .layer(CatchPanicLayer::custom(catch))
         .layer(cors)
-        .layer(axum::middleware::from_fn(finish::finish))
+        .layer(from_fn_with_state(Arc::clone(&app), finish::finish))
         .with_state(app)
 }

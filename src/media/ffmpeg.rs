@@ -12,6 +12,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -65,6 +66,7 @@ pub struct Ffmpeg {
     program: PathBuf,
     launcher: PathBuf,
     version: String,
+    running: Arc<AtomicUsize>,
 }
 
 /// One run of it.
@@ -90,6 +92,24 @@ pub struct Child {
     stderr: Arc<Mutex<Tail>>,
     reader: AbortOnDropHandle<()>,
     deadline: Instant,
+    _running: Running,
+}
+
+/// Counts as running until dropped.
+#[derive(Debug)]
+struct Running(Arc<AtomicUsize>);
+
+impl Running {
+    fn begin(running: &Arc<AtomicUsize>) -> Self {
+        running.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(running))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Ffmpeg {
@@ -99,7 +119,13 @@ impl Ffmpeg {
             version: version(&program),
             program,
             launcher,
+            running: Arc::default(),
         }
+    }
+
+    /// Runs of it, and of its clones, that go on now.
+    pub fn running(&self) -> usize {
+        self.running.load(Ordering::Relaxed)
     }
 
     /// Names the program as it was when the server started: two that differ here may write other bytes.
@@ -142,6 +168,7 @@ impl Ffmpeg {
             stderr,
             reader: AbortOnDropHandle::new(reader),
             deadline: Instant::now() + job.time_limit,
+            _running: Running::begin(&self.running),
         })
     }
 }

@@ -5,15 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::future::Cache;
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use super::flight::Flights;
 use super::{ServicesConfig, address};
 use crate::extract::{
-    ExtractError, Extraction, Extractor, Refusal, Source, SourceKey, Unavailable,
+    ExtractError, Extraction, Extractor, OK, Refusal, Source, SourceKey, Unavailable,
 };
 use crate::lifecycle::Lifecycle;
 use crate::net::Client;
+use crate::observe::{Extractions, Verdict};
 use crate::transfer::{Admission, Busy};
 
 /// How long a "there is no such post" is remembered.
@@ -50,6 +51,19 @@ pub enum ResolveError {
     /// The work panicked; it is in the log.
     #[error("extraction failed inside")]
     Internal,
+}
+
+impl ResolveError {
+    /// The word for metrics.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::BadUrl | Self::UnsupportedHost { .. } | Self::Refused(_) => "refused",
+            Self::Extract(error) => error.as_str(),
+            Self::Busy(_) => "busy",
+            Self::Timeout(_) => "timeout",
+            Self::Internal => "internal",
+        }
+    }
 }
 
 /// What the caller may ask for besides the address.
@@ -210,6 +224,16 @@ impl Resolver {
         self.fetch(Arc::clone(extractor), post).await
     }
 
+    /// The counts of what came of asking the sites.
+    pub fn extractions(&self) -> &Extractions {
+        self.inner.net.extractions()
+    }
+
+    /// Whether private addresses may be dialled.
+    pub fn is_guard_relaxed(&self) -> bool {
+        self.inner.net.is_guard_relaxed()
+    }
+
     /// Figures for `/health`.
     pub fn cache_stats(&self) -> CacheStats {
         CacheStats {
@@ -280,17 +304,33 @@ impl Resolver {
             .unwrap_or_else(|| Err(Arc::new(ResolveError::Internal)))
     }
 
+    /// Counts an extraction. One that failed for a reason of the post says nothing against the site.
+    fn count<T>(&self, site: &'static str, outcome: &Result<T, Arc<ResolveError>>, took: Duration) {
+        let (result, verdict) = match outcome {
+            Ok(_) => (OK, Verdict::Good),
+            Err(error) => match error.as_ref() {
+                ResolveError::Extract(reason) if reason.is_of_post() => {
+                    (reason.as_str(), Verdict::Neither)
+                }
+                reason => (reason.as_str(), Verdict::Failed),
+            },
+        };
+        self.extractions().done(site, result, verdict, took);
+    }
+
     async fn extract(self, extractor: Arc<dyn Extractor>, post: Source) -> Outcome {
         let _place = self.inner.admission.admit().await.map_err(failed)?;
         let key = post_key(&post);
         let started = std::time::Instant::now();
         let extracted = extractor.extract(&self.inner.net, &post);
         let outcome = within(self.inner.deadline, extracted).await;
-        let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let took = started.elapsed();
+        self.count(key.0, &outcome, took);
+        let elapsed_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let (site, source_id) = (key.0, key.1.as_str());
         match outcome {
             Ok(extraction) => {
-                info!(site, source_id, elapsed_ms, "extracted");
+                debug!(site, source_id, elapsed_ms, "extracted");
                 let extraction = Arc::new(extraction);
                 self.inner.posts.insert(key, Arc::clone(&extraction)).await;
                 Ok(extraction)

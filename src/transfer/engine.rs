@@ -108,6 +108,9 @@ impl Engine {
         let mut opening = Opening::new(&*origin, &wish, &self.tails);
         let chosen = choose(&mut opening, &wish, &question).await;
         let refreshed_at = opening.refreshed_at();
+        if refreshed_at.is_some() {
+            self.counters.refresh();
+        }
         let (head, opened) = match chosen.inspect_err(|_| self.counters.refuse())? {
             Chosen::Body(head, opened) => (head, opened),
             Chosen::Bare(head) => {

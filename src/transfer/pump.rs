@@ -258,6 +258,7 @@ impl<O: Origin> Pump<O> {
             reply => return reply,
         };
         self.refreshed_at = Some(Instant::now());
+        self.record.note_refresh();
         if let Err(error) = self.origin.refresh().await {
             tracing::debug!(error = &error as &dyn std::error::Error, "refresh failed");
             return Err(misses);

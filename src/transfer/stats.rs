@@ -87,6 +87,8 @@ pub struct Stats {
     pub bytes: u64,
     /// Times that an upstream was taken up again in the middle.
     pub resumes: u64,
+    /// Times that a site was asked anew because the addresses of a transfer had expired.
+    pub refreshes: u64,
     /// Transfers ended, by how.
     pub ended: [(Outcome, u64); Outcome::ALL.len()],
 }
@@ -110,6 +112,7 @@ pub(super) struct Counters {
     refused: AtomicU64,
     bytes: AtomicU64,
     resumes: AtomicU64,
+    refreshes: AtomicU64,
     ended: [AtomicU64; Outcome::ALL.len()],
     /// Whether other transfers are made of these, and their own line says how it ended.
     is_of_tracks: bool,
@@ -127,6 +130,10 @@ impl Counters {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn refresh(&self) {
+        self.refreshes.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn snapshot(&self) -> Stats {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
@@ -134,6 +141,7 @@ impl Counters {
             refused: load(&self.refused),
             bytes: load(&self.bytes),
             resumes: load(&self.resumes),
+            refreshes: load(&self.refreshes),
             ended: Outcome::ALL.map(|outcome| (outcome, load(&self.ended[outcome as usize]))),
         }
     }
@@ -183,6 +191,11 @@ impl Record {
     pub(super) fn note_resume(&self) {
         self.resumes.fetch_add(1, Ordering::Relaxed);
         self.counters.resumes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts that the site was asked anew.
+    pub(super) fn note_refresh(&self) {
+        self.counters.refresh();
     }
 
     /// Frees the permit, counts and logs; nothing the second time.

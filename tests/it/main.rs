@@ -18,6 +18,7 @@ mod instances;
 mod joined;
 mod layers;
 mod media;
+mod observe;
 mod other_doors;
 mod photos;
 mod raw;

@@ -12,8 +12,8 @@ use self::identity::Identity;
 use self::request::PostRequest;
 use super::hop::Trail;
 use super::tiktok::map::{Dialect, map_aweme};
-use super::tiktok::{cookie_file, finish};
-use super::{Classified, ExtractError, Extraction, Extractor, Source, SourceKey};
+use super::tiktok::{WEB, cookie_file, finish};
+use super::{Classified, ExtractError, Extraction, Extractor, Source, SourceKey, counted};
 use crate::config::Env;
 use crate::net::{Client, CookieFile, HostList, MediaSession, OperatorCookies};
 
@@ -62,12 +62,11 @@ impl Douyin {
             operator: self.cookies.load(),
             id,
         };
-        let fetched = request.send().await?;
-        finish(
-            SITE,
-            map_aweme(&fetched.aweme, Dialect::Douyin),
-            fetched.session,
-        )
+        let post = request.send().await.and_then(|fetched| {
+            let mapped = map_aweme(&fetched.aweme, Dialect::Douyin);
+            finish(SITE, mapped, fetched.session)
+        });
+        counted(net, (SITE, WEB), post)
     }
 }
 

@@ -15,7 +15,9 @@ use self::app::AppAccess;
 use self::identity::Identity;
 use self::request::PostRequest;
 use super::hop::Trail;
-use super::{Classified, ExtractError, Extraction, Extractor, Source, SourceKey, Unavailable};
+use super::{
+    Classified, ExtractError, Extraction, Extractor, Source, SourceKey, Unavailable, counted,
+};
 use crate::clock::Clock;
 use crate::config::Env;
 use crate::net::{Client, CookieFile, GuestCookie, HostList, Jar, MediaSession, OperatorCookies};
@@ -37,6 +39,9 @@ mod tests;
 
 /// Name of the site.
 const SITE: &str = "tiktok";
+
+/// The page, as the client that was asked.
+pub(in crate::extract) const WEB: &str = "web";
 
 /// Newest report that the request flow was made for.
 const VERSION: &str = "2026.09.28";
@@ -73,9 +78,13 @@ impl TikTok {
             url,
         };
         let error = match request.send().await {
-            Ok(fetched) => return finish(SITE, map::map_item(&fetched.item), fetched.session),
+            Ok(fetched) => {
+                let post = finish(SITE, map::map_item(&fetched.item), fetched.session);
+                return counted(net, (SITE, WEB), post);
+            }
             Err(error) => error,
         };
+        net.extractions().attempt(SITE, WEB, error.as_str());
         match &self.app {
             Some(app) if may_app_know_more(&error) => self.app_post(app, net, id, error).await,
             _ => Err(error),
@@ -90,7 +99,8 @@ impl TikTok {
         id: &str,
         of_page: ExtractError,
     ) -> Result<Extraction, ExtractError> {
-        match app.fetch(net, &self.identity, id).await {
+        let fetched = app.fetch(net, &self.identity, id).await;
+        match counted(net, (SITE, "app"), fetched) {
             Ok((aweme, session)) => {
                 finish(SITE, map::map_aweme(&aweme, map::Dialect::TikTok), session)
             }

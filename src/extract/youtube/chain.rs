@@ -13,7 +13,7 @@ use super::playability::{self, Fault, Kind, Next};
 use super::response::player::Player;
 use super::scripts::{Script, Scripts};
 use super::{SITE, VideoId};
-use crate::extract::{ExtractError, Unavailable};
+use crate::extract::{ExtractError, OK, Unavailable};
 
 /// A video that a client plays.
 #[derive(Debug)]
@@ -48,6 +48,13 @@ enum Miss {
 }
 
 impl Miss {
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::Fault(fault) => fault.as_str(),
+            Self::Error(error) => error.as_str(),
+        }
+    }
+
     fn next(&self) -> Next {
         match self {
             Self::Fault(fault) => fault.next(),
@@ -175,8 +182,16 @@ impl Chain<'_> {
         Err(worst.into_error())
     }
 
-    /// Asks one client, once more with a new visitor id when it takes us for a robot.
+    /// Asks one client, and counts what came of it.
     async fn attempt(&self, client: &Client, id: &VideoId) -> Result<Played, Miss> {
+        let played = self.ask(client, id).await;
+        let word = played.as_ref().map_or_else(Miss::as_str, |_| OK);
+        self.session.transport.note(&client.key, word);
+        played
+    }
+
+    /// Asks one client, once more with a new visitor id when it takes us for a robot.
+    async fn ask(&self, client: &Client, id: &VideoId) -> Result<Played, Miss> {
         // Boxed, because most extractions need no script.
         let script = Box::pin(self.script(client)).await.map_err(Miss::Error)?;
         let day = script.as_ref().map(|script| script.day);

@@ -160,11 +160,7 @@ impl IntoResponse for ApiError {
 }
 
 /// The answer to a handler that panicked; the panic is logged, the server goes on.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "signature of the panic layer"
-)]
-pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+pub(super) fn panicked(panic: &(dyn Any + Send + 'static)) -> Response {
     let message = panic
         .downcast_ref::<&'static str>()
         .copied()

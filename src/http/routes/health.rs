@@ -32,6 +32,8 @@ struct Health {
     file_descriptors: Descriptors,
     redis: Redis,
     cache: Cache,
+    /// `relaxed` when `ALLOW_PRIVATE_UPSTREAM` lets private addresses be dialled.
+    guard: &'static str,
     ffmpeg: bool,
     instance_id: String,
     instance_region: String,
@@ -67,6 +69,7 @@ struct Transfers {
     refused: u64,
     bytes: u64,
     resumes: u64,
+    refreshes: u64,
     ended: BTreeMap<&'static str, u64>,
 }
 
@@ -151,7 +154,12 @@ fn look(app: &AppState) -> Health {
             hits,
             misses,
         },
-        ffmpeg: app.has_ffmpeg,
+        guard: if app.resolver.is_guard_relaxed() {
+            "relaxed"
+        } else {
+            "strict"
+        },
+        ffmpeg: app.ffmpeg.is_some(),
         instance_id: app.instance_id.clone(),
         instance_region: app.instance_region.clone(),
         port: app.port,
@@ -162,7 +170,10 @@ fn look(app: &AppState) -> Health {
 
 /// Parts that are missing, with what they would be needed for.
 fn degraded(app: &AppState) -> Vec<&'static str> {
-    let parts = [("ffmpeg", app.has_ffmpeg), ("temp", app.temp.is_some())];
+    let parts = [
+        ("ffmpeg", app.ffmpeg.is_some()),
+        ("temp", app.temp.is_some()),
+    ];
     let missing = parts.into_iter().filter(|(_, is_there)| !is_there);
     missing.map(|(name, _)| name).collect()
 }
@@ -196,6 +207,7 @@ fn transfers(stats: &Stats) -> Transfers {
         refused: stats.refused,
         bytes: stats.bytes,
         resumes: stats.resumes,
+        refreshes: stats.refreshes,
         ended: ended
             .map(|(outcome, count)| (outcome.as_str(), *count))
             .collect(),

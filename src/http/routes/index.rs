@@ -10,7 +10,7 @@ use crate::http::json;
 struct Index {
     name: &'static str,
     version: &'static str,
-    endpoints: [&'static str; 7],
+    endpoints: [&'static str; 10],
 }
 
 /// The routes, as JSON.
@@ -26,6 +26,9 @@ pub(in crate::http) async fn show() -> Result<Response, ApiError> {
             "GET /download?data=",
             "GET /download-slideshow?url=",
             "GET /health",
+            "GET /livez",
+            "GET /readyz",
+            "GET /metrics",
         ],
     })
 }

@@ -6,7 +6,9 @@ use http::StatusCode;
 pub(super) mod health;
 pub(super) mod index;
 pub(super) mod media;
+pub(super) mod metrics;
 pub(super) mod playlist;
+pub(super) mod probes;
 pub(super) mod resolve;
 pub(super) mod slideshow;
 

@@ -19,6 +19,7 @@ use crate::net::{
     ClientConfig, GuardError, IpFamily, Jar, MediaRequest, MediaResponse, NetError, Page,
     PageRequest, Phase, tls,
 };
+use crate::observe::Extractions;
 
 /// Redirects followed for one media request.
 const MAX_REDIRECTS: usize = 5;
@@ -40,6 +41,7 @@ struct Inner {
     proxies: Arc<Proxies>,
     budget: RetryBudget,
     circuits: Circuits,
+    extractions: Extractions,
     idle_timeout: Duration,
     page_head_timeout: Duration,
     media_head_timeout: Duration,
@@ -95,6 +97,7 @@ impl Client {
                 proxies: config.proxies,
                 budget: RetryBudget::new(Instant::now()),
                 circuits: Circuits::default(),
+                extractions: Extractions::default(),
                 idle_timeout: config.idle_timeout,
                 page_head_timeout: config.page_head_timeout,
                 media_head_timeout: config.media_head_timeout,
@@ -105,6 +108,11 @@ impl Client {
     /// Whether `ALLOW_PRIVATE_UPSTREAM` lets more than public addresses be dialled.
     pub fn is_guard_relaxed(&self) -> bool {
         !self.inner.guard.exceptions().is_empty()
+    }
+
+    /// The counts of what came of extractions. They go with the client because every extraction has one.
+    pub fn extractions(&self) -> &Extractions {
+        &self.inner.extractions
     }
 
     /// Takes a retry at `host` out of its budget (reliability R4.1); `false` when that is used up. Whoever asks again

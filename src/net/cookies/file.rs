@@ -82,7 +82,10 @@ impl CookieFile {
         // The stamp is that of before the reading: a change meanwhile is seen the next time.
         state.seen = seen;
         match read(path) {
-            Ok(cookies) => state.cookies = Some(Arc::new(cookies)),
+            Ok(mut cookies) => {
+                cookies.modified = metadata.modified().ok();
+                state.cookies = Some(Arc::new(cookies));
+            }
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "cookie file can't be read");
             }

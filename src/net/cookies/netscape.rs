@@ -3,6 +3,8 @@
 //! One cookie a line, seven fields between tabs: domain, `TRUE` when sub-domains get it, path, `TRUE` for https
 //! only, expiry as a Unix second (0 or empty: none), name, value. `#HttpOnly_` before the domain is no comment.
 
+use std::time::SystemTime;
+
 use url::Url;
 
 use super::{Scope, is_path_prefix, is_sendable, normal_domain};
@@ -16,6 +18,8 @@ const MAX_LINE_BYTES: usize = 8 * 1024;
 #[derive(Debug, Default)]
 pub struct OperatorCookies {
     cookies: Vec<OperatorCookie>,
+    /// When the file was last written.
+    pub(super) modified: Option<SystemTime>,
 }
 
 struct OperatorCookie {
@@ -44,6 +48,11 @@ pub(super) struct Parsed {
 }
 
 impl OperatorCookies {
+    /// When their file was last written, where the file system says so.
+    pub fn modified(&self) -> Option<SystemTime> {
+        self.modified
+    }
+
     /// Reads a file's content; lines that can't be read are left out and counted.
     pub(super) fn parse(content: &[u8]) -> Parsed {
         let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
@@ -60,7 +69,10 @@ impl OperatorCookies {
             }
         }
         Parsed {
-            cookies: Self { cookies },
+            cookies: Self {
+                cookies,
+                modified: None,
+            },
             skipped,
         }
     }

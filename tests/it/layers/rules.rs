@@ -3,12 +3,13 @@
 use super::source::{code, paths};
 
 /// Rooms at the bottom that everyone may know.
-const COMMON: &[&str] = &["clock", "config"];
+const COMMON: &[&str] = &["clock", "config", "observe"];
 
 /// What each room may import besides itself and [`COMMON`]. `main.rs` and `lib.rs` join them all.
 const ROOMS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("config", &[]),
+    ("observe", &[]),
     ("net", &[]),
     ("process", &[]),
     ("telemetry", &[]),
@@ -105,6 +106,7 @@ const CRATES: &[(&[&str], &[&str])] = &[
     (&["cookie_store"], &["net"]),
     (&["dotenvy"], &["config"]),
     (&["std", "env"], &["config"]),
+    (&["prometheus_client"], &["observe"]),
     (&["tokio", "process"], &["media"]),
 ];
 

@@ -10,6 +10,7 @@ use http::{Method, StatusCode};
 use url::Url;
 
 use super::Call;
+use crate::extract::youtube::SITE;
 use crate::net::{Client, GuestCookie, HostList, Jar, NetError, OperatorCookies, PageRequest};
 
 /// An answer as it came.
@@ -30,6 +31,9 @@ pub(in crate::extract::youtube) trait Ask: Sync {
     fn take_retry(&self, _url: &Url) -> bool {
         true
     }
+
+    /// Counts what came of asking as a client.
+    fn note(&self, _client: &str, _result: &'static str) {}
 }
 
 /// The network.
@@ -99,5 +103,9 @@ impl Ask for NetTransport<'_> {
 
     fn take_retry(&self, url: &Url) -> bool {
         self.client.take_retry(url.host_str().unwrap_or_default())
+    }
+
+    fn note(&self, client: &str, result: &'static str) {
+        self.client.extractions().attempt(SITE, client, result);
     }
 }

@@ -90,6 +90,15 @@ impl Fault {
         }
     }
 
+    /// The word for metrics: that of the error it becomes.
+    pub(super) fn as_str(&self) -> &'static str {
+        match self.kind {
+            Kind::Post(_) | Kind::NotHere => "unavailable",
+            Kind::Us(_) => "blocked",
+            Kind::Unknown => "shape",
+        }
+    }
+
     /// The fault as the extraction's error.
     pub(super) fn into_error(self) -> ExtractError {
         let unavailable = |reason| ExtractError::Unavailable {

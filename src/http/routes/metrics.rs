@@ -1,0 +1,178 @@
+//! `GET /metrics`: figures for Prometheus. Read when asked for; nothing is counted here.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+
+use crate::http::AppState;
+use crate::observe::{self, Page};
+use crate::process;
+use crate::transfer::{Admission, Stats};
+
+/// The figures of the moment.
+pub(in crate::http) async fn show(State(app): State<AppState>) -> Response {
+    let headers = [
+        (
+            CONTENT_TYPE,
+            HeaderValue::from_static(observe::CONTENT_TYPE),
+        ),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (headers, page(&app)).into_response()
+}
+
+fn page(app: &AppState) -> String {
+    let mut page = Page::new();
+    of_process(&mut page);
+    of_server(&mut page, app);
+    app.requests.write(&mut page);
+    of_sites(&mut page, app);
+    of_cache(&mut page, app);
+    places(&mut page, "extraction", app.resolver.admission());
+    places(&mut page, "stream", app.deliverer.admission());
+    of_transfers(&mut page, &app.deliverer.stats());
+    page.finish()
+}
+
+fn of_process(page: &mut Page) {
+    let figures = [
+        (
+            "resident_memory_bytes",
+            "Resident memory",
+            process::memory().resident,
+        ),
+        (
+            "open_fds",
+            "Open file descriptors",
+            process::descriptors().current,
+        ),
+        (
+            "max_fds",
+            "Most file descriptors that may be open",
+            process::descriptors().soft_limit,
+        ),
+    ];
+    for (name, help, value) in figures {
+        if let Some(value) = value {
+            page.process_gauge(name, help, value as f64);
+        }
+    }
+}
+
+fn of_server(page: &mut Page, app: &AppState) {
+    page.gauges(
+        ("build_info", "Always 1; the label says which version runs"),
+        "version",
+        [(env!("CARGO_PKG_VERSION"), 1.0)],
+    );
+    page.gauge(
+        "uptime_seconds",
+        "Time since the start",
+        app.started.elapsed().as_secs_f64(),
+    );
+    page.gauge(
+        "draining",
+        "1 while the server comes to its end",
+        f64::from(u8::from(app.lifecycle.is_draining())),
+    );
+    if let Some(ffmpeg) = &app.ffmpeg {
+        page.gauge(
+            "ffmpeg_jobs",
+            "Runs of FFmpeg that go on",
+            ffmpeg.running() as f64,
+        );
+    }
+}
+
+fn of_sites(page: &mut Page, app: &AppState) {
+    let extractions = app.resolver.extractions();
+    extractions.write(page);
+    let sites = || app.resolver.extractors().iter();
+    page.gauges(
+        (
+            "last_good_extraction_age_seconds",
+            "Time since a site last gave something; absent until it has",
+        ),
+        "site",
+        sites().filter_map(|site| {
+            let age = extractions.state(site.site()).good_age?;
+            Some((site.site(), age.as_secs_f64()))
+        }),
+    );
+    page.gauges(
+        (
+            "cookie_file_age_seconds",
+            "Time since the operator's cookie file for a site was written; absent without one",
+        ),
+        "site",
+        sites().filter_map(|site| {
+            let modified = site.operator_cookies()?.modified()?;
+            let age = app.clock.now().duration_since(modified).unwrap_or_default();
+            Some((site.site(), age.as_secs_f64()))
+        }),
+    );
+}
+
+fn of_cache(page: &mut Page, app: &AppState) {
+    let stats = app.resolver.cache_stats();
+    page.gauge(
+        "cache_entries",
+        "Extractions that are kept",
+        stats.entries as f64,
+    );
+    page.counter("cache_hits", "Requests answered from the cache", stats.hits);
+    page.counter("cache_misses", "Requests that asked a site", stats.misses);
+}
+
+fn places(page: &mut Page, what: &str, admission: &Admission) {
+    let figures = [
+        ("places", "Places there are for it", admission.max()),
+        ("active", "Running now", admission.active()),
+        ("waiting", "Waiting for a place", admission.waiting()),
+    ];
+    for (name, help, value) in figures {
+        page.gauge(&format!("{what}_{name}"), help, value as f64);
+    }
+}
+
+fn of_transfers(page: &mut Page, stats: &Stats) {
+    let counters = [
+        (
+            "transfers_started",
+            "Transfers whose first byte was there",
+            stats.started,
+        ),
+        (
+            "transfers_refused",
+            "Transfers refused before their first byte",
+            stats.refused,
+        ),
+        (
+            "transfer_bytes",
+            "Bytes of media handed to clients",
+            stats.bytes,
+        ),
+        (
+            "transfer_resumes",
+            "Times that an upstream was taken up again in the middle",
+            stats.resumes,
+        ),
+        (
+            "transfer_refreshes",
+            "Times that a site was asked anew because addresses had expired",
+            stats.refreshes,
+        ),
+    ];
+    for (name, help, value) in counters {
+        page.counter(name, help, value);
+    }
+    page.counters(
+        ("transfers_ended", "Transfers by how they ended"),
+        "reason",
+        stats
+            .ended
+            .iter()
+            .map(|(outcome, count)| (outcome.as_str(), *count)),
+    );
+}
