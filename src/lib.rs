@@ -8,6 +8,7 @@
 //! Downwards only; siblings don't import each other. `tests/it/layers.rs` guards it.
 
 pub mod app;
+pub mod broadcast;
 pub mod cli;
 pub mod clock;
 pub mod config;
