@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 
+use crate::broadcast::{BroadcastConfig, Broadcasts, Parts, Store};
 use crate::clock::Clock;
 use crate::config::{Env, HttpConfig, ServerConfig};
 use crate::extract::{self, Extractor};
@@ -36,6 +37,8 @@ pub struct Settings {
     pub extractors: Vec<Arc<dyn Extractor>>,
     /// Temporary files.
     pub temp: TempConfig,
+    /// Broadcasts.
+    pub broadcast: BroadcastConfig,
     /// `FFMPEG_PATH`, else `ffmpeg` on the `PATH`; `None` when there is none.
     pub ffmpeg: Option<Ffmpeg>,
 }
@@ -52,6 +55,7 @@ impl Settings {
             net: ClientConfig::from_env(env),
             extractors: extract::all(env),
             temp: TempConfig::from_env(env),
+            broadcast: BroadcastConfig::from_env(env),
             ffmpeg: ffmpeg(env),
         }
     }
@@ -87,6 +91,9 @@ pub struct App {
     pub(crate) minter: Minter,
     pub(crate) joiner: Joiner,
     pub(crate) deliverer: Deliverer,
+    /// `None` while nobody is allowed to use them.
+    pub(crate) broadcasts: Option<Broadcasts>,
+    pub(crate) broadcast: BroadcastConfig,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) clock: Clock,
     pub(crate) started: Instant,
@@ -139,6 +146,8 @@ impl App {
             tools,
         );
         lifecycle.spawn(lifecycle.clone().until_soft(deliverer.tidy()));
+        let lister = Lister::new(&settings.services, resolver.clone(), &lifecycle);
+        let broadcasts = broadcasts(&settings.broadcast, &sealer, &lister, clock);
         let makes = Makes {
             mp3: ffmpeg.is_some(),
             slideshows: deliverer.can_render(),
@@ -147,11 +156,13 @@ impl App {
             base_url: settings.server.public_url(port),
             body_timeout: settings.server.body_timeout,
             http: settings.http,
-            lister: Lister::new(&settings.services, resolver.clone(), &lifecycle),
+            lister,
             resolver,
             minter: Minter::new(sealer, makes),
             joiner,
             deliverer,
+            broadcasts,
+            broadcast: settings.broadcast,
             lifecycle,
             clock,
             started: Instant::now(),
@@ -164,6 +175,29 @@ impl App {
             requests: Requests::default(),
         }))
     }
+}
+
+/// Broadcasts, where a token lets somebody use them.
+fn broadcasts(
+    config: &BroadcastConfig,
+    sealer: &Arc<Sealer>,
+    lister: &Lister,
+    clock: Clock,
+) -> Option<Broadcasts> {
+    config.token.as_ref()?;
+    let store = match Store::open(&config.database) {
+        Ok(store) => store,
+        Err(error) => {
+            warn!(err = %error, "no broadcasts: no thread for their database");
+            return None;
+        }
+    };
+    Some(Broadcasts::new(Parts {
+        store,
+        sealer: Arc::clone(sealer),
+        lister: lister.clone(),
+        clock,
+    }))
 }
 
 /// The temporary files, swept from time to time; without them the server runs on, and says so.

@@ -3,7 +3,7 @@
 //! The flow: address -> [`extract::Source`] -> [`extract::Extraction`] -> [`extract::Format`] -> [`links::Link`] ->
 //! [`transfer`] -> body. The rooms, and who may know whom:
 //!
-//! `{http, cli} -> services -> {extract, links, transfer, media} -> {net, temp} -> config`
+//! `{http, cli} -> broadcast -> services -> {extract, links, transfer, media} -> {net, temp} -> config`
 //!
 //! Downwards only; siblings don't import each other. `tests/it/layers.rs` guards it.
 

@@ -59,9 +59,12 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
     let signals = lifecycle::signals().map_err(|error| format!("signals: {error}"))?;
     announce(config.scheme(), address, &app.base_url);
     info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
-    let temp = app.temp.clone();
+    let (temp, broadcasts) = (app.temp.clone(), app.broadcasts.clone());
     let server = Server::new(config, http::router(app), lifecycle);
     let outcome = server.run(listener, signals).await;
+    if let Some(broadcasts) = broadcasts {
+        broadcasts.flush().await;
+    }
     if let Some(temp) = temp {
         temp.close();
     }

@@ -11,7 +11,7 @@ pub struct HttpConfig {
     pub cors_origins: Origins,
 }
 
-/// Origins of `CORS_ORIGINS`.
+/// Origins of `CORS_ORIGINS` or `BROADCAST_API_CORS`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origins {
     /// `*`
@@ -24,27 +24,33 @@ impl HttpConfig {
     /// Reads the variables named at the fields.
     pub fn from_env(env: &mut Env) -> Self {
         Self {
-            cors_origins: origins(env),
+            cors_origins: Origins::from_env(env, "CORS_ORIGINS").unwrap_or(Origins::Any),
         }
     }
 }
 
-fn origins(env: &mut Env) -> Origins {
-    let list = env.list("CORS_ORIGINS");
-    if list.is_empty() || list.iter().any(|origin| origin == "*") {
-        return Origins::Any;
-    }
-    let mut these = Vec::with_capacity(list.len());
-    for origin in list {
-        match HeaderValue::from_str(origin.trim_end_matches('/')) {
-            Ok(value) if origin.starts_with("http://") || origin.starts_with("https://") => {
-                these.push(value);
-            }
-            _ => env.fault(
-                "CORS_ORIGINS",
-                format_args!("`{origin}`: must be `*` or origins like `https://example.com`"),
-            ),
+impl Origins {
+    /// Reads the list in this variable; `None` when it is empty.
+    pub fn from_env(env: &mut Env, name: &str) -> Option<Self> {
+        let list = env.list(name);
+        if list.is_empty() {
+            return None;
         }
+        if list.iter().any(|origin| origin == "*") {
+            return Some(Self::Any);
+        }
+        let mut these = Vec::with_capacity(list.len());
+        for origin in list {
+            match HeaderValue::from_str(origin.trim_end_matches('/')) {
+                Ok(value) if origin.starts_with("http://") || origin.starts_with("https://") => {
+                    these.push(value);
+                }
+                _ => env.fault(
+                    name,
+                    format_args!("`{origin}`: must be `*` or origins like `https://example.com`"),
+                ),
+            }
+        }
+        Some(Self::These(these))
     }
-    Origins::These(these)
 }

@@ -13,13 +13,29 @@ use crate::config::{HttpConfig, Origins};
 
 /// The layer that answers preflights and marks every response, errors included.
 pub(super) fn layer(config: &HttpConfig) -> CorsLayer {
-    let origin = match &config.cors_origins {
+    let methods = [Method::GET, Method::POST, Method::HEAD, Method::OPTIONS];
+    of(&config.cors_origins).allow_methods(methods)
+}
+
+/// The layer of broadcasts, whose token a page would have to know.
+pub(super) fn broadcast_layer(origins: &Origins) -> CorsLayer {
+    let methods = [
+        Method::GET,
+        Method::POST,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ];
+    of(origins).allow_methods(methods)
+}
+
+fn of(origins: &Origins) -> CorsLayer {
+    let origin = match origins {
         Origins::Any => AllowOrigin::any(),
         Origins::These(origins) => AllowOrigin::list(origins.clone()),
     };
     CorsLayer::new()
         .allow_origin(origin)
-        .allow_methods([Method::GET, Method::POST, Method::HEAD, Method::OPTIONS])
         .allow_headers([
             ORIGIN,
             CONTENT_TYPE,

@@ -43,13 +43,24 @@ pub(super) async fn read_body(
     body: Body,
     limit: Duration,
 ) -> Result<Bytes, ApiError> {
+    read_body_of(headers, body, limit, MAX_BODY).await
+}
+
+/// As [`read_body`], of at most `most` bytes.
+pub(super) async fn read_body_of(
+    headers: &HeaderMap,
+    body: Body,
+    limit: Duration,
+    most: usize,
+) -> Result<Bytes, ApiError> {
+    let too_large = || too_large(most);
     let announced = body.size_hint().lower();
-    let is_too_large = announced > MAX_BODY as u64;
+    let is_too_large = announced > most as u64;
     // Nothing to throw away: it would not be read to its end, or the client waits to be asked for it (RFC 9110 §10.1.1).
     if announced > MAX_DISCARDED as u64 || (is_too_large && headers.contains_key(EXPECT)) {
         return Err(too_large());
     }
-    match tokio::time::timeout(limit, collect(body)).await {
+    match tokio::time::timeout(limit, collect(body, most)).await {
         Ok(collected) => collected,
         Err(_) if is_too_large => Err(too_large()),
         Err(_) => Err(ApiError::new(
@@ -60,7 +71,7 @@ pub(super) async fn read_body(
     }
 }
 
-async fn collect(mut body: Body) -> Result<Bytes, ApiError> {
+async fn collect(mut body: Body, most: usize) -> Result<Bytes, ApiError> {
     let mut kept = BytesMut::new();
     let mut taken = 0;
     while let Some(frame) = body.frame().await {
@@ -70,12 +81,12 @@ async fn collect(mut body: Body) -> Result<Bytes, ApiError> {
         if taken > MAX_DISCARDED {
             break;
         }
-        if taken <= MAX_BODY {
+        if taken <= most {
             kept.extend_from_slice(&data);
         }
     }
-    if taken > MAX_BODY {
-        return Err(too_large());
+    if taken > most {
+        return Err(too_large(most));
     }
     Ok(kept.freeze())
 }
@@ -88,11 +99,11 @@ fn incomplete() -> ApiError {
     )
 }
 
-fn too_large() -> ApiError {
+fn too_large(most: usize) -> ApiError {
     ApiError::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "body_too_large",
-        format!("Request body is larger than {MAX_BODY} bytes"),
+        format!("Request body is larger than {most} bytes"),
     )
 }
 

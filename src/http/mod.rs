@@ -29,13 +29,7 @@ pub(crate) type AppState = Arc<App>;
 
 /// Every route, and the layers around them.
 pub fn router(app: AppState) -> Router {
-    let cors = cors::layer(&app.http);
-    let counting = Arc::clone(&app);
-    let catch = move |panic: Box<dyn Any + Send>| {
-        counting.requests.panicked();
-        error::panicked(panic.as_ref())
-    };
-    Router::new()
+    let public = Router::new()
         .route("/", get(routes::index::show))
         .route("/tiktok", post(routes::resolve::resolve))
         .route("/resolve", post(routes::resolve::resolve))
@@ -47,12 +41,34 @@ pub fn router(app: AppState) -> Router {
         .route("/livez", get(routes::probes::live))
         .route("/readyz", get(routes::probes::ready))
         .route("/metrics", get(routes::metrics::show))
-        .fallback(routes::not_found)
+        .fallback(routes::not_found);
+    guarded(public, &app)
+        .layer(cors::layer(&app.http))
+        .merge(broadcasts(&app))
+        .layer(from_fn_with_state(Arc::clone(&app), finish::finish))
+        .with_state(app)
+}
+
+/// The routes of broadcasts, which pages of other origins may use only where the operator names them.
+fn broadcasts(app: &AppState) -> Router<AppState> {
+    let guard = from_fn_with_state(Arc::clone(app), routes::broadcasts::guard);
+    let routes = guarded(routes::broadcasts::router(), app).layer(guard);
+    match &app.broadcast.cors_origins {
+        Some(origins) => routes.layer(cors::broadcast_layer(origins)),
+        None => routes,
+    }
+}
+
+/// What every route has around it.
+fn guarded(routes: Router<AppState>, app: &AppState) -> Router<AppState> {
+    let counting = Arc::clone(app);
+    let catch = move |panic: Box<dyn Any + Send>| {
+        counting.requests.panicked();
+        error::panicked(panic.as_ref())
+    };
+    routes
         .method_not_allowed_fallback(routes::method_not_allowed)
         .layer(DefaultBodyLimit::disable())
         .layer(axum::middleware::from_fn(finish::target_limit))
         .layer(CatchPanicLayer::custom(catch))
-        .layer(cors)
-        .layer(from_fn_with_state(Arc::clone(&app), finish::finish))
-        .with_state(app)
 }

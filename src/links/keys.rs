@@ -32,6 +32,8 @@ const SCRYPT_P: u32 = 1;
 struct Key {
     id: u8,
     cipher: Aes256Gcm,
+    /// For secrets that are kept, not handed out: no link can ever be taken for one.
+    vault: Aes256Gcm,
 }
 
 /// The keys of this process: one that seals, and all that open.
@@ -69,6 +71,39 @@ impl KeyRing {
         keys.filter(|key| key.id == id)
             .find_map(|key| key.open(purpose, *nonce, ciphertext))
     }
+
+    /// `nonce | ciphertext | tag` of a secret that is kept; it opens in the same context only.
+    #[expect(
+        clippy::expect_used,
+        reason = "what is kept is bounded far below the limit of AES-GCM"
+    )]
+    pub(super) fn seal_secret(&self, context: &str, secret: &[u8]) -> Vec<u8> {
+        let mut nonce = [0; NONCE_BYTES];
+        UnwrapErr(SysRng).fill_bytes(&mut nonce);
+        let payload = Payload {
+            msg: secret,
+            aad: context.as_bytes(),
+        };
+        let vault = &self.current.vault;
+        let ciphertext = vault
+            .encrypt(&Nonce::from(nonce), payload)
+            .expect("a secret is shorter than 64 GiB");
+        [&nonce[..], &ciphertext].concat()
+    }
+
+    /// A secret that was kept; `None` when none of our keys sealed it in this context.
+    pub(super) fn open_secret(&self, context: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_BYTES>()?;
+        let mut keys = std::iter::once(&self.current).chain(&self.previous);
+        let opened = keys.find_map(|key| {
+            let payload = Payload {
+                msg: ciphertext,
+                aad: context.as_bytes(),
+            };
+            key.vault.decrypt(&Nonce::from(*nonce), payload).ok()
+        });
+        opened.map(Zeroizing::new)
+    }
 }
 
 impl Key {
@@ -94,10 +129,13 @@ impl Key {
     #[expect(clippy::expect_used, reason = "constant lengths that HKDF accepts")]
     fn from_master(master: &[u8; 32]) -> Self {
         let derivation = Hkdf::<Sha256>::new(None, master);
-        let mut key = Zeroizing::new([0; 32]);
+        let (mut key, mut vault) = (Zeroizing::new([0; 32]), Zeroizing::new([0; 32]));
         let mut id = [0; 1];
         derivation
             .expand(b"enc", &mut *key)
+            .expect("32 bytes are within HKDF's limit");
+        derivation
+            .expand(b"serverrs kept secret v1", &mut *vault)
             .expect("32 bytes are within HKDF's limit");
         derivation
             .expand(b"kid", &mut id)
@@ -105,6 +143,7 @@ impl Key {
         Self {
             id: id[0],
             cipher: Aes256Gcm::new((&*key).into()),
+            vault: Aes256Gcm::new((&*vault).into()),
         }
     }
 
@@ -207,6 +246,25 @@ mod tests {
             ring.seal(Purpose::Media, b"c"),
             ring.seal(Purpose::Media, b"c")
         );
+    }
+
+    #[test]
+    fn kept_secret_opens_in_its_context_alone_and_after_rotation() {
+        let (old, new) = ([1; 32], [2; 32]);
+        let sealed = ring(&old, &[]).seal_secret("a", b"secret");
+        let open = |ring: KeyRing, context| ring.open_secret(context, &sealed).map(|s| s.to_vec());
+        assert_eq!(
+            open(ring(&new, &[old]), "a").as_deref(),
+            Some(&b"secret"[..])
+        );
+        assert_eq!(open(ring(&old, &[]), "b"), None);
+        assert_eq!(open(ring(&new, &[]), "a"), None);
+        for at in 0..sealed.len() {
+            let mut broken = sealed.clone();
+            broken[at] ^= 1;
+            assert_eq!(ring(&old, &[]).open_secret("a", &broken), None, "byte {at}");
+            assert_eq!(ring(&old, &[]).open_secret("a", &sealed[..at]), None);
+        }
     }
 
     #[test]

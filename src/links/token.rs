@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::sync::OnceCell;
+use zeroize::Zeroizing;
 
 use super::keys::{KeyRing, OVERHEAD_BYTES};
 use super::{Link, LinksConfig, Purpose, claims};
@@ -72,6 +73,21 @@ impl Sealer {
             return Err(LinkError::Expired);
         }
         Ok(link)
+    }
+
+    /// Whether what is sealed can be opened by later processes too.
+    pub fn is_lasting(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// Seals a secret that is kept here; it opens in the same context only.
+    pub async fn seal_secret(&self, context: &str, secret: &[u8]) -> Vec<u8> {
+        self.ring().await.seal_secret(context, secret)
+    }
+
+    /// Opens a secret that was kept; `None` when it was sealed under another key or in another context.
+    pub async fn open_secret(&self, context: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        self.ring().await.open_secret(context, sealed)
     }
 
     async fn ring(&self) -> &KeyRing {

@@ -45,6 +45,14 @@ impl Lister {
         }
     }
 
+    /// The bare id of the list that a posted text names.
+    ///
+    /// # Errors
+    /// [`ResolveError`]; nothing is dialled.
+    pub fn id_of(&self, text: &str) -> Result<String, ResolveError> {
+        address::playlist(self.resolver.extractors(), text).map(|(_, list)| list.id)
+    }
+
     /// Lists a part of the list that a posted text names.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod admission;
+mod broadcasts;
 mod clients;
 mod clients_gone;
 mod config;

@@ -59,7 +59,8 @@ impl ApiError {
         self
     }
 
-    fn detail(mut self, detail: Value) -> Self {
+    /// Replaces the `detail` of the body, which is the message else.
+    pub(in crate::http) fn detail(mut self, detail: Value) -> Self {
         self.0.detail = Some(detail);
         self
     }

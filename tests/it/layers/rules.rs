@@ -31,9 +31,11 @@ const ROOMS: &[(&str, &[&str])] = &[
             "lifecycle",
         ],
     ),
+    // It puts on air what the services find and open.
     (
         "broadcast",
         &[
+            "services",
             "extract",
             "links",
             "transfer",

@@ -1,0 +1,234 @@
+//! Rows of broadcasts. One table of columns says how each value is kept.
+
+use rusqlite::types::{Value as Cell, ValueRef};
+use rusqlite::{Connection, Row, ToSql, params_from_iter};
+use serde_json::{Map, Value};
+
+use super::{Store, StoreError};
+use crate::broadcast::Settings;
+use crate::broadcast::record::{Broadcast, Facts, Position};
+use crate::broadcast::state::Status;
+
+/// How a value is kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// As text or null.
+    Text,
+    /// As a number or null.
+    Number,
+    /// As 0 or 1.
+    Flag,
+    /// As JSON or null.
+    Json,
+}
+
+/// Whose field a column is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    User,
+    Server,
+}
+
+use Kind::{Flag, Json, Number, Text};
+use Whose::{Server, User};
+
+const COLUMNS: [(&str, Kind, Whose); 28] = [
+    ("title", Text, User),
+    ("description", Text, User),
+    ("owner", Text, User),
+    ("stream_source", Text, User),
+    ("media_files", Json, User),
+    ("playlist_id", Text, User),
+    ("playlist_serve_mode", Text, User),
+    ("cache_first", Number, User),
+    ("shuffle_playlist", Flag, User),
+    // Unsigned, up to 64 bits: more than a number of SQLite holds.
+    ("shuffle_seed", Json, User),
+    ("loop_enabled", Flag, User),
+    ("start_index", Number, User),
+    ("format", Text, User),
+    ("profile", Json, User),
+    ("target_url", Text, User),
+    ("on_item_failure", Text, User),
+    ("max_item_minutes", Number, User),
+    ("autostart", Flag, User),
+    ("start_with_slate", Flag, User),
+    ("stream_key_hint", Text, Server),
+    ("status", Text, Server),
+    ("pid", Number, Server),
+    ("started_at", Text, Server),
+    ("stopped_at", Text, Server),
+    ("created_at", Text, Server),
+    ("updated_at", Text, Server),
+    ("last_error", Json, Server),
+    ("position", Json, Server),
+];
+
+impl Store {
+    /// Adds a broadcast.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn insert(&self, broadcast: Broadcast) -> Result<(), StoreError> {
+        self.call(move |connection| {
+            let names = COLUMNS.map(|(name, ..)| name).join(", ");
+            let places = ["?"; COLUMNS.len() + 2].join(", ");
+            let sql = format!("INSERT INTO broadcasts ({names}, stream_key, id) VALUES ({places})");
+            connection.execute(&sql, params_from_iter(cells(&broadcast)))?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Writes everything of a broadcast anew; whether there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn update(&self, broadcast: Broadcast) -> Result<bool, StoreError> {
+        self.call(move |connection| {
+            let sets = COLUMNS.map(|(name, ..)| format!("{name} = ?")).join(", ");
+            let sql = format!("UPDATE broadcasts SET {sets}, stream_key = ? WHERE id = ?");
+            let changed = connection.execute(&sql, params_from_iter(cells(&broadcast)))?;
+            Ok(changed > 0)
+        })
+        .await
+    }
+
+    /// One broadcast.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn broadcast(&self, id: &str) -> Result<Option<Broadcast>, StoreError> {
+        let id = id.to_owned();
+        let mut found = self
+            .call(move |connection| select(connection, "id = ?1 LIMIT 1", &[&id]))
+            .await?;
+        Ok(found.pop())
+    }
+
+    /// Broadcasts in the order of their ids, from behind `after` on, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn broadcasts(
+        &self,
+        status: Option<Status>,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Vec<Broadcast>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let after = after.unwrap_or_default();
+        self.call(move |connection| match status {
+            Some(status) => select(
+                connection,
+                "status = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+                &[&status.as_str(), &after, &limit],
+            ),
+            None => select(
+                connection,
+                "id > ?1 ORDER BY id LIMIT ?2",
+                &[&after, &limit],
+            ),
+        })
+        .await
+    }
+
+    /// Whether any broadcast has a stream key.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn has_keys(&self) -> Result<bool, StoreError> {
+        self.call(|connection| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM broadcasts WHERE stream_key IS NOT NULL)";
+            Ok(connection.query_row(sql, [], |row| row.get(0))?)
+        })
+        .await
+    }
+
+    /// Takes a broadcast away with its items and log; whether there was one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn delete(&self, id: &str) -> Result<bool, StoreError> {
+        let id = id.to_owned();
+        self.call(move |connection| {
+            Ok(connection.execute("DELETE FROM broadcasts WHERE id = ?1", [id])? > 0)
+        })
+        .await
+    }
+
+    /// Notes where a broadcast is in its list; written soon.
+    pub fn note_position(&self, id: &str, position: Position) {
+        self.collect(|pending| pending.position(id, position));
+    }
+}
+
+fn select(
+    connection: &Connection,
+    condition: &str,
+    values: &[&dyn ToSql],
+) -> Result<Vec<Broadcast>, StoreError> {
+    let names = COLUMNS.map(|(name, ..)| name).join(", ");
+    let sql = format!("SELECT {names}, stream_key, id FROM broadcasts WHERE {condition}");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(values)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+fn read(row: &Row<'_>) -> Result<Broadcast, StoreError> {
+    let (mut user, mut server) = (Map::new(), Map::new());
+    for (index, (name, kind, whose)) in COLUMNS.into_iter().enumerate() {
+        let fields = match whose {
+            User => &mut user,
+            Server => &mut server,
+        };
+        fields.insert(name.to_owned(), value(row.get_ref(index)?, kind));
+    }
+    let broken = |error: serde_json::Error| StoreError::Failed(format!("a row: {error}"));
+    Ok(Broadcast {
+        settings: serde_json::from_value::<Settings>(user.into()).map_err(broken)?,
+        facts: serde_json::from_value::<Facts>(server.into()).map_err(broken)?,
+        sealed_key: row.get(COLUMNS.len())?,
+        id: row.get(COLUMNS.len() + 1)?,
+    })
+}
+
+fn value(cell: ValueRef<'_>, kind: Kind) -> Value {
+    match (cell, kind) {
+        (ValueRef::Text(text), Json) => serde_json::from_slice(text).unwrap_or(Value::Null),
+        (ValueRef::Text(text), _) => String::from_utf8_lossy(text).into(),
+        (ValueRef::Integer(number), Flag) => (number != 0).into(),
+        (ValueRef::Integer(number), _) => number.into(),
+        _ => Value::Null,
+    }
+}
+
+/// The values of all columns, then the key, then the id.
+fn cells(broadcast: &Broadcast) -> Vec<Cell> {
+    let mut fields = broadcast.settings.to_map();
+    if let Ok(Value::Object(facts)) = serde_json::to_value(&broadcast.facts) {
+        fields.extend(facts);
+    }
+    let key = broadcast.sealed_key.clone();
+    let id = broadcast.id.clone();
+    let cell = |(name, kind, _)| cell(fields.get(name).unwrap_or(&Value::Null), kind);
+    let mut cells: Vec<Cell> = COLUMNS.map(cell).into();
+    cells.push(key.map_or(Cell::Null, Cell::Blob));
+    cells.push(Cell::Text(id));
+    cells
+}
+
+fn cell(value: &Value, kind: Kind) -> Cell {
+    match value {
+        Value::Null => Cell::Null,
+        value if kind == Json => Cell::Text(value.to_string()),
+        Value::Bool(flag) => Cell::Integer((*flag).into()),
+        Value::Number(number) => number.as_i64().map_or(Cell::Null, Cell::Integer),
+        Value::String(text) => Cell::Text(text.clone()),
+        Value::Array(_) | Value::Object(_) => Cell::Text(value.to_string()),
+    }
+}

@@ -1,0 +1,67 @@
+//! What of broadcasts goes wrong, as answers.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::broadcast::{BroadcastError, FieldFault, StoreError};
+use crate::http::error::ApiError;
+
+impl From<BroadcastError> for ApiError {
+    fn from(error: BroadcastError) -> Self {
+        let told = |status, code, message: &str| Self::new(status, code, message);
+        match error {
+            BroadcastError::NotFound => not_found(),
+            BroadcastError::Invalid(faults) => invalid(&faults),
+            BroadcastError::Playlist(error) => Self::from(error.as_ref()),
+            BroadcastError::TooManyFollowers => told(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_followers",
+                "Too many follow this broadcast already",
+            ),
+            BroadcastError::NoServerKey => told(
+                StatusCode::CONFLICT,
+                "encryption_key_missing",
+                "`ENCRYPTION_KEY` is not set: stream keys could not be read again after the next start. Set it, to the \
+                 value that it had where keys are stored already",
+            ),
+            BroadcastError::Store(error) => store(&error),
+        }
+    }
+}
+
+fn not_found() -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "broadcast_not_found",
+        "No such broadcast",
+    )
+}
+
+/// One sentence about all fields, and each by itself.
+fn invalid(faults: &[FieldFault]) -> ApiError {
+    let one = |fault: &FieldFault| match fault.field {
+        "" => fault.message.clone(),
+        field => format!("`{field}` {}", fault.message),
+    };
+    let message = faults.iter().map(one).collect::<Vec<_>>().join("; ");
+    let detail = |fault: &FieldFault| {
+        let place = ["body", fault.field];
+        let place: Vec<&str> = place.into_iter().filter(|part| !part.is_empty()).collect();
+        json!({"type": "value_error", "loc": place, "msg": one(fault)})
+    };
+    let details: Vec<Value> = faults.iter().map(detail).collect();
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", message).detail(details.into())
+}
+
+fn store(error: &StoreError) -> ApiError {
+    tracing::error!(%error, "broadcast not answered");
+    let message = match error {
+        StoreError::Unusable { reason, .. } => format!("The database can't be used: {reason}"),
+        _ => "The database of broadcasts failed, try again shortly".to_owned(),
+    };
+    ApiError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "broadcast_unavailable",
+        message,
+    )
+}

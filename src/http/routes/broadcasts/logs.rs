@@ -1,0 +1,165 @@
+//! `GET /broadcasts/{id}/logs`: the newest rows, or all that come, as server-sent events.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use futures_util::{Stream, stream};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::json;
+
+use super::{broadcasts, records};
+use crate::broadcast::{Follower, LogLevel, LogQuery, LogRow, Notice};
+use crate::http::error::ApiError;
+use crate::http::{AppState, json as answer};
+
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+const LAST_EVENT_ID: &str = "last-event-id";
+/// How long a stream of events may say nothing.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Rows when the client names no limit.
+const DEFAULT_LIMIT: usize = 20;
+/// Most rows of one answer: all that are kept.
+const MAX_LIMIT: usize = 5000;
+
+/// What is asked for.
+struct Wish {
+    query: LogQuery,
+    follows: bool,
+}
+
+impl Wish {
+    fn read(query: &str, headers: &HeaderMap) -> Result<Self, ApiError> {
+        let accepts = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+        let seen = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
+        let mut wish = Self {
+            query: LogQuery {
+                level: LogLevel::Debug,
+                limit: DEFAULT_LIMIT,
+                before: None,
+                after: seen.and_then(|id| id.trim().parse().ok()),
+            },
+            follows: accepts.is_some_and(|types| types.contains("text/event-stream")),
+        };
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            match name.as_ref() {
+                "level" => {
+                    let level = LogLevel::read(&value).ok_or_else(|| {
+                        ApiError::invalid("query", "level", "debug, info, warn or error")
+                    })?;
+                    wish.query.level = level;
+                }
+                "limit" => wish.query.limit = records::limit(&value, MAX_LIMIT)?,
+                "before" => {
+                    let id = value.parse().ok();
+                    let id =
+                        id.ok_or_else(|| ApiError::invalid("query", "before", "the id of a row"))?;
+                    wish.query.before = Some(id);
+                }
+                "follow" => wish.follows |= matches!(value.as_ref(), "1" | "true"),
+                _ => {}
+            }
+        }
+        Ok(wish)
+    }
+}
+
+/// Shows rows, or follows them.
+pub(super) async fn show(
+    State(app): State<AppState>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let Wish { mut query, follows } = Wish::read(&query.unwrap_or_default(), &headers)?;
+    let broadcasts = broadcasts(&app)?;
+    if !follows {
+        query.after = None;
+        let rows = broadcasts.logs(&id, query).await?;
+        return answer::no_store(&json!({ "logs": rows }));
+    }
+    // First the news, so that nothing is lost between them and the rows.
+    let follower = broadcasts.follow(&id).await?;
+    let missed = match query.after {
+        Some(_) => {
+            query.limit = MAX_LIMIT;
+            broadcasts.logs(&id, query).await?
+        }
+        None => Vec::new(),
+    };
+    let told = missed.last().map_or(0, |row| row.id);
+    let following = Following {
+        waiting: missed.iter().map(log_event).collect(),
+        follower,
+        level: query.level,
+        told,
+    };
+    Ok(events(following.pieces()))
+}
+
+/// An answer of server-sent events (HTML Living Standard §9.2).
+pub(super) fn events(
+    pieces: impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static,
+) -> Response {
+    let mut response = Response::new(Body::from_stream(pieces));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    response
+}
+
+struct Following {
+    waiting: VecDeque<Bytes>,
+    follower: Follower,
+    level: LogLevel,
+    /// The newest row that was told.
+    told: i64,
+}
+
+impl Following {
+    fn pieces(self) -> impl Stream<Item = Result<Bytes, Infallible>> {
+        // So that the client knows at once that it follows.
+        let hello = stream::iter([Ok(Bytes::from_static(b": \n\n"))]);
+        let rest = stream::unfold(self, |mut following| async move {
+            let piece = following.next().await?;
+            Some((Ok(piece), following))
+        });
+        futures_util::StreamExt::chain(hello, rest)
+    }
+
+    /// The next event; `None` when the broadcast is no more.
+    async fn next(&mut self) -> Option<Bytes> {
+        if let Some(waiting) = self.waiting.pop_front() {
+            return Some(waiting);
+        }
+        loop {
+            let Ok(news) = tokio::time::timeout(KEEP_ALIVE, self.follower.next()).await else {
+                return Some(Bytes::from_static(b": ping\n\n"));
+            };
+            match news? {
+                Err(lost) => return Some(event("lagged", None, &json!({ "skipped": lost }))),
+                Ok(notice) => match &*notice {
+                    Notice::Log(row) if row.level >= self.level && row.id > self.told => {
+                        return Some(log_event(row));
+                    }
+                    Notice::Log(_) => {}
+                },
+            }
+        }
+    }
+}
+
+fn log_event(row: &LogRow) -> Bytes {
+    event("log", Some(row.id), &json!(row))
+}
+
+/// One event; JSON has no line breaks of its own.
+pub(super) fn event(name: &str, id: Option<i64>, data: &serde_json::Value) -> Bytes {
+    let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
+    format!("{id}event: {name}\ndata: {data}\n\n").into()
+}
