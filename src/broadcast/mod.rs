@@ -7,6 +7,8 @@ mod bus;
 mod config;
 mod error;
 pub mod flv;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod id;
 pub mod pacing;
 mod profile;

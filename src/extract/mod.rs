@@ -16,6 +16,8 @@ use crate::net::{Client, HostList, IpFamily, MediaSession, OperatorCookies};
 pub mod douyin;
 mod error;
 mod facts;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod hop;
 mod identity;
 mod lenient;

@@ -152,6 +152,24 @@ impl FileNames {
     }
 }
 
+/// The field for a video of `author`; for [`crate::fuzz`].
+#[cfg(any(test, feature = "fuzz"))]
+pub(super) fn disposition_of(author: &str) -> String {
+    let link = Link {
+        expires_at: 0,
+        site: String::new(),
+        id: String::new(),
+        format: String::new(),
+        kind: Kind::Video,
+        author: author.to_owned(),
+        extension: "mp4".to_owned(),
+        index: None,
+        track: None,
+        hint: None,
+    };
+    file_names(&link, "video/mp4").disposition(false)
+}
+
 fn file_names(link: &Link, media_type: &str) -> FileNames {
     let extension = extension(link, media_type);
     let number = link

@@ -18,6 +18,8 @@ mod error;
 mod facts;
 mod fields;
 mod finish;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod headers;
 mod json;
 mod listing;

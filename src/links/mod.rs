@@ -4,6 +4,8 @@
 
 mod claims;
 mod config;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod keys;
 mod link;
 mod token;

@@ -122,7 +122,7 @@ fn emitted_chars(claims: &[u8]) -> usize {
     ((claims.len() + OVERHEAD_BYTES) * 4).div_ceil(3)
 }
 
-fn open(ring: &KeyRing, purpose: Purpose, text: &str) -> Option<Link> {
+pub(super) fn open(ring: &KeyRing, purpose: Purpose, text: &str) -> Option<Link> {
     if text.len() > MAX_INCOMING_CHARS {
         return None;
     }

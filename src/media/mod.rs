@@ -9,6 +9,8 @@
 
 pub mod ffmpeg;
 pub mod fmp4;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 pub mod launch;
 pub mod mp3;
 mod pass;

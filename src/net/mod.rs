@@ -11,6 +11,8 @@ mod cookies;
 mod error;
 mod failure;
 mod family;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod guard;
 mod media;
 mod page;

@@ -9,6 +9,8 @@ mod conditions;
 mod engine;
 mod etag;
 mod fault;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod identity;
 mod opening;
 mod pace;

@@ -25,6 +25,8 @@ use crate::net::{Client, CookieFile, GuestCookie, HostList, Jar, MediaSession, O
 mod answer;
 mod app;
 pub(in crate::extract) mod challenge;
+#[cfg(any(test, feature = "fuzz"))]
+pub(super) mod fuzz;
 pub(in crate::extract) mod identity;
 pub(in crate::extract) mod map;
 pub(in crate::extract) mod page;

@@ -43,6 +43,8 @@ mod clients;
 mod clock_time;
 mod codecs;
 mod formats;
+#[cfg(any(test, feature = "fuzz"))]
+pub(super) mod fuzz;
 mod hosts;
 mod ids;
 mod innertube;

@@ -1,6 +1,8 @@
 //! Cookies: the operator's file, the jar of one extraction, and what of it outlives the extraction.
 
 mod file;
+#[cfg(any(test, feature = "fuzz"))]
+pub(super) mod fuzz;
 mod jar;
 mod netscape;
 mod set_cookie;

@@ -8,6 +8,8 @@
 mod connector;
 mod exchange;
 mod framing;
+#[cfg(any(test, feature = "fuzz"))]
+pub(super) mod fuzz;
 mod head;
 mod pool;
 

@@ -98,6 +98,18 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("server", &["lifecycle"]),
+    (
+        "fuzz",
+        &[
+            "broadcast",
+            "extract",
+            "http",
+            "links",
+            "media",
+            "net",
+            "transfer",
+        ],
+    ),
 ];
 
 /// Paths that may be named in some rooms only.

@@ -60,6 +60,19 @@ pub use knowledge::Knowledge;
 pub use player::{NotAPlayer, PlayerKey, Variant};
 pub use timestamp::signature_timestamp;
 
+/// Reads anything as a player script, as far as that needs no interpreter; for [`crate::fuzz`].
+#[cfg(any(test, feature = "fuzz"))]
+pub(super) fn read_anything(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let _ = (
+        signature_timestamp(data),
+        PlayerKey::find(&text),
+        Cipher::parse(&text),
+    );
+    #[cfg(feature = "js")]
+    let _ = plan::prepare(&text);
+}
+
 /// Fetches player scripts; the caller knows client, cookies and egress.
 pub trait ScriptSource: Send + Sync {
     /// The script at [`PlayerKey::path`] of the site's own host.

@@ -30,7 +30,7 @@ pub(super) fn seed(list: &PlaylistId, beside: Option<&str>) -> Option<VideoId> {
 }
 
 /// Reads whatever an answer holds, as a list and as a mix.
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzz"))]
 pub(super) fn read_anything(
     answer: &serde_json::Value,
     hosts: &super::hosts::Hosts,

@@ -1,0 +1,54 @@
+//! Everything that reads bytes of others, each behind a function that takes any bytes: nothing panics, nothing is
+//! believed that can't be. For the fuzzer in `fuzz/`, and for the runs that are part of the tests.
+//!
+//! Only in tests and with the feature `fuzz`.
+
+mod mutator;
+#[cfg(test)]
+mod tests;
+
+pub use mutator::Mutator;
+
+use crate::{broadcast, extract, http, links, media, net, transfer};
+
+/// A reader of foreign bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its name, and that of its folder below `fuzz/corpus`.
+    pub name: &'static str,
+    /// Reads any bytes.
+    ///
+    /// # Panics
+    /// A promise of the reader doesn't hold.
+    pub run: fn(&[u8]),
+}
+
+macro_rules! targets {
+    ($($name:ident = $run:path),* $(,)?) => {
+        &[$(Target { name: stringify!($name), run: $run }),*]
+    };
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = targets![
+    address = extract::fuzz::address,
+    boxes = media::fuzz::boxes,
+    content_range = transfer::fuzz::content_range,
+    cookie_file = net::fuzz::cookie_file,
+    disposition = http::fuzz::disposition,
+    ebml = media::fuzz::ebml,
+    entity_tag = transfer::fuzz::entity_tag,
+    fields = http::fuzz::fields,
+    flv = broadcast::fuzz::flv,
+    guard = net::fuzz::guard,
+    head = net::fuzz::head,
+    link = links::fuzz::link,
+    player_answer = extract::fuzz::player_answer,
+    player_script = extract::fuzz::player_script,
+    playlist = extract::fuzz::playlist,
+    post_page = extract::fuzz::post_page,
+    range = transfer::fuzz::range,
+    selector = extract::fuzz::selector,
+    set_cookie = net::fuzz::set_cookie,
+    watch_page = extract::fuzz::watch_page,
+];

@@ -1,0 +1,31 @@
+//! Heads of answers, for [`crate::fuzz`].
+
+use bytes::BytesMut;
+use http::Method;
+
+use super::head::{Head, HeadReader};
+
+/// A head that comes byte by byte is read as one that comes at once.
+pub(in crate::net) fn head(data: &[u8]) {
+    let whole = read(data, data.len().max(1));
+    let dripped = read(data, 1);
+    let told = |head: Option<Head>| {
+        head.map(|head| (head.answer.status(), head.framing.remaining(), head.is_kept))
+    };
+    assert_eq!(told(whole), told(dripped));
+}
+
+/// The head in `data`, which comes in pieces of `step` bytes.
+fn read(data: &[u8], step: usize) -> Option<Head> {
+    let mut reader = HeadReader::default();
+    let mut buffer = BytesMut::new();
+    for piece in data.chunks(step) {
+        buffer.extend_from_slice(piece);
+        match reader.take(&mut buffer, piece.len(), &Method::GET) {
+            Ok(None) => {}
+            Ok(head) => return head,
+            Err(_refused) => return None,
+        }
+    }
+    None
+}
