@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tracing::warn;
 
@@ -15,6 +15,7 @@ use crate::links::{LinksConfig, Sealer};
 use crate::media::ffmpeg::Ffmpeg;
 use crate::net::{Client, ClientConfig, NetError};
 use crate::observe::Requests;
+use crate::protect::{KeyDigest, MemoryStore, Protect, ProtectConfig};
 use crate::services::{Deliverer, Joiner, Lister, Makes, Minter, Resolver, ServicesConfig, Tools};
 use crate::temp::{Temp, TempConfig};
 use crate::transfer::{ShutdownHandles, TransferConfig};
@@ -25,6 +26,8 @@ pub struct Settings {
     pub server: ServerConfig,
     /// The API.
     pub http: HttpConfig,
+    /// Keys and limits.
+    pub protect: ProtectConfig,
     /// Links and their key.
     pub links: LinksConfig,
     /// Limits of the services.
@@ -49,6 +52,7 @@ impl Settings {
         Self {
             server: ServerConfig::from_env(env),
             http: HttpConfig::from_env(env),
+            protect: ProtectConfig::from_env(env),
             links: LinksConfig::from_env(env),
             services: ServicesConfig::from_env(env),
             transfer: TransferConfig::from_env(env),
@@ -83,7 +87,10 @@ fn ffmpeg_program(env: &mut Env) -> Option<PathBuf> {
 /// What handlers share.
 pub struct App {
     pub(crate) http: HttpConfig,
-    pub(crate) body_timeout: Duration,
+    pub(crate) server: ServerConfig,
+    pub(crate) protect: Protect,
+    /// What `/metrics` wants to be shown.
+    pub(crate) metrics_token: Option<KeyDigest>,
     /// What links begin with; no trailing slash.
     pub(crate) base_url: String,
     pub(crate) resolver: Resolver,
@@ -101,8 +108,6 @@ pub struct App {
     pub(crate) max_queue: usize,
     pub(crate) ffmpeg: Option<Ffmpeg>,
     pub(crate) temp: Option<Temp>,
-    pub(crate) instance_id: String,
-    pub(crate) instance_region: String,
     /// What came of requests.
     pub(crate) requests: Requests,
 }
@@ -114,6 +119,7 @@ impl App {
     /// [`NetError`] when TLS can't be set up.
     pub fn new(settings: Settings, port: u16, lifecycle: Lifecycle) -> Result<Arc<Self>, NetError> {
         let clock = Clock::System;
+        let metrics_token = settings.http.metrics_token.as_ref();
         warn_of_key(&settings.links);
         let sealer = Arc::new(Sealer::new(&settings.links, clock));
         warm_up(&sealer, &lifecycle);
@@ -154,7 +160,8 @@ impl App {
         };
         Ok(Arc::new(Self {
             base_url: settings.server.public_url(port),
-            body_timeout: settings.server.body_timeout,
+            protect: Protect::new(settings.protect, clock, Arc::new(MemoryStore::default())),
+            metrics_token: metrics_token.map(|token| KeyDigest::of(token.reveal().as_bytes())),
             http: settings.http,
             lister,
             resolver,
@@ -170,8 +177,7 @@ impl App {
             max_queue: settings.services.max_queue,
             ffmpeg,
             temp,
-            instance_id: settings.server.instance_id,
-            instance_region: settings.server.instance_region,
+            server: settings.server,
             requests: Requests::default(),
         }))
     }

@@ -22,6 +22,7 @@ pub mod media;
 pub mod net;
 pub mod observe;
 pub mod process;
+pub mod protect;
 pub mod server;
 pub mod services;
 pub mod telemetry;

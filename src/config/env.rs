@@ -245,6 +245,17 @@ impl Env {
         }
     }
 
+    /// Secrets separated by commas, from `name` or from the file that `name_FILE` points at; empty ones dropped.
+    pub fn secrets(&mut self, name: &str) -> Vec<Secret> {
+        let list = self.secret(name);
+        let parts = list.as_ref().map_or("", Secret::reveal).split(',');
+        parts
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(|part| Secret::new(part.to_owned()))
+            .collect()
+    }
+
     fn secret_file(&mut self, name: &str, path: &Path) -> Option<Secret> {
         match std::fs::read_to_string(path) {
             Ok(text) if text.trim().is_empty() => {

@@ -2,13 +2,15 @@
 
 use http::HeaderValue;
 
-use super::Env;
+use super::{Env, Secret};
 
 /// Settings of the API.
 #[derive(Debug, Clone)]
 pub struct HttpConfig {
     /// `CORS_ORIGINS` (`*`): origins whose pages may read the answers.
     pub cors_origins: Origins,
+    /// `METRICS_TOKEN` (none, or `METRICS_TOKEN_FILE`): what `/metrics` wants to be shown; unset, it is open.
+    pub metrics_token: Option<Secret>,
 }
 
 /// Origins of `CORS_ORIGINS` or `BROADCAST_API_CORS`.
@@ -25,6 +27,7 @@ impl HttpConfig {
     pub fn from_env(env: &mut Env) -> Self {
         Self {
             cors_origins: Origins::from_env(env, "CORS_ORIGINS").unwrap_or(Origins::Any),
+            metrics_token: env.secret("METRICS_TOKEN"),
         }
     }
 }

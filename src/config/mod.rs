@@ -4,10 +4,12 @@ mod env;
 mod http;
 mod secret;
 mod server;
+mod stamp;
 mod tls;
 
 pub use env::{ConfigError, Env, Fault};
 pub use http::{HttpConfig, Origins};
 pub use secret::Secret;
 pub use server::ServerConfig;
+pub use stamp::FileStamp;
 pub use tls::{TlsConfig, TlsContent};

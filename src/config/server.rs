@@ -38,7 +38,8 @@ pub struct ServerConfig {
     pub shutdown_delay: Duration,
     /// `SHUTDOWN_GRACE` (30 s): how long running responses may go on after that.
     pub shutdown_grace: Duration,
-    /// `TRUSTED_PROXIES` (none): addresses or CIDRs of proxies in front, exempt from the limit per client.
+    /// `TRUSTED_PROXIES` (none): addresses or CIDRs of proxies in front. They are exempt from the limit per client, and
+    /// `X-Forwarded-For` counts when it comes from them.
     pub trusted_proxies: Vec<IpNet>,
     /// `INSTANCE_ID` (`unknown`): name of this replica, shown by `/health`.
     pub instance_id: String,

@@ -57,6 +57,9 @@ fn of(origins: &Origins) -> CorsLayer {
             RETRY_AFTER,
             HeaderName::from_static("estimated-content-length"),
             HeaderName::from_static("x-request-id"),
+            HeaderName::from_static("ratelimit-limit"),
+            HeaderName::from_static("ratelimit-remaining"),
+            HeaderName::from_static("ratelimit-reset"),
         ])
         .max_age(Duration::from_secs(600))
 }

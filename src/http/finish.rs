@@ -15,6 +15,7 @@ use tracing::{Instrument, Span, info, info_span};
 
 use super::AppState;
 use super::error::ApiError;
+use super::guard::{self, Client};
 use crate::observe::RequestLabels;
 use crate::transfer::{Outcome, Report};
 
@@ -45,13 +46,19 @@ pub(super) async fn target_limit(request: Request, next: Next) -> Response {
 }
 
 /// Runs a request inside its span and finishes its answer.
-pub(super) async fn finish(State(app): State<AppState>, request: Request, next: Next) -> Response {
+pub(super) async fn finish(
+    State(app): State<AppState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let request_id = format!("{:016x}", rand::random::<u64>());
     let is_head = request.method() == Method::HEAD;
     let method_label = known_method(request.method());
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or(NO_ROUTE, |path| template(path.as_str()));
-    let span = info_span!("request", request_id, method = %request.method(), route);
+    let client = guard::client_of(&app, &request);
+    let span = info_span!("request", request_id, method = %request.method(), route, %client);
+    request.extensions_mut().insert(Client(client));
     let started = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {

@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
+use crate::protect::Class;
 
 mod cors;
 mod error;
@@ -20,6 +21,7 @@ mod fields;
 mod finish;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod fuzz;
+mod guard;
 mod headers;
 mod json;
 mod listing;
@@ -33,18 +35,14 @@ pub(crate) type AppState = Arc<App>;
 pub fn router(app: AppState) -> Router {
     let public = Router::new()
         .route("/", get(routes::index::show))
-        .route("/tiktok", post(routes::resolve::resolve))
-        .route("/resolve", post(routes::resolve::resolve))
-        .route("/playlist", post(routes::playlist::list))
-        .route("/stream", get(routes::media::deliver))
-        .route("/download", get(routes::media::deliver))
-        .route("/download-slideshow", get(routes::slideshow::deliver))
         .route("/health", get(routes::health::show))
         .route("/livez", get(routes::probes::live))
         .route("/readyz", get(routes::probes::ready))
         .route("/metrics", get(routes::metrics::show))
+        .merge(guarded(&app, Class::Resolve, resolving()))
+        .merge(guarded(&app, Class::Media, delivering()))
         .fallback(routes::not_found);
-    guarded(public, &app)
+    surrounded(public, &app)
         .layer(cors::layer(&app.http))
         .merge(broadcasts(&app))
         .layer(from_fn_with_state(Arc::clone(&app), finish::finish))
@@ -54,7 +52,7 @@ pub fn router(app: AppState) -> Router {
 /// The routes of broadcasts, which pages of other origins may use only where the operator names them.
 fn broadcasts(app: &AppState) -> Router<AppState> {
     let guard = from_fn_with_state(Arc::clone(app), routes::broadcasts::guard);
-    let routes = guarded(routes::broadcasts::router(), app).layer(guard);
+    let routes = surrounded(routes::broadcasts::router(), app).layer(guard);
     match &app.broadcast.cors_origins {
         Some(origins) => routes.layer(cors::broadcast_layer(origins)),
         None => routes,
@@ -62,7 +60,7 @@ fn broadcasts(app: &AppState) -> Router<AppState> {
 }
 
 /// What every route has around it.
-fn guarded(routes: Router<AppState>, app: &AppState) -> Router<AppState> {
+fn surrounded(routes: Router<AppState>, app: &AppState) -> Router<AppState> {
     let counting = Arc::clone(app);
     let catch = move |panic: Box<dyn Any + Send>| {
         counting.requests.panicked();
@@ -73,4 +71,29 @@ fn guarded(routes: Router<AppState>, app: &AppState) -> Router<AppState> {
         .layer(DefaultBodyLimit::disable())
         .layer(axum::middleware::from_fn(finish::target_limit))
         .layer(CatchPanicLayer::custom(catch))
+}
+
+/// Routes that ask a site.
+fn resolving() -> Router<AppState> {
+    Router::new()
+        .route("/tiktok", post(routes::resolve::resolve))
+        .route("/resolve", post(routes::resolve::resolve))
+        .route("/playlist", post(routes::playlist::list))
+}
+
+/// Routes that deliver what a link names.
+fn delivering() -> Router<AppState> {
+    Router::new()
+        .route("/stream", get(routes::media::deliver))
+        .route("/download", get(routes::media::deliver))
+        .route("/download-slideshow", get(routes::slideshow::deliver))
+}
+
+/// Routes behind keys and limits.
+fn guarded(app: &AppState, class: Class, routes: Router<AppState>) -> Router<AppState> {
+    let state = guard::Door {
+        app: Arc::clone(app),
+        class,
+    };
+    routes.route_layer(from_fn_with_state(state, guard::admit))
 }

@@ -29,7 +29,7 @@ impl LinksConfig {
         // One that is set and can't be read is a fault already.
         let names = ["ENCRYPTION_KEY", "ENCRYPTION_KEY_FILE"];
         let is_unset = names.into_iter().all(|name| env.text(name).is_none());
-        let previous = split(env.secret("ENCRYPTION_KEY_PREVIOUS").as_ref());
+        let previous = env.secrets("ENCRYPTION_KEY_PREVIOUS");
         let minutes = env.count("LINK_TTL_MINUTES", 360, 1, MAX_TTL_MINUTES);
         if !env.flag("ALLOW_INSECURE_KEY", false) {
             refuse_weak(env, "ENCRYPTION_KEY", key.as_slice());
@@ -56,15 +56,6 @@ impl LinksConfig {
         let mut keys = self.key.iter().chain(&self.previous);
         keys.any(|key| weakness(key.reveal()).is_some())
     }
-}
-
-fn split(list: Option<&Secret>) -> Vec<Secret> {
-    let list = list.map_or("", Secret::reveal);
-    list.split(',')
-        .map(str::trim)
-        .filter(|key| !key.is_empty())
-        .map(|key| Secret::new(key.to_owned()))
-        .collect()
 }
 
 fn refuse_weak(env: &mut Env, name: &str, keys: &[Secret]) {

@@ -1,8 +1,10 @@
 //! How many connections each client has open.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::protect::block;
 
 /// Counts open connections per IPv4 address or IPv6 /64, the smallest block one subscriber gets.
 #[derive(Debug)]
@@ -56,13 +58,6 @@ impl Drop for Seat {
                 open.remove(&self.client);
             }
         }
-    }
-}
-
-fn block(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

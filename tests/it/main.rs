@@ -22,6 +22,7 @@ mod media;
 mod observe;
 mod other_doors;
 mod photos;
+mod protect;
 mod raw;
 mod resolve;
 mod shutdown;

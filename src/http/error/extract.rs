@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{ApiError, internal};
+use super::{ApiError, internal, whole_seconds};
 use crate::extract::{Block, ExtractError, Refusal, Unavailable};
 use crate::net::{NetError, Phase};
 use crate::services::ResolveError;
@@ -222,8 +222,7 @@ pub(super) fn net(error: &NetError) -> ApiError {
             "upstream_unavailable",
             "The site has failed many times in a row, try again shortly",
         )
-        // Counted in whole seconds, and none too early.
-        .retry(*retry_after + Duration::from_millis(999)),
+        .retry(whole_seconds(*retry_after)),
         _ => upstream_error(),
     }
 }

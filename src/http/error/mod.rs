@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_RANGE, RETRY_AFTER};
+use http::header::{CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use tracing::error;
 
 use crate::extract::selector::SelectorError;
 use crate::links::LinkError;
+use crate::protect::{Denied, KeyFault};
 use crate::transfer::Busy;
 
 mod deliver;
@@ -19,6 +20,9 @@ mod extract;
 
 /// Longest `Retry-After` that is passed on.
 const MAX_RETRY: Duration = Duration::from_secs(3600);
+
+/// What a client without a key is asked for (RFC 6750 §3).
+const CHALLENGE: &str = "Bearer realm=\"serverrs\"";
 
 /// An error answer. As a response it has no body yet: [`super::finish`] writes it, because it knows the request id.
 #[derive(Debug, Clone)]
@@ -33,6 +37,7 @@ struct Facts {
     retry_after: Option<Duration>,
     total: Option<u64>,
     starts_at: Option<u64>,
+    challenge: bool,
 }
 
 impl ApiError {
@@ -45,6 +50,7 @@ impl ApiError {
             retry_after: None,
             total: None,
             starts_at: None,
+            challenge: false,
         }))
     }
 
@@ -80,6 +86,13 @@ impl ApiError {
             message.clone(),
         )
         .detail(json!([{"type": "type_error", "loc": [place, name], "msg": message}]))
+    }
+
+    /// No API key or token, or none that counts.
+    pub(super) fn unauthorized(message: &'static str) -> Self {
+        let mut error = Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message);
+        error.0.challenge = true;
+        error
     }
 
     /// A format selector that can't be read, and where.
@@ -150,6 +163,11 @@ impl IntoResponse for ApiError {
                 .headers_mut()
                 .insert(RETRY_AFTER, HeaderValue::from(after.as_secs()));
         }
+        if error.challenge {
+            response
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
+        }
         if let Some(total) = error.total
             && let Ok(value) = HeaderValue::from_str(&format!("bytes */{total}"))
         {
@@ -188,6 +206,41 @@ impl From<Busy> for ApiError {
         )
         .retry(busy.retry_after)
     }
+}
+
+impl From<&Denied> for ApiError {
+    fn from(denied: &Denied) -> Self {
+        match denied {
+            Denied::Unauthorized(KeyFault::Missing) => Self::unauthorized(
+                "An API key is needed: send it as `X-API-Key` or `Authorization: Bearer`",
+            ),
+            Denied::Unauthorized(KeyFault::Unknown) => {
+                Self::unauthorized("This API key is not known here")
+            }
+            Denied::Unauthorized(KeyFault::Expired) => {
+                Self::unauthorized("This API key has expired")
+            }
+            Denied::Forbidden => Self::new(
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                "This API key is not for this route",
+            ),
+            Denied::RateLimited(standing) => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limited",
+                format!(
+                    "More than {} requests a minute, try again shortly",
+                    standing.quota.requests()
+                ),
+            )
+            .retry(whole_seconds(standing.retry_after.unwrap_or_default())),
+        }
+    }
+}
+
+/// Counted in whole seconds, and none too early.
+pub(super) fn whole_seconds(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0))
 }
 
 impl From<LinkError> for ApiError {

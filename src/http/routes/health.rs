@@ -160,8 +160,8 @@ fn look(app: &AppState) -> Health {
             "strict"
         },
         ffmpeg: app.ffmpeg.is_some(),
-        instance_id: app.instance_id.clone(),
-        instance_region: app.instance_region.clone(),
+        instance_id: app.server.instance_id.clone(),
+        instance_region: app.server.instance_region.clone(),
         port: app.port,
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: app.started.elapsed().as_secs(),

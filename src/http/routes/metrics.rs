@@ -2,16 +2,28 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
 
-use crate::http::AppState;
+use crate::http::error::ApiError;
+use crate::http::{AppState, guard};
 use crate::observe::{self, Page};
 use crate::process;
+use crate::protect::KeyDigest;
 use crate::transfer::{Admission, Stats};
 
-/// The figures of the moment.
-pub(in crate::http) async fn show(State(app): State<AppState>) -> Response {
+/// The figures of the moment, for whoever shows `METRICS_TOKEN` where it is set.
+pub(in crate::http) async fn show(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    if let Some(token) = &app.metrics_token
+        && !guard::bearer(&headers).is_some_and(|shown| KeyDigest::of(shown).matches(token))
+    {
+        return Err(ApiError::unauthorized(
+            "The token for metrics is needed: send it as `Authorization: Bearer`",
+        ));
+    }
     let headers = [
         (
             CONTENT_TYPE,
@@ -19,7 +31,7 @@ pub(in crate::http) async fn show(State(app): State<AppState>) -> Response {
         ),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
-    (headers, page(&app)).into_response()
+    Ok((headers, page(&app)).into_response())
 }
 
 fn page(app: &AppState) -> String {

@@ -31,7 +31,7 @@ pub(in crate::http) async fn resolve(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let body = json::read_body(&headers, body, app.body_timeout).await?;
+    let body = json::read_body(&headers, body, app.server.body_timeout).await?;
     let asked = parse(&body, json::is_form(&headers))?;
     let wish = Wish {
         no_cache: asked.no_cache,

@@ -2,12 +2,12 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::OperatorCookies;
+use crate::config::FileStamp;
 
 /// Largest file in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -28,18 +28,8 @@ pub struct CookieFile {
 struct State {
     checked_at: Option<Instant>,
     /// What was last looked at, broken or not.
-    seen: Option<(PathBuf, Stamp)>,
+    seen: Option<(PathBuf, FileStamp)>,
     cookies: Option<Arc<OperatorCookies>>,
-}
-
-/// What tells one content of a file from another without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    length: u64,
-    modified: (i64, i64),
-    mode: u32,
 }
 
 impl CookieFile {
@@ -74,7 +64,7 @@ impl CookieFile {
             state.cookies = None;
             return;
         };
-        let seen = Some((path.to_owned(), Stamp::of(&metadata)));
+        let seen = Some((path.to_owned(), FileStamp::from(&metadata)));
         if state.seen == seen {
             return;
         }
@@ -100,26 +90,14 @@ impl CookieFile {
     }
 }
 
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            length: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            mode: metadata.mode(),
-        }
-    }
-
-    fn is_readable_by_others(self) -> bool {
-        self.mode & 0o077 != 0
-    }
-}
-
 /// Warns when the file is found so, and again only after it was right in between.
-fn warn_if_readable_by_others(path: &Path, before: Option<&(PathBuf, Stamp)>, found: &Metadata) {
-    let was = before.is_some_and(|(old, stamp)| old == path && stamp.is_readable_by_others());
-    if !was && Stamp::of(found).is_readable_by_others() {
+fn warn_if_readable_by_others(
+    path: &Path,
+    before: Option<&(PathBuf, FileStamp)>,
+    found: &Metadata,
+) {
+    let was = before.is_some_and(|(old, stamp)| old == path && stamp.is_open_to_others());
+    if !was && FileStamp::from(found).is_open_to_others() {
         tracing::warn!(path = %path.display(), "cookie file is open to other users: use mode 0600");
     }
 }

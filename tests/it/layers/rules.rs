@@ -10,6 +10,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("config", &[]),
     ("observe", &[]),
+    ("protect", &[]),
     ("net", &[]),
     ("process", &[]),
     ("telemetry", &[]),
@@ -58,6 +59,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "temp",
             "lifecycle",
             "process",
+            "protect",
         ],
     ),
     // Besides the services they see the error types of the layers, to map them.
@@ -75,6 +77,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "temp",
             "lifecycle",
             "process",
+            "protect",
             "server",
         ],
     ),
@@ -92,12 +95,13 @@ const ROOMS: &[(&str, &[&str])] = &[
             "temp",
             "lifecycle",
             "process",
+            "protect",
             "server",
             "telemetry",
             "http",
         ],
     ),
-    ("server", &["lifecycle"]),
+    ("server", &["lifecycle", "protect"]),
     (
         "fuzz",
         &[

@@ -97,7 +97,7 @@ pub(super) async fn read(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Map<String, Value>, ApiError> {
-    let body = answer::read_body_of(headers, body, app.body_timeout, MAX_BODY).await?;
+    let body = answer::read_body_of(headers, body, app.server.body_timeout, MAX_BODY).await?;
     if body.trim_ascii().is_empty() {
         return Ok(Map::new());
     }
