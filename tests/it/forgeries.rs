@@ -45,6 +45,7 @@ fn link(number: usize) -> Link {
         site: "tiktok".to_owned(),
         id: format!("75249194596439{number:05}"),
         format: "h264_720p_1490112".to_owned(),
+        track: (number.is_multiple_of(3)).then(|| "en.4".to_owned()),
         kind: [Kind::Video, Kind::Audio, Kind::Image, Kind::Archive][number % 4],
         author: "x".repeat(number % 7),
         extension: "mp4".to_owned(),
