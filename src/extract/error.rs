@@ -50,6 +50,8 @@ pub enum Block {
     Captcha,
     /// A maintenance page: the header set or the address is refused.
     Maintenance,
+    /// A redirect in place of an answer: to a login, a question for consent, a home page.
+    SentAway,
     /// 429.
     RateLimited,
     /// The site takes our address for a robot's and wants a login.
@@ -72,7 +74,7 @@ impl Block {
             Self::ProtocolOnly => Some(
                 "the site withholds direct addresses from this server: try another way out with PROXY",
             ),
-            Self::Forbidden | Self::Maintenance => None,
+            Self::Forbidden | Self::Maintenance | Self::SentAway => None,
         }
     }
 }
@@ -88,6 +90,16 @@ pub enum ExtractError {
         site: &'static str,
         /// What the caller is told.
         reason: Unavailable,
+        /// The site's own word, for the log.
+        message: String,
+    },
+    /// The post is withheld where we ask from, and the site says where it is not.
+    #[error("{site}: unavailable here: {message}")]
+    RegionBlocked {
+        /// Site name.
+        site: &'static str,
+        /// Two-letter regions in which it can be seen, sorted.
+        available_in: Vec<String>,
         /// The site's own word, for the log.
         message: String,
     },
@@ -135,6 +147,15 @@ pub enum ExtractError {
         site: &'static str,
         /// HTTP status or the site's own status code.
         code: i64,
+    },
+    /// The site does not understand the request; asking the same again will not help. It changed, or what the caller
+    /// brought with it is none of its own.
+    #[error("{site}: request refused with code {code}")]
+    Rejected {
+        /// Site name.
+        site: &'static str,
+        /// HTTP status.
+        code: u16,
     },
     /// A short link led to something that is not served.
     #[error("short link leads to no post: {0:?}")]

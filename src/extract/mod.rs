@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use tokio::time::Instant;
 use url::Url;
 
 use crate::config::Env;
@@ -88,7 +89,8 @@ pub trait Extractor: Send + Sync {
         None
     }
 
-    /// Lists a part of a list.
+    /// Lists a part of a list: less than is asked for, with a cursor, where only that could be read until the end of
+    /// `until`, or the site failed after it. The first piece is waited for as long as the caller waits.
     ///
     /// # Errors
     /// `Unavailable` for a list that is missing, private or personal, [`ExtractError::Refused`] for one that can't be
@@ -98,6 +100,7 @@ pub trait Extractor: Send + Sync {
         _net: &'a Client,
         _list: &'a PlaylistSource,
         _part: &'a Part,
+        _until: Instant,
     ) -> BoxFuture<'a, Result<Playlist, ExtractError>> {
         std::future::ready(Err(ExtractError::Refused(Refusal::NotAPlaylist))).boxed()
     }

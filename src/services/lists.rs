@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::flight::Flights;
@@ -14,8 +15,12 @@ use crate::lifecycle::Lifecycle;
 
 /// How long a part of a list is served again; lists change more often than posts (ruling 14).
 const LIST_TTL: Duration = Duration::from_secs(60);
-/// Entries that are kept of all lists together, some 400 bytes each.
-const MAX_ENTRIES: u64 = 50_000;
+/// Memory that all lists together may take, in bytes, with what they are found by.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+/// What an entry or key takes besides its texts, in bytes.
+const RECORD_BYTES: usize = 256;
+/// Share of the deadline after which what was read is given as it is, in tenths: the rest is for a page on its way.
+const READING_TENTHS: u32 = 9;
 
 type Key = (PlaylistSource, Part);
 type Outcome = Result<Arc<Playlist>, Arc<ResolveError>>;
@@ -31,14 +36,13 @@ pub struct Lister {
 impl Lister {
     /// A lister over the sites of `resolver`; its tasks end with `lifecycle`.
     pub fn new(config: &ServicesConfig, resolver: Resolver, lifecycle: &Lifecycle) -> Self {
-        let weight = |_: &Key, list: &Arc<Playlist>| {
-            u32::try_from(list.entries.len().max(1)).unwrap_or(u32::MAX)
-        };
         Self {
             resolver,
             parts: Cache::builder()
-                .max_capacity(MAX_ENTRIES)
-                .weigher(weight)
+                .max_capacity(MAX_BYTES)
+                .weigher(|key: &Key, list: &Arc<Playlist>| {
+                    u32::try_from(weight(key, list)).unwrap_or(u32::MAX)
+                })
                 .time_to_live(LIST_TTL.min(config.cache_ttl))
                 .build(),
             listing: Flights::new(lifecycle.clone()),
@@ -75,12 +79,16 @@ impl Lister {
         let _place = self.resolver.admission().admit().await.map_err(failed)?;
         let (list, part) = &key;
         let (site, source_id) = (list.site, list.id.as_str());
-        let listed = extractor.list(self.resolver.net(), list, part);
-        match within(self.resolver.deadline(), listed).await {
+        let deadline = self.resolver.deadline();
+        let until = Instant::now() + deadline * READING_TENTHS / 10;
+        let listed = extractor.list(self.resolver.net(), list, part, until);
+        match within(deadline, listed).await {
             Ok(listed) => {
                 info!(site, source_id, entries = listed.entries.len(), "listed");
                 let listed = Arc::new(listed);
-                self.parts.insert(key.clone(), Arc::clone(&listed)).await;
+                if is_all(part, &listed) {
+                    self.parts.insert(key.clone(), Arc::clone(&listed)).await;
+                }
                 Ok(listed)
             }
             Err(error) => {
@@ -88,5 +96,99 @@ impl Lister {
                 Err(error)
             }
         }
+    }
+}
+
+/// Whether nothing is missing of what was asked for.
+fn is_all(part: &Part, list: &Playlist) -> bool {
+    list.next_cursor.is_none() || list.entries.len() >= part.limit
+}
+
+/// What a kept part takes, in bytes.
+fn weight((source, part): &Key, list: &Playlist) -> usize {
+    let texts = [&source.post, &part.cursor, &list.next_cursor];
+    let optional = texts.into_iter().flatten().map(String::len);
+    let author = &list.author;
+    let texts = [
+        &source.id,
+        &list.id,
+        &list.title,
+        &list.url,
+        &author.id,
+        &author.handle,
+        &author.name,
+    ];
+    let head = texts.into_iter().map(String::len);
+    let entries = list.entries.iter().map(|entry| {
+        let texts = [&entry.id, &entry.url, &entry.title, &entry.author];
+        let thumbnail = entry.thumbnail.as_ref().map_or(0, String::len);
+        RECORD_BYTES + thumbnail + texts.into_iter().map(String::len).sum::<usize>()
+    });
+    RECORD_BYTES + optional.chain(head).chain(entries).sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extract::{Availability, PlaylistAuthor, PlaylistEntry};
+
+    fn key(cursor: usize) -> Key {
+        let source = PlaylistSource {
+            site: "site",
+            id: "list".to_owned(),
+            post: None,
+        };
+        let part = Part {
+            cursor: Some("c".repeat(cursor)),
+            limit: 100,
+        };
+        (source, part)
+    }
+
+    fn list(titles: &[usize]) -> Playlist {
+        let entry = |title: &usize| PlaylistEntry {
+            index: 1,
+            id: "post".to_owned(),
+            url: "https://site.test/post".to_owned(),
+            title: "t".repeat(*title),
+            duration_ms: None,
+            author: String::new(),
+            thumbnail: None,
+            availability: Availability::Available,
+        };
+        Playlist {
+            site: "site".to_owned(),
+            id: "list".to_owned(),
+            title: String::new(),
+            url: String::new(),
+            author: PlaylistAuthor::default(),
+            entry_count: None,
+            entries: titles.iter().map(entry).collect(),
+            next_cursor: None,
+        }
+    }
+
+    #[test]
+    fn long_keys_and_long_texts_weigh_what_they_take() {
+        let empty = weight(&key(0), &list(&[]));
+        assert_eq!(weight(&key(8000), &list(&[])), empty + 8000);
+        let entries = weight(&key(0), &list(&[10, 2000])) - empty;
+        assert_eq!(entries, 2 * (RECORD_BYTES + 26) + 2010);
+        assert!(empty >= RECORD_BYTES, "an empty part is not for nothing");
+    }
+
+    #[test]
+    fn part_that_broke_off_is_not_kept() {
+        let cut = Playlist {
+            next_cursor: Some("further".to_owned()),
+            ..list(&[1])
+        };
+        assert!(!is_all(&key(0).1, &cut));
+        assert!(is_all(&key(0).1, &list(&[1])), "the end of the list");
+        let whole = Playlist {
+            next_cursor: Some("further".to_owned()),
+            ..list(&[1; 100])
+        };
+        assert!(is_all(&key(0).1, &whole));
     }
 }

@@ -75,6 +75,14 @@ impl Miss {
         }
     }
 
+    /// The same with what the web client's answer says besides.
+    fn informed_by(self, web: Option<&Player>) -> Self {
+        match (self, web) {
+            (Self::Fault(fault), Some(web)) => Self::Fault(fault.informed_by(web)),
+            (miss, _) => miss,
+        }
+    }
+
     fn into_error(self) -> ExtractError {
         match self {
             Self::Fault(fault) => fault.into_error(),
@@ -116,6 +124,7 @@ impl Chain<'_> {
         if let Some(error) = settled(&missing, web.as_ref()) {
             return Err(error);
         }
+        let missing = missing.informed_by(web.as_ref());
         self.further_rounds(usable, missing, id)
             .await
             .map(|played| Played {
@@ -313,7 +322,7 @@ fn settled(miss: &Miss, web: Option<&Player>) -> Option<ExtractError> {
     let is_missing = |fault: &Fault| fault.kind == Kind::Post(Unavailable::NotFound);
     let is_agreed = matches!(miss, Miss::Fault(first) if is_missing(first) && is_missing(&fault));
     let is_final = matches!(fault.kind, Kind::Post(_)) && fault.next() == Next::Stop;
-    (is_agreed || is_final).then(|| with_start(fault, web).into_error())
+    (is_agreed || is_final).then(|| with_start(fault, web).informed_by(web).into_error())
 }
 
 /// A fault of an announced broadcast with the start that only the web client is told.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use ::url::Url;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use tokio::time::Instant;
 use tracing::debug;
 
 use self::auth::AccountCookies;
@@ -120,6 +121,7 @@ impl YouTube {
         account: &AccountCookies,
         list: &PlaylistSource,
         part: &Part,
+        until: Instant,
     ) -> Result<Playlist, ExtractError> {
         let id = PlaylistId::parse(&list.id).ok_or(ExtractError::Refused(Refusal::BadUrl))?;
         let lister = Lister {
@@ -127,6 +129,7 @@ impl YouTube {
             hosts: &self.hosts,
             id: &id,
             seed: playlist::seed(&id, list.post.as_deref()),
+            until,
         };
         match id.kind() {
             PlaylistKind::Album => lister.list_album(part).await,
@@ -139,10 +142,12 @@ impl YouTube {
         net: &Client,
         list: &PlaylistSource,
         part: &Part,
+        until: Instant,
     ) -> Result<Playlist, ExtractError> {
         let transport = self.transport(net);
         let account = account(transport.operator.clone());
-        self.list_through(&transport, &account, list, part).await
+        self.list_through(&transport, &account, list, part, until)
+            .await
     }
 
     /// Fetches a video through `transport`.
@@ -370,8 +375,9 @@ impl Extractor for YouTube {
         net: &'a Client,
         list: &'a PlaylistSource,
         part: &'a Part,
+        until: Instant,
     ) -> BoxFuture<'a, Result<Playlist, ExtractError>> {
-        self.fetch_list(net, list, part).boxed()
+        self.fetch_list(net, list, part, until).boxed()
     }
 
     fn media_hosts(&self) -> &HostList {

@@ -15,6 +15,23 @@ const BLOCKED_RETRY: Duration = Duration::from_secs(5);
 /// `Retry-After` while the site works on a new video, which takes it minutes.
 const PROCESSING_RETRY: Duration = Duration::from_secs(300);
 
+impl ApiError {
+    /// Why a list was not listed: as for a post, in the words of a list.
+    pub(in crate::http) fn of_list(error: &ResolveError) -> Self {
+        let mut told = Self::from(error);
+        let message = match told.0.code {
+            "not_found" => {
+                "Playlist not found. Please check the URL and make sure the playlist exists."
+            }
+            "private" => "This playlist is private.",
+            "login_required" => "This playlist requires login/authentication",
+            _ => return told,
+        };
+        message.clone_into(&mut told.0.message);
+        told
+    }
+}
+
 impl From<&ResolveError> for ApiError {
     fn from(error: &ResolveError) -> Self {
         match error {
@@ -77,6 +94,7 @@ fn refused(refusal: Refusal) -> ApiError {
 fn extract(error: &ExtractError) -> ApiError {
     match error {
         ExtractError::Unavailable { reason, .. } => unavailable(*reason),
+        ExtractError::RegionBlocked { available_in, .. } => region_blocked(available_in),
         ExtractError::Blocked {
             block, retry_after, ..
         } => blocked(*block, *retry_after),
@@ -149,6 +167,15 @@ fn unavailable(reason: Unavailable) -> ApiError {
         ),
     };
     ApiError::new(status, code, message)
+}
+
+/// A post that is withheld here, but not there.
+fn region_blocked(available_in: &[String]) -> ApiError {
+    let mut error = unavailable(Unavailable::RegionBlocked);
+    let further = "; `available_countries` says where it is";
+    error.0.message.push_str(further);
+    error.0.available_countries = available_in.to_vec();
+    error
 }
 
 /// A broadcast that is announced; `starts_at` is a Unix second.

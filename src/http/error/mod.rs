@@ -38,6 +38,7 @@ struct Facts {
     total: Option<u64>,
     starts_at: Option<u64>,
     challenge: bool,
+    available_countries: Vec<String>,
 }
 
 impl ApiError {
@@ -51,6 +52,7 @@ impl ApiError {
             total: None,
             starts_at: None,
             challenge: false,
+            available_countries: Vec::new(),
         }))
     }
 
@@ -148,6 +150,10 @@ impl ApiError {
                 .into_iter()
                 .filter_map(|(name, value)| Some((name, value?)));
             fields.extend(known.map(|(name, value)| (name.to_owned(), json!(value))));
+            if !error.available_countries.is_empty() {
+                let countries = json!(error.available_countries);
+                fields.insert("available_countries".to_owned(), countries);
+            }
         }
         body
     }

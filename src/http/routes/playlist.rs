@@ -13,7 +13,7 @@ use crate::http::{AppState, fields, json};
 
 /// Entries when the client names no limit.
 const DEFAULT_LIMIT: usize = 100;
-/// Most entries of one answer: about 2 MiB.
+/// Most entries of one answer, about 2 MiB; a higher limit counts as this one, and the rest is behind the cursor.
 const MAX_LIMIT: usize = 5000;
 
 /// Lists what the posted address names.
@@ -27,7 +27,7 @@ pub(in crate::http) async fn list(
     let url = fields::url(&fields)?;
     let part = part(&fields)?;
     let listed = app.lister.list(&url, part).await;
-    let listed = listed.map_err(|error| ApiError::from(error.as_ref()))?;
+    let listed = listed.map_err(|error| ApiError::of_list(error.as_ref()))?;
     json::no_store(&listing(&listed))
 }
 

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{ID, Site};
-use crate::harness::upstream::youtube::{Refusal, Video, WWW, refusals};
-use crate::harness::upstream::{Fault, Rule, recorded};
+use crate::harness::upstream::youtube::{API, Refusal, Video, WWW, refusals};
+use crate::harness::upstream::{Answer, Fault, Page, Rule, recorded};
 use crate::harness::{assert_refusal, skip};
 
 /// Id number `n`: refusals of a missing video are remembered.
@@ -70,6 +70,47 @@ async fn videos_that_cannot_be_delivered_say_why() {
         assert_refusal(&answer, status, code);
     }
     site.assert_well().await;
+}
+
+#[tokio::test]
+async fn withheld_video_says_where_it_is_not() {
+    let site = Site::new().await;
+    let told = json!(["NO", "DE", "NO", "de", "XXX", 7, "\u{c4}"]);
+    let countries = "/microformat/playerMicroformatRenderer/availableCountries";
+    let withheld = |id: &str| Video::new(id).with(countries, told.clone());
+    // Whoever is told of the block: all clients, or the one that is asked first.
+    for (number, video) in [
+        withheld(&id(60)).refusing(Refusal::Country),
+        withheld(&id(61)).refusing_client("VISIONOS", Refusal::Country),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let body = assert_refusal(&site.post(video).await, 451, "region_blocked");
+        assert_eq!(body["available_countries"], json!(["DE", "NO"]), "{number}");
+        let message = body["message"].as_str().expect("a message");
+        assert!(message.contains("`available_countries`"), "{message}");
+    }
+    // Nobody knows: the key is not there.
+    let nowhere = Video::new(&id(62)).with(countries, json!([]));
+    let answer = site.post(nowhere.refusing(Refusal::Country)).await;
+    let body = assert_refusal(&answer, 451, "region_blocked");
+    assert!(body.get("available_countries").is_none(), "{body}");
+    assert!(!body["message"].as_str().expect("a message").contains('`'));
+}
+
+#[tokio::test]
+async fn request_that_no_client_is_understood_with_is_a_change_of_the_site() {
+    let site = Site::new().await;
+    for host in [API, WWW] {
+        for path in ["player", "reel/reel_item_watch"] {
+            let answer = Answer::new(400, "application/json", r#"{"error":{"code":400}}"#);
+            let page = Page::new(host, &format!("/youtubei/v1/{path}"), vec![answer]);
+            site.stage.world().page(page.with_method("POST"));
+        }
+    }
+    let answer = site.post(Video::new(ID)).await;
+    assert_refusal(&answer, 502, "extraction_failed");
 }
 
 #[tokio::test]

@@ -26,6 +26,12 @@ fn peak_kib(site: &Site) -> u64 {
         .expect("a number")
 }
 
+/// Begins to look for the peak anew: what the server held before, at its start, is another matter.
+fn forget_peak(site: &Site) {
+    let path = format!("/proc/{}/clear_refs", site.stage.server.pid());
+    std::fs::write(path, "5").expect("the server's own file");
+}
+
 /// The site with its script changed.
 async fn with_script(from: &str, to: &str) -> Site {
     let site = Site::new().await;
@@ -148,6 +154,42 @@ async fn token_that_repeats_ends_the_list() {
         );
         assert!(body["next_cursor"].is_null());
         assert!(site.asked("/browse") <= 3, "{}", site.asked("/browse"));
+        site.assert_well().await;
+    }
+}
+
+/// Most memory that the server holds while it lists 5,000 entries.
+const MAX_LIST_KIB: u64 = 128 << 10;
+
+#[tokio::test]
+async fn memory_of_a_list_does_not_grow_with_what_the_site_sends() {
+    let list = || Playlist::new("PLharbour00000000000000", Layout::Classic, 5000);
+    for (name, list) in [
+        ("as ever", list()),
+        ("with 20 MB of titles", list().with_titles_of(4000)),
+        ("beside 12 MB of noise", list().with_noise(120_000)),
+    ] {
+        let site = Site::with(|builder| builder.env("YTDLP_TIMEOUT", "300")).await;
+        site.youtube.playlist(list.clone());
+        let ask = async |limit: usize| {
+            let request = serde_json::json!({ "url": list.url(), "limit": limit }).to_string();
+            let answer = site.stage.api().post("/playlist", &request).await;
+            assert_eq!(answer.status, 200, "{name}");
+            answer
+        };
+        // Connections and TLS are there from now on.
+        ask(1).await;
+        forget_peak(&site);
+        let before = peak_kib(&site);
+        let answer = ask(5000).await;
+        let entries = answer.json()["entries"].as_array().map_or(0, Vec::len);
+        assert_eq!(entries, 5000, "{name}");
+        let (peak, size) = (peak_kib(&site), answer.body.len() >> 10);
+        eprintln!(
+            "5000 entries {name}: {before} KiB before, {peak} KiB at most, answer {size} KiB"
+        );
+        assert!(peak < MAX_LIST_KIB, "{name}: {peak} KiB");
+        assert!(size < 5 << 10, "{name}: {size} KiB");
         site.assert_well().await;
     }
 }

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::Site;
-use crate::harness::upstream::youtube::{Layout, Mix, PAGE, Playlist, State};
+use crate::harness::upstream::youtube::{Layout, Mix, PAGE, Playlist, State, WWW};
+use crate::harness::upstream::{Answer, Fault, Gate, Page, Rule};
 use crate::harness::{Fetched, assert_refusal, text};
 
 const LIST: &str = "PLharbour00000000000000";
@@ -212,10 +213,25 @@ async fn album_that_stands_for_nothing_or_for_itself_is_not_there() {
 #[tokio::test]
 async fn lists_that_are_not_there_are_errors() {
     let site = Site::new().await;
-    for (number, (alert, status, code)) in [
-        ("The playlist does not exist.", 404, "not_found"),
-        ("This playlist type is unviewable.", 400, "unsupported_url"),
-        ("This playlist is private.", 403, "private"),
+    for (number, (alert, status, code, said)) in [
+        (
+            "The playlist does not exist.",
+            404,
+            "not_found",
+            "Playlist not found. ",
+        ),
+        (
+            "This playlist type is unviewable.",
+            400,
+            "unsupported_url",
+            "Only links to playlists",
+        ),
+        (
+            "This playlist is private.",
+            403,
+            "private",
+            "This playlist is private.",
+        ),
     ]
     .into_iter()
     .enumerate()
@@ -225,7 +241,12 @@ async fn lists_that_are_not_there_are_errors() {
         site.youtube.playlist(list.clone());
         let answer = site.list(json!({ "url": list.url() })).await;
         assert_eq!(answer.json()["error_code"], code, "{alert}");
-        assert_refusal(&answer, status, code);
+        let body = assert_refusal(&answer, status, code);
+        let message = text(&body, "/message");
+        assert!(
+            message.starts_with(said) && !message.contains("ideo"),
+            "{message}"
+        );
     }
     for url in [
         "https://www.youtube.com/playlist?list=WL",
@@ -254,4 +275,177 @@ async fn lists_that_are_not_there_are_errors() {
     ] {
         assert_eq!(site.list(request.clone()).await.status, status, "{request}");
     }
+}
+
+/// A list of four pages and a bit, on a site of its own.
+async fn long_list(settings: &[(&str, &str)]) -> (Site, Playlist) {
+    let site = Site::with(|builder| {
+        let set = |builder: crate::harness::Builder, (name, value): &(&str, &str)| {
+            builder.env(name, value)
+        };
+        settings.iter().fold(builder, set)
+    })
+    .await;
+    let list = Playlist::new(LIST, Layout::Lockup, 4 * PAGE + 7);
+    site.youtube.playlist(list.clone());
+    (site, list)
+}
+
+impl Site {
+    /// Lists the rest behind a part, in one answer.
+    async fn rest(&self, list: &Playlist, part: &Value) -> Vec<String> {
+        let request = json!({ "url": list.url(), "limit": 5000, "cursor": part["next_cursor"] });
+        let body = self.listed(request).await;
+        assert_eq!(body["next_cursor"], Value::Null);
+        ids(&body)
+    }
+}
+
+fn all_ids(list: &Playlist) -> Vec<String> {
+    list.entries.iter().map(|entry| entry.id.clone()).collect()
+}
+
+#[tokio::test]
+async fn list_that_takes_too_long_is_given_in_part() {
+    let (site, list) = long_list(&[("YTDLP_TIMEOUT", "2")]).await;
+    let gate = Gate::new();
+    let stall = Fault::StallBeforeHead(gate.clone());
+    let world = site.stage.world();
+    world.fault(Rule::path_prefix("/youtubei/v1/browse", stall).since(3));
+    let request = json!({ "url": list.url(), "limit": 5000 });
+    let part = site.listed(request.clone()).await;
+    assert_eq!(ids(&part), all_ids(&list)[..2 * PAGE], "what came in time");
+    assert_eq!(
+        (&part["title"], &part["entry_count"]),
+        (&json!(list.title), &json!(4 * PAGE + 7))
+    );
+    gate.open();
+    world.clear_faults();
+    let rest = site.rest(&list, &part).await;
+    assert_eq!([ids(&part), rest].concat(), all_ids(&list));
+    // A part that broke off is not what the next one gets who asks.
+    assert_eq!(ids(&site.listed(request).await), all_ids(&list));
+}
+
+#[tokio::test]
+async fn list_whose_first_page_takes_too_long_is_an_error() {
+    let (site, list) = long_list(&[("YTDLP_TIMEOUT", "1")]).await;
+    let gate = Gate::new();
+    let stall = Fault::StallBeforeHead(gate.clone());
+    site.stage
+        .world()
+        .fault(Rule::path_prefix("/youtubei/v1/browse", stall));
+    let answer = site.list(json!({ "url": list.url(), "limit": 5000 })).await;
+    assert_refusal(&answer, 504, "upstream_timeout");
+    gate.open();
+}
+
+#[tokio::test]
+async fn list_that_fails_on_the_way_is_given_in_part() {
+    let (site, list) = long_list(&[]).await;
+    let world = site.stage.world();
+    // Twice, for it is asked once more.
+    for nth in [3, 4] {
+        let fault = Fault::Status(500);
+        world.fault(Rule::path_prefix("/youtubei/v1/browse", fault).nth(nth));
+    }
+    let part = site
+        .listed(json!({ "url": list.url(), "limit": 5000 }))
+        .await;
+    assert_eq!(ids(&part), all_ids(&list)[..2 * PAGE]);
+    let rest = site.rest(&list, &part).await;
+    assert_eq!([ids(&part), rest].concat(), all_ids(&list));
+}
+
+#[tokio::test]
+async fn limit_beyond_the_highest_counts_as_that() {
+    let site = Site::new().await;
+    let list = Playlist::new(LIST, Layout::Lockup, 5000 + 3);
+    site.youtube.playlist(list.clone());
+    let part = site
+        .listed(json!({ "url": list.url(), "limit": 1_000_000 }))
+        .await;
+    assert_eq!(ids(&part).len(), 5000);
+    assert_eq!(site.rest(&list, &part).await, all_ids(&list)[5000..]);
+}
+
+#[tokio::test]
+async fn mix_that_guests_are_sent_away_from_needs_a_login() {
+    for id in ["RDMM", "RDMMharbour0001"] {
+        let site = Site::new().await;
+        let away = Answer::redirect(302, "https://accounts.google.com/ServiceLogin?continue=x");
+        let page = Page::new(WWW, "/youtubei/v1/next", vec![away]);
+        site.stage.world().page(page.with_method("POST"));
+        let url = format!("https://www.youtube.com/playlist?list={id}");
+        let answer = site.list(json!({ "url": url })).await;
+        let body = assert_refusal(&answer, 403, "login_required");
+        assert!(
+            text(&body, "/message").starts_with("This playlist"),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn request_that_the_site_does_not_understand_is_no_block() {
+    let told = json!({ "error": { "code": 400, "message": "Request contains an invalid argument.",
+        "status": "INVALID_ARGUMENT" } });
+    let refuse = |site: &Site| {
+        let answer = Answer::new(400, "application/json", told.to_string());
+        let page = Page::new(WWW, "/youtubei/v1/browse", vec![answer]);
+        site.stage.world().page(page.with_method("POST"));
+    };
+    let (site, list) = long_list(&[]).await;
+    let part = site.listed(json!({ "url": list.url() })).await;
+    refuse(&site);
+    // The token of a caller is none that the site knows.
+    let request = json!({ "url": list.url(), "cursor": part["next_cursor"] });
+    assert_refusal(&site.list(request).await, 400, "invalid_cursor");
+    // Our own request is not understood.
+    let (site, list) = long_list(&[]).await;
+    refuse(&site);
+    let answer = site.list(json!({ "url": list.url() })).await;
+    assert_refusal(&answer, 502, "extraction_failed");
+}
+
+#[tokio::test]
+async fn site_that_turns_callers_away_is_no_fault_of_their_cursor() {
+    let (site, list) = long_list(&[]).await;
+    let part = site.listed(json!({ "url": list.url() })).await;
+    for (answer, status, code) in [
+        (
+            Answer::redirect(302, "https://www.youtube.com/"),
+            503,
+            "ip_blocked",
+        ),
+        (Answer::status(403), 503, "ip_blocked"),
+        (Answer::status(429), 503, "upstream_rate_limited"),
+    ] {
+        let page = Page::new(WWW, "/youtubei/v1/browse", vec![answer]);
+        site.stage.world().page(page.with_method("POST"));
+        let request = json!({ "url": list.url(), "cursor": part["next_cursor"] });
+        assert_refusal(&site.list(request).await, status, code);
+    }
+}
+
+#[tokio::test]
+async fn cursor_has_one_spelling() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let (site, list) = long_list(&[]).await;
+    let part = site.listed(json!({ "url": list.url() })).await;
+    let cursor = text(&part, "/next_cursor");
+    assert!(cursor.len() < 1000, "{cursor}");
+    let asked = site.asked("/browse");
+    let inside = URL_SAFE_NO_PAD.decode(&cursor).expect("base64");
+    let spaced = [b" ", &inside[..]].concat();
+    for other in [
+        URL_SAFE_NO_PAD.encode(spaced),
+        format!("{cursor}="),
+        format!("{cursor}{}", "A".repeat(9000)),
+    ] {
+        let request = json!({ "url": list.url(), "cursor": other });
+        assert_refusal(&site.list(request).await, 400, "invalid_cursor");
+    }
+    assert_eq!(site.asked("/browse"), asked, "nothing is asked for them");
 }

@@ -5,5 +5,5 @@ mod session;
 mod transport;
 
 pub(super) use build::{Call, PageCall};
-pub(super) use session::{AskedPlayer, Session};
+pub(super) use session::{Asked, AskedPlayer, Session};
 pub(super) use transport::{Answer, Ask, NetTransport};

@@ -348,11 +348,11 @@ impl Session<'_> {
                     code: status.as_u16().into(),
                 })
             }
-            // A redirect, or 400 for a request that the site no longer understands: asking again doesn't help.
-            _ => Err(ExtractError::Blocked {
+            status if status.is_redirection() => Err(blocked(Block::SentAway, None)),
+            // 400 for a request that the site no longer understands, or for a token that is none of its own.
+            status => Err(ExtractError::Rejected {
                 site: SITE,
-                block: Block::Maintenance,
-                retry_after: None,
+                code: status.as_u16(),
             }),
         }
     }

@@ -24,6 +24,8 @@ pub(super) struct Fault {
     pub(super) kind: Kind,
     /// The site's own words.
     pub(super) message: String,
+    /// For a video withheld here: the regions where it is not, as far as they are known.
+    pub(super) available_in: Vec<String>,
 }
 
 /// Which kind of no.
@@ -55,6 +57,18 @@ impl Fault {
         Self {
             kind,
             message: message.into(),
+            available_in: Vec::new(),
+        }
+    }
+
+    /// The same with what a web client's answer says besides: only those are told where a video can be seen.
+    pub(super) fn informed_by(self, web: &Player) -> Self {
+        match self.kind {
+            Kind::Post(Unavailable::RegionBlocked) if self.available_in.is_empty() => Self {
+                available_in: regions(web),
+                ..self
+            },
+            _ => self,
         }
     }
 
@@ -107,6 +121,13 @@ impl Fault {
             message: self.message.clone(),
         };
         match self.kind {
+            Kind::Post(Unavailable::RegionBlocked) if !self.available_in.is_empty() => {
+                ExtractError::RegionBlocked {
+                    site: SITE,
+                    available_in: self.available_in,
+                    message: self.message,
+                }
+            }
             Kind::Post(reason) => unavailable(reason),
             Kind::NotHere => unavailable(Unavailable::NotFound),
             Kind::Us(block) => ExtractError::Blocked {
@@ -202,10 +223,19 @@ fn of_status(status: &PlayabilityStatus) -> Option<Fault> {
         }),
         other => other,
     };
-    Some(Fault {
-        kind,
-        message: format!("{word}: {message}"),
-    })
+    Some(Fault::new(kind, format!("{word}: {message}")))
+}
+
+/// Where a video can be seen, as an answer of a web client says.
+fn regions(player: &Player) -> Vec<String> {
+    let told = player.microformat();
+    let told = told.map_or(&[][..], |facts| &facts.available_countries);
+    let is_region =
+        |text: &&String| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    let mut regions: Vec<String> = told.iter().filter(is_region).cloned().collect();
+    regions.sort();
+    regions.dedup();
+    regions
 }
 
 /// What the kind of the error screen says.

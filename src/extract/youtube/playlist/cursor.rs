@@ -6,11 +6,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use super::page::is_token;
+use super::page::{MAX_TOKEN, is_token};
 use crate::extract::youtube::VideoId;
 
-/// Longest cursor that is read, in characters.
-const MAX_LENGTH: usize = 8192;
+/// Longest cursor, in characters: a token and a visitor id of full length, numbers and names, in base64.
+const MAX_LENGTH: usize = (MAX_TOKEN + MAX_VISITOR + 128) * 4 / 3;
 /// Largest number in a cursor: beyond any list, and far from where sums end.
 const MAX_NUMBER: u64 = 1_000_000;
 /// Longest visitor id that is sent.
@@ -65,14 +65,15 @@ impl Cursor {
         }
     }
 
-    /// Reads a cursor; `None` for what is none of ours.
+    /// Reads a cursor; `None` for what is none of ours. Each has one spelling, so that nobody asks for the same place
+    /// under many names.
     pub(super) fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_LENGTH {
             return None;
         }
         let json = URL_SAFE_NO_PAD.decode(text).ok()?;
         let cursor: Self = serde_json::from_slice(&json).ok()?;
-        cursor.is_valid().then_some(cursor)
+        (cursor.is_valid() && cursor.encode().as_deref() == Some(text)).then_some(cursor)
     }
 
     /// The cursor as text.
@@ -87,12 +88,14 @@ impl Cursor {
             Place::Mix { id, at } => *at <= MAX_NUMBER && VideoId::parse(id).is_some(),
         };
         let has_valid_numbers = self.given <= MAX_NUMBER && self.skip as u64 <= MAX_NUMBER;
-        let has_valid_visitor = self
-            .visitor
-            .as_ref()
-            .is_none_or(|visitor| visitor.len() <= MAX_VISITOR && is_token(visitor));
+        let has_valid_visitor = self.visitor.as_deref().is_none_or(is_visitor);
         has_valid_place && has_valid_numbers && has_valid_visitor
     }
+}
+
+/// Whether a text has the form of a visitor id that a cursor may carry.
+pub(super) fn is_visitor(text: &str) -> bool {
+    text.len() <= MAX_VISITOR && is_token(text)
 }
 
 #[cfg(test)]
@@ -138,9 +141,27 @@ mod tests {
             encoded(r#"{"n":1,"p":"f","v":"a\r\nb"}"#),
             encoded(r#"{"n":1,"p":"f","other":1}"#),
             "A".repeat(MAX_LENGTH + 1),
+            // The same place spelt otherwise.
+            encoded(r#"{"n":1, "s":0,"p":"f"}"#),
+            encoded(r#"{"n":1,"p":"f"}"#),
+            encoded(r#"{"s":0,"n":1,"p":"f"}"#),
+            encoded(r#"{"n":1,"s":0,"v":null,"p":"f"}"#),
+            encoded("{\"n\":1,\"s\":0,\"p\":\"\\u0066\"}"),
+            format!("{}=", encoded(r#"{"n":1,"s":0,"p":"f"}"#)),
         ] {
             assert_eq!(Cursor::parse(&text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn longest_cursor_is_read() {
+        let cursor = Cursor {
+            given: MAX_NUMBER,
+            skip: usize::try_from(MAX_NUMBER).unwrap(),
+            visitor: Some("v".repeat(MAX_VISITOR)),
+            place: Place::Token("t".repeat(MAX_TOKEN)),
+        };
+        assert_eq!(Cursor::parse(&cursor.encode().unwrap()), Some(cursor));
     }
 
     proptest! {

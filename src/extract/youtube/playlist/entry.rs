@@ -7,6 +7,11 @@ use crate::extract::youtube::response::json::{at, list, number, string, text};
 use crate::extract::youtube::{VideoId, clock_time, url};
 use crate::extract::{Availability, PlaylistEntry};
 
+/// Longest text of a line that is kept, in characters; the site's own limit is 100.
+const MAX_TEXT: usize = 500;
+/// Longest address of a picture that is used, in bytes.
+const MAX_ADDRESS: usize = 2048;
+
 /// What a line says, before it has its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
@@ -40,6 +45,25 @@ impl Line {
 
 /// Reads a line of any layout; `None` for what is no video.
 pub(super) fn read(item: &Value, hosts: &Hosts) -> Option<Line> {
+    let line = read_any(item, hosts)?;
+    Some(Line {
+        title: cut(line.title),
+        author: cut(line.author),
+        thumbnail: line.thumbnail.filter(|url| url.len() <= MAX_ADDRESS),
+        ..line
+    })
+}
+
+/// The beginning of a text that is too long: thousands of lines are kept at a time.
+fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MAX_TEXT) {
+        text.truncate(end);
+        text.shrink_to_fit();
+    }
+    text
+}
+
+fn read_any(item: &Value, hosts: &Hosts) -> Option<Line> {
     if let Some(renderer) = at(item, &["playlistVideoRenderer"]) {
         return of_renderer(renderer, hosts, &["index"]);
     }

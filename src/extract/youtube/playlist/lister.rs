@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
+use tokio::time::{Instant, timeout_at};
 
-use super::cursor::{Cursor, Place};
+use super::cursor::{Cursor, Place, is_visitor};
 use super::entry::Line;
 use super::header::{self, Header};
 use super::page;
 use crate::extract::youtube::hosts::Hosts;
 use crate::extract::youtube::ids::{PlaylistId, PlaylistKind};
-use crate::extract::youtube::innertube::{PageCall, Session};
+use crate::extract::youtube::innertube::{Asked, PageCall, Session};
 use crate::extract::youtube::{SITE, VideoId, url};
 use crate::extract::{Block, ExtractError, Part, Playlist, PlaylistEntry, Refusal, Unavailable};
 
@@ -32,6 +33,8 @@ pub(in crate::extract::youtube) struct Lister<'a> {
     pub(in crate::extract::youtube) id: &'a PlaylistId,
     /// The video that a mix stands around at its beginning; without one it is asked for by its id alone.
     pub(in crate::extract::youtube) seed: Option<VideoId>,
+    /// When what was read by then is given as it is.
+    pub(in crate::extract::youtube) until: Instant,
 }
 
 /// The entries gathered so far.
@@ -112,16 +115,55 @@ impl Lister<'_> {
             }
         };
         match asked {
-            // 400: it is the caller's token that the site doesn't know (any more), not us.
-            Err(ExtractError::Blocked {
-                block: Block::Maintenance,
-                ..
-            }) if is_token && gathered.entries.is_empty() => {
-                return Err(ExtractError::Refused(Refusal::BadCursor));
-            }
-            asked => asked?,
+            Ok(()) => Ok(self.finish(gathered)),
+            Err(error) => Err(self.meaning(error, is_token)),
         }
-        Ok(self.finish(gathered))
+    }
+
+    /// What an error means for a list, whose beginning it is about; `is_token`: it was asked for by a caller's token.
+    fn meaning(&self, error: ExtractError, is_token: bool) -> ExtractError {
+        let is_guest = !self.session.account.is_logged_in();
+        match error {
+            // It is the token that the site doesn't know (any more), not us.
+            ExtractError::Rejected { code: 400, .. } if is_token => {
+                ExtractError::Refused(Refusal::BadCursor)
+            }
+            // Mixes of an account's own taste are not there for guests, who are sent to the login or the home page.
+            ExtractError::Blocked {
+                block: Block::SentAway,
+                ..
+            } if is_guest && self.id.kind() == PlaylistKind::Mix => unavailable(
+                Unavailable::LoginRequired,
+                "a mix that guests are sent away from",
+            ),
+            error => error,
+        }
+    }
+
+    /// One more piece of the list; `None` where what was read before is to be given as it is, because its time is over
+    /// or the site fails now: the cursor goes on here.
+    async fn further(
+        &self,
+        call: &PageCall,
+        gathered: &Gathered,
+    ) -> Result<Option<Asked<Value>>, ExtractError> {
+        let visitor = gathered.cursor.visitor.as_deref();
+        let asked = self.session.page(call, visitor);
+        if gathered.entries.is_empty() {
+            return asked.await.map(Some);
+        }
+        let so_far = gathered.entries.len();
+        match timeout_at(self.until, asked).await {
+            Ok(Ok(asked)) => Ok(Some(asked)),
+            Ok(Err(error)) => {
+                tracing::warn!(site = SITE, entries = so_far, err = %error, "list given in part");
+                Ok(None)
+            }
+            Err(_) => {
+                tracing::debug!(site = SITE, entries = so_far, "list given in part: no time");
+                Ok(None)
+            }
+        }
     }
 
     /// Lists a part of an album: the site's page of it names the playlist that it stands for
@@ -152,7 +194,7 @@ impl Lister<'_> {
     /// The visitor id, where it is a guest's. The operator's own is a secret and known anyway.
     fn guest(&self, visitor: String) -> Option<String> {
         let is_own = self.session.fixed_visitor.is_some() || self.session.account.is_logged_in();
-        (!is_own).then_some(visitor)
+        Some(visitor).filter(|visitor| !is_own && is_visitor(visitor))
     }
 
     fn finish(&self, gathered: Gathered) -> Playlist {
@@ -177,12 +219,14 @@ impl Lister<'_> {
                 endpoint: "browse",
                 payload: self.browse(&gathered.cursor.place),
             };
-            let asked = self
-                .session
-                .page(&call, gathered.cursor.visitor.as_deref())
-                .await?;
-            if let Some(error) = header::alert(&asked.answer) {
-                return Err(error);
+            let Some(asked) = self.further(&call, gathered).await? else {
+                return Ok(());
+            };
+            match header::alert(&asked.answer) {
+                Some(error) if gathered.entries.is_empty() => return Err(error),
+                // The cursor leads to it.
+                Some(_) => return Ok(()),
+                None => {}
             }
             keep_header(gathered, header::read(&asked.answer));
             let page = page::read(&asked.answer, self.hosts);
@@ -229,10 +273,9 @@ impl Lister<'_> {
                 endpoint: "next",
                 payload,
             };
-            let asked = self
-                .session
-                .page(&call, gathered.cursor.visitor.as_deref())
-                .await?;
+            let Some(asked) = self.further(&call, gathered).await? else {
+                return Ok(());
+            };
             keep_header(gathered, header::read_mix(&asked.answer));
             let mut lines = self.new_lines(&gathered.cursor.place, &asked.answer, &mut seen);
             lines.truncate(gathered.limit.saturating_sub(gathered.entries.len()));

@@ -247,6 +247,7 @@ pub(in crate::extract::youtube) struct Microformat {
     pub(in crate::extract::youtube) owner_channel_name: Text,
     pub(in crate::extract::youtube) external_channel_id: Text,
     pub(in crate::extract::youtube) is_family_safe: Flag,
+    pub(in crate::extract::youtube) available_countries: List<String>,
     pub(in crate::extract::youtube) is_unlisted: Flag,
     pub(in crate::extract::youtube) is_shorts_eligible: Flag,
     pub(in crate::extract::youtube) category: Text,

@@ -1,6 +1,9 @@
 //! Playlists: the recorded pages, and how pages are put together.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use url::Url;
 
 use super::recorded;
@@ -35,7 +38,8 @@ async fn list_at(
         cursor: cursor.map(str::to_owned),
         limit,
     };
-    site.list_through(script, &AccountCookies::default(), &source, &part)
+    let until = Instant::now() + Duration::from_secs(60);
+    site.list_through(script, &AccountCookies::default(), &source, &part, until)
         .await
 }
 

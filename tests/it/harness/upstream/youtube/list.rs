@@ -61,6 +61,8 @@ pub(crate) struct Playlist {
     alert: Option<&'static str>,
     /// Whether every page goes on with the same token.
     loops: bool,
+    /// Numbers of no use on every page.
+    noise: usize,
 }
 
 impl Playlist {
@@ -79,12 +81,27 @@ impl Playlist {
             layout,
             alert: None,
             loops: false,
+            noise: 0,
         }
     }
 
     /// Goes on with the same token on every page, for ever.
     pub(crate) fn looping(mut self) -> Self {
         self.loops = true;
+        self
+    }
+
+    /// Gives every entry a title of so many bytes.
+    pub(crate) fn with_titles_of(mut self, bytes: usize) -> Self {
+        for entry in &mut self.entries {
+            entry.title = "t".repeat(bytes);
+        }
+        self
+    }
+
+    /// Puts so many numbers beside the entries of every page, each of two bytes.
+    pub(crate) fn with_noise(mut self, numbers: usize) -> Self {
+        self.noise = numbers;
         self
     }
 
@@ -165,7 +182,7 @@ impl Playlist {
     pub(super) fn further_page(&self, page: usize) -> Value {
         json!({ "onResponseReceivedActions": [{ "appendContinuationItemsAction": {
             "continuationItems": self.items(page), "targetId": self.id,
-        } }] })
+        } }], "frameworkUpdates": vec![0; self.noise] })
     }
 
     /// What the other token leads to.
