@@ -4,7 +4,7 @@
 mod entries;
 mod names;
 mod spellings;
-mod territory;
+pub(crate) mod territory;
 
 use std::collections::HashSet;
 

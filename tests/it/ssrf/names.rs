@@ -1,5 +1,6 @@
 //! A name server whose answers tests decide: `at-<hex>.…` is that address, `turn-<n>.…` is public the first time and
-//! private from then on, `both-<n>.…` is always both, every other name is the simulated sites'.
+//! private from then on, `both-<n>.…` is always both, every other name is the simulated sites'; hosts of YouTube's media
+//! have addresses of both kinds.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -9,6 +10,11 @@ use tokio::net::UdpSocket;
 
 /// Address of the simulated sites.
 pub(super) const SITES: Ipv4Addr = Ipv4Addr::new(23, 50, 0, 1);
+/// Addresses of YouTube's media.
+pub(super) const MEDIA: (Ipv4Addr, Ipv6Addr) = (
+    Ipv4Addr::new(23, 50, 0, 2),
+    Ipv6Addr::new(0x2a00, 0x1450, 0x4001, 0, 0, 0, 0, 2),
+);
 /// Where names lead that have turned.
 const INSIDE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 77);
 /// Type of a question: IPv4 address.
@@ -111,6 +117,7 @@ fn addresses(name: &str, kind: u16, asked: &Asked) -> Vec<IpAddr> {
         }
         Some(("turn", _)) if before > 0 => vec![INSIDE.into(), Ipv6Addr::LOCALHOST.into()],
         Some(("both", _)) => vec![INSIDE.into(), SITES.into(), Ipv6Addr::LOCALHOST.into()],
+        _ if name.ends_with(".googlevideo.com") => vec![MEDIA.1.into(), MEDIA.0.into()],
         _ => vec![SITES.into()],
     }
 }

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::process::Command;
 use tokio::task::JoinSet;
 
-use super::names::{self, Asked, SITES};
+use super::names::{self, Asked, MEDIA, SITES};
 use super::spellings::V4;
 use crate::harness::upstream::{Door, Upstream};
 use crate::harness::{Builder, Stage, skip};
@@ -23,19 +23,20 @@ const PORTS: [u16; 3] = [80, 443, 8080];
 const BACKLOG: u32 = 1024;
 
 /// The network from the inside, with a server that reaches the sites directly.
-pub(super) struct Territory {
-    pub(super) stage: Stage,
+pub(crate) struct Territory {
+    pub(crate) stage: Stage,
     pub(super) asked: Asked,
-    trapped: Trapped,
+    reached: Dialled,
+    trapped: Dialled,
     _tasks: JoinSet<()>,
 }
 
-type Trapped = Arc<Mutex<Vec<SocketAddr>>>;
+type Dialled = Arc<Mutex<Vec<SocketAddr>>>;
 
 impl Territory {
     /// Runs the calling test, whose full name is `test`, once more in a network of its own: there it gets the
     /// territory, here `None`.
-    pub(super) async fn enter(test: &str) -> Option<Self> {
+    pub(crate) async fn enter(test: &str) -> Option<Self> {
         if std::env::var_os(INSIDE).is_some() {
             return Some(Self::open().await);
         }
@@ -48,14 +49,18 @@ impl Territory {
     async fn open() -> Self {
         lay_out().await;
         let upstream = Upstream::start().await;
-        let trapped = Trapped::default();
+        let (reached, trapped) = (Dialled::default(), Dialled::default());
         let asked = Asked::default();
         let mut tasks = JoinSet::new();
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 53)).await;
         tasks.spawn(names::answer_all(socket.expect("port 53"), asked.clone()));
         for listener in PORTS.into_iter().flat_map(listeners) {
-            let (door, trapped) = (upstream.door(), Arc::clone(&trapped));
-            tasks.spawn(async move { watch(&listener, &door, &trapped).await });
+            let watch = Watch {
+                door: upstream.door(),
+                reached: Arc::clone(&reached),
+                trapped: Arc::clone(&trapped),
+            };
+            tasks.spawn(async move { watch.over(&listener).await });
         }
         let server = Builder::offline()
             .env("EXTRA_CA_FILE", &upstream.ca_file().to_string_lossy())
@@ -65,6 +70,7 @@ impl Territory {
         Self {
             stage: Stage { upstream, server },
             asked,
+            reached,
             trapped,
             _tasks: tasks,
         }
@@ -97,23 +103,48 @@ impl Territory {
         self.trapped.lock().expect("traps").clear();
     }
 
+    /// Every connection to the hosts of YouTube's media so far.
+    pub(crate) fn media_reached(&self) -> Vec<SocketAddr> {
+        let is_media = |address: &SocketAddr| is_media(*address);
+        let reached = self.reached.lock().expect("connections");
+        reached.iter().copied().filter(is_media).collect()
+    }
+
     /// Every connection to an address that is not the sites' so far.
     pub(super) fn trapped(&self) -> Vec<SocketAddr> {
         self.trapped.lock().expect("traps").clone()
     }
 }
 
-/// Lets the sites' clients in, and notes who comes to any other address.
-async fn watch(listener: &TcpListener, door: &Door, trapped: &Trapped) {
-    let mut connections = JoinSet::new();
-    loop {
-        let (tcp, _) = listener.accept().await.expect("accept");
-        let address = tcp.local_addr().expect("an address");
-        if address == SocketAddr::from((SITES, 443)) {
-            let door = door.clone();
-            connections.spawn(async move { door.serve(tcp).await });
-        } else {
-            trapped.lock().expect("traps").push(address);
+fn is_media(address: SocketAddr) -> bool {
+    let (v4, v6) = MEDIA;
+    [SocketAddr::from((v4, 443)), SocketAddr::from((v6, 443))].contains(&address)
+}
+
+/// Lets the sites' clients in, and notes who comes where.
+struct Watch {
+    door: Door,
+    reached: Dialled,
+    trapped: Dialled,
+}
+
+impl Watch {
+    async fn over(&self, listener: &TcpListener) {
+        let mut connections = JoinSet::new();
+        loop {
+            let (tcp, _) = listener.accept().await.expect("accept");
+            let address = tcp.local_addr().expect("an address");
+            let is_site = address == SocketAddr::from((SITES, 443)) || is_media(address);
+            let noted = if is_site {
+                &self.reached
+            } else {
+                &self.trapped
+            };
+            noted.lock().expect("connections").push(address);
+            if is_site {
+                let door = self.door.clone();
+                connections.spawn(async move { door.serve(tcp).await });
+            }
         }
     }
 }
@@ -167,7 +198,9 @@ async fn output(command: &mut Command) -> std::io::Result<Output> {
 /// Makes every address local, and this network's name server ours.
 async fn lay_out() {
     ip(&["link", "set", "lo", "up"]).await;
-    ip(&["route", "add", "local", &format!("{SITES}/32"), "dev", "lo"]).await;
+    for site in [SITES, MEDIA.0] {
+        ip(&["route", "add", "local", &format!("{site}/32"), "dev", "lo"]).await;
+    }
     for range in [
         "0.0.0.0/8",
         "10.0.0.0/8",
