@@ -75,13 +75,20 @@ fn ffmpeg_program(env: &mut Env) -> Option<PathBuf> {
         .path("FFMPEG_PATH")
         .unwrap_or_else(|| PathBuf::from("ffmpeg"));
     if name.components().count() > 1 {
-        return name.is_file().then_some(name);
+        return is_program(&name).then_some(name);
     }
     let folders = env.search_path();
     folders
         .iter()
         .map(|folder| Path::new(folder).join(&name))
-        .find(|candidate| candidate.is_file())
+        .find(|candidate| is_program(candidate))
+}
+
+/// Whether somebody may run the file; whether it does what is wanted shows when it has run.
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path)
+        .is_ok_and(|facts| facts.is_file() && facts.permissions().mode() & 0o111 != 0)
 }
 
 /// What handlers share.
@@ -136,10 +143,13 @@ impl App {
             handles.clone(),
         );
         let ffmpeg = settings.ffmpeg.clone();
+        if let Some(ffmpeg) = &ffmpeg {
+            lifecycle.spawn(lifecycle.clone().until_soft(ffmpeg.clone().examine()));
+        }
         let temp = temp(&settings.temp, &lifecycle);
         let tools = Tools {
             joiner: joiner.clone(),
-            ffmpeg: settings.ffmpeg,
+            ffmpeg: settings.ffmpeg.clone(),
             temp: temp.clone(),
             transfer: settings.transfer,
             handles,
@@ -155,8 +165,8 @@ impl App {
         let lister = Lister::new(&settings.services, resolver.clone(), &lifecycle);
         let broadcasts = broadcasts(&settings.broadcast, &sealer, &lister, clock);
         let makes = Makes {
-            mp3: ffmpeg.is_some(),
-            slideshows: deliverer.can_render(),
+            ffmpeg: ffmpeg.clone(),
+            has_temp: temp.is_some(),
         };
         Ok(Arc::new(Self {
             base_url: settings.server.public_url(port),

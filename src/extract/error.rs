@@ -169,12 +169,13 @@ impl ExtractError {
     /// The word for metrics.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Self::Unavailable { .. } => "unavailable",
+            Self::Unavailable { .. } | Self::RegionBlocked { .. } => "unavailable",
             Self::Blocked { .. } => "blocked",
             Self::CookiesNeeded { .. } => "cookies_needed",
             Self::Challenge { .. } => "challenge",
             Self::Shape { .. } => "shape",
             Self::Upstream { .. } => "upstream",
+            Self::Rejected { .. } => "rejected",
             Self::Refused(_) => "refused",
             Self::Net(NetError::Timeout { .. }) => "timeout",
             Self::Net(NetError::Suspended { .. }) => "suspended",
@@ -184,7 +185,10 @@ impl ExtractError {
 
     /// Whether it is about the post alone and says nothing against the site or our way to it.
     pub fn is_of_post(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Refused(_))
+        matches!(
+            self,
+            Self::Unavailable { .. } | Self::RegionBlocked { .. } | Self::Refused(_)
+        )
     }
 
     /// Whether the same request may succeed when it is sent again at once.

@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,13 +20,17 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::process::{ChildStderr, Command};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::abilities::{Abilities, LIST_BYTES, list_job};
 use super::launch::Bounds;
 
 /// Bytes of standard error that are kept, from its end.
 const STDERR_BYTES: usize = 16 * 1024;
+/// How often a program that lacks something is looked at again: it may be replaced while the server runs.
+const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 /// How long a killed group may take to let go of standard error.
 const KILL_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -53,6 +58,16 @@ pub enum FfmpegError {
 }
 
 impl FfmpegError {
+    /// Whether the program was killed from outside, as by the system when memory runs out: its input is not to blame. The
+    /// bounds that we set never end a run so.
+    pub fn is_killed(&self) -> bool {
+        let signal = match self {
+            Self::Failed { status, .. } => status.signal(),
+            _ => None,
+        };
+        signal == Some(Signal::KILL.as_raw())
+    }
+
     /// Whether the file system was full.
     pub fn is_disk_full(&self) -> bool {
         // What `strerror(ENOSPC)` says in the C locale, in which the child runs.
@@ -67,6 +82,8 @@ pub struct Ffmpeg {
     launcher: PathBuf,
     version: String,
     running: Arc<AtomicUsize>,
+    /// `None` until it was looked at.
+    abilities: watch::Sender<Option<Abilities>>,
 }
 
 /// One run of it.
@@ -120,12 +137,44 @@ impl Ffmpeg {
             program,
             launcher,
             running: Arc::default(),
+            abilities: watch::Sender::new(None),
         }
     }
 
     /// Runs of it, and of its clones, that go on now.
     pub fn running(&self) -> usize {
         self.running.load(Ordering::Relaxed)
+    }
+
+    /// What it can do. Waits for the first look of [`Ffmpeg::examine`], which must run.
+    pub async fn abilities(&self) -> Abilities {
+        let mut abilities = self.abilities.subscribe();
+        match abilities.wait_for(Option::is_some).await {
+            Ok(known) => known.unwrap_or_default(),
+            Err(_) => Abilities::default(),
+        }
+    }
+
+    /// Finds out what it can do, and again from time to time while it lacks something. Says so in the log.
+    pub async fn examine(self) {
+        loop {
+            let found = self.look().await.unwrap_or_else(|error| {
+                tracing::debug!(err = %error, "ffmpeg not looked at");
+                Abilities::default()
+            });
+            if self.abilities.send_replace(Some(found)) != Some(found) {
+                tell(found);
+            }
+            if found == Abilities::ALL {
+                return;
+            }
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+    }
+
+    async fn look(&self) -> Result<Abilities, FfmpegError> {
+        let list = self.start(&list_job())?.output(LIST_BYTES).await?;
+        Ok(Abilities::of(&String::from_utf8_lossy(&list)))
     }
 
     /// Names the program as it was when the server started: two that differ here may write other bytes.
@@ -194,6 +243,34 @@ impl Child {
             .map_err(|_| FfmpegError::TimedOut)
     }
 
+    /// Waits for its end and returns what it has written, of which `limit` bytes are read.
+    ///
+    /// # Errors
+    /// As [`Child::finish`].
+    pub async fn output(mut self, limit: u64) -> Result<Vec<u8>, FfmpegError> {
+        let mut output = Vec::new();
+        if let Some(stdout) = self.process.stdout.take() {
+            let mut stdout = stdout.take(limit);
+            let ended = async {
+                let _ = self.process.wait().await;
+                // What it has left running holds the pipe open.
+                self.group.kill();
+                std::future::pending().await
+            };
+            let reading = async {
+                tokio::select! {
+                    read = stdout.read_to_end(&mut output) => read,
+                    never = ended => never,
+                }
+            };
+            let read = timeout_at(self.deadline, reading).await;
+            read.map_err(|_| FfmpegError::TimedOut)?
+                .map_err(FfmpegError::Pipe)?;
+        }
+        self.finish().await?;
+        Ok(output)
+    }
+
     /// Waits for its end, and ends what it may have left running.
     ///
     /// # Errors
@@ -214,6 +291,19 @@ impl Child {
             status,
             stderr: stderr.text(),
         })
+    }
+}
+
+fn tell(found: Abilities) {
+    let Abilities { slideshows, mp3 } = found;
+    if !found.any() {
+        tracing::warn!("ffmpeg can't be used: `FFMPEG_PATH` names a program that runs here");
+    } else if found != Abilities::ALL {
+        tracing::warn!(
+            slideshows,
+            mp3,
+            "ffmpeg lacks encoders: slideshows need libx264 and aac, MP3 libmp3lame"
+        );
     }
 }
 
@@ -321,7 +411,6 @@ mod tests {
 
     #[test]
     fn full_disk_is_known_by_what_the_child_says() {
-        use std::os::unix::process::ExitStatusExt;
         let failed = |stderr: &str| FfmpegError::Failed {
             status: ExitStatus::from_raw(256),
             stderr: stderr.to_owned(),
@@ -329,5 +418,17 @@ mod tests {
         assert!(failed("av_interleaved_write_frame(): No space left on device").is_disk_full());
         assert!(!failed("Invalid data").is_disk_full());
         assert!(!FfmpegError::TimedOut.is_disk_full());
+    }
+
+    #[test]
+    fn killed_child_is_told_from_one_that_broke_down() {
+        let ended = |raw| FfmpegError::Failed {
+            status: ExitStatus::from_raw(raw),
+            stderr: String::new(),
+        };
+        assert!(ended(9).is_killed());
+        // SIGSEGV, SIGXCPU, exit 1.
+        assert!(![11, 24, 256].map(ended).iter().any(FfmpegError::is_killed));
+        assert!(!FfmpegError::TimedOut.is_killed());
     }
 }

@@ -53,25 +53,27 @@ fn bind(parent: u32, bounds: Bounds) -> io::Result<()> {
     for (resource, limit) in [
         (Resource::Core, 0),
         (Resource::Nofile, MAX_FILES),
-        (Resource::Cpu, bounds.cpu_seconds),
         (Resource::As, bounds.address_space),
         (Resource::Fsize, bounds.file_bytes),
     ] {
-        lower(resource, limit)?;
+        lower(resource, limit, limit)?;
     }
+    // At the soft limit the system sends SIGXCPU, at the hard one SIGKILL, which is to mean something else.
+    let cpu_seconds = bounds.cpu_seconds;
+    lower(Resource::Cpu, cpu_seconds, cpu_seconds.saturating_add(1))?;
     // Both are courtesies: a container may forbid them.
     let _ = rustix::process::nice(NICENESS);
     let _ = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE);
     Ok(())
 }
 
-/// Sets a limit, hard and soft; one that is lower already stays.
-fn lower(resource: Resource, limit: u64) -> io::Result<()> {
+/// Sets a limit, soft and hard; one that is lower already stays.
+fn lower(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
     let maximum = rustix::process::getrlimit(resource).maximum;
-    let limit = Some(maximum.map_or(limit, |maximum| maximum.min(limit)));
+    let bounded = |limit: u64| Some(maximum.map_or(limit, |maximum| maximum.min(limit)));
     let bounds = Rlimit {
-        current: limit,
-        maximum: limit,
+        current: bounded(soft),
+        maximum: bounded(hard),
     };
     Ok(setrlimit(resource, bounds)?)
 }

@@ -7,17 +7,20 @@
 //! says where each byte of the new file comes from; `services` fetches the bytes and leads those of each run through its
 //! [`Patch`] by a [`Pass`].
 
+pub mod abilities;
 pub mod ffmpeg;
 pub mod fmp4;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod fuzz;
 pub mod launch;
+pub mod movie;
 pub mod mp3;
 mod pass;
 pub mod pictures;
 pub mod slideshow;
 pub mod sound;
 pub mod webm;
+pub mod webp;
 pub mod zip;
 
 use std::fmt;

@@ -6,15 +6,19 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::time::Duration;
+use std::time;
 
 use super::ffmpeg::{Job, file, words};
 use super::launch::Bounds;
+use super::movie::{Duration, Movie};
 use super::pictures;
 use super::sound;
+use super::webp::Place;
 
 /// Seconds that each picture is shown.
 pub const SECONDS_PER_PICTURE: u64 = 4;
+/// Frames per second of the video.
+const FRAMES_PER_SECOND: u64 = 5;
 /// Bytes of a raw frame: 1080 × 1920 in 4:2:0.
 pub const FRAME_BYTES: usize = WIDTH * HEIGHT * 3 / 2;
 /// Bytes that the video may have for each picture: a hundred times what photographs take.
@@ -32,7 +36,7 @@ const DECODER_SPACE: u64 = 2048 * MEBIBYTE;
 /// Address space of the encoder.
 const ENCODER_SPACE: u64 = 3072 * MEBIBYTE;
 /// How long a run that decodes one picture or sound may take.
-const DECODER_TIME: Duration = Duration::from_secs(60);
+const DECODER_TIME: time::Duration = time::Duration::from_secs(60);
 
 /// Into the frame without cropping or stretching, black around it, in the colours that players assume for this size.
 const FIT: &str = "scale=1080:1920:force_original_aspect_ratio=decrease:force_divisible_by=2\
@@ -43,8 +47,16 @@ const FIT: &str = "scale=1080:1920:force_original_aspect_ratio=decrease:force_di
 const X264: &str = "colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv:\
     rc-lookahead=5:sync-lookahead=0";
 
-/// The run that turns the picture at `path` into one raw frame on standard output.
-pub fn frame_job(kind: pictures::Kind, path: &Path) -> Job {
+/// The run that turns the picture at `path` into one raw frame on standard output; one with a place is part of a larger
+/// picture that is black otherwise.
+pub fn frame_job(kind: pictures::Kind, path: &Path, place: Option<Place>) -> Job {
+    let fit = match place {
+        Some(Place {
+            canvas: (width, height),
+            at: (left, top),
+        }) => format!("pad={width}:{height}:{left}:{top}:black,{FIT}"),
+        None => FIT.to_owned(),
+    };
     let pixels = pictures::MAX_PIXELS.to_string();
     let mut arguments = words(&[
         "-filter_threads",
@@ -56,7 +68,7 @@ pub fn frame_job(kind: pictures::Kind, path: &Path) -> Job {
     ]);
     arguments.extend(words(&["-max_pixels", &pixels, "-f", kind.demuxer(), "-i"]));
     arguments.push(file(path));
-    arguments.extend(words(&["-map", "0:v:0", "-vf", FIT, "-frames:v", "1"]));
+    arguments.extend(words(&["-map", "0:v:0", "-vf", &fit, "-frames:v", "1"]));
     arguments.extend(words(&["-f", "rawvideo", "pipe:1"]));
     decoder(arguments, 0, true)
 }
@@ -104,8 +116,13 @@ fn decoder(arguments: Vec<OsString>, file_bytes: u64, writes_stdout: bool) -> Jo
 ///
 /// Five frames a second are the least that the contract allows; pictures stand still, so more would only cost time. The
 /// last frame comes twice and the end is cut by time, because how long a last frame stands differs between versions.
-pub fn video_job(samples: Option<&Path>, pictures: usize, to: &Path, time_limit: Duration) -> Job {
-    let seconds = seconds(pictures).to_string();
+pub fn video_job(
+    samples: Option<&Path>,
+    pictures: usize,
+    to: &Path,
+    time_limit: time::Duration,
+) -> Job {
+    let (seconds, rate) = (seconds(pictures).to_string(), FRAMES_PER_SECOND.to_string());
     let mut arguments = words(&["-f", "rawvideo", "-pixel_format", "yuv420p"]);
     arguments.extend(words(&["-video_size", "1080x1920", "-framerate", "1/4"]));
     arguments.extend(words(&["-protocol_whitelist", "pipe", "-i", "pipe:0"]));
@@ -125,7 +142,7 @@ pub fn video_job(samples: Option<&Path>, pictures: usize, to: &Path, time_limit:
         None => arguments.extend(words(&["-f", "lavfi", "-i", "anullsrc=r=48000:cl=stereo"])),
     }
     arguments.extend(words(&[
-        "-map", "0:v:0", "-map", "1:a:0", "-t", &seconds, "-r", "5",
+        "-map", "0:v:0", "-map", "1:a:0", "-t", &seconds, "-r", &rate,
     ]));
     arguments.extend(words(&[
         "-c:v", "libx264", "-preset", "veryfast", "-crf", "23",
@@ -169,18 +186,30 @@ fn seconds(pictures: usize) -> u64 {
     SECONDS_PER_PICTURE * pictures as u64
 }
 
-/// Whether a file that begins so is a video of so many pictures that can be played from its beginning.
+/// Whether a file that begins so is a video of so many pictures that can be played from its beginning: every frame of
+/// every picture at its size, and sound as long.
 pub fn is_video_of(pictures: usize, start: &[u8]) -> bool {
-    let Some(layout) = sound::Layout::of(start) else {
+    let Some(movie) = Movie::of(start).filter(|movie| !movie.is_fragmented) else {
         return false;
     };
-    let expected = seconds(pictures) * 1000;
-    let milliseconds = layout.duration.map(|duration| duration.samples(1000));
-    milliseconds.is_some_and(|length| length.abs_diff(expected) <= 100)
+    let (Some(picture), Some(sound)) = (movie.first(*b"vide"), movie.first(*b"soun")) else {
+        return false;
+    };
+    let seconds = seconds(pictures);
+    let has_size = picture.size.is_some_and(|(width, height)| {
+        (usize::from(width), usize::from(height)) == (WIDTH, HEIGHT)
+    });
+    let is_shown = |length: Duration| length.units == seconds * u64::from(length.scale);
+    let is_heard = |length: Duration| length.samples(1000).abs_diff(seconds * 1000) <= 100;
+    has_size
+        && picture.count == Some(FRAMES_PER_SECOND * seconds)
+        && picture.media.is_some_and(is_shown)
+        && sound.played.is_some_and(is_heard)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::movie::tests::{Recipe, file};
     use super::*;
 
     fn text(job: &Job) -> String {
@@ -205,7 +234,7 @@ mod tests {
 
     #[test]
     fn inputs_are_named_files_of_ours_and_nothing_is_guessed() {
-        let picture = frame_job(pictures::Kind::WebP, Path::new("/t/-1"));
+        let picture = frame_job(pictures::Kind::WebP, Path::new("/t/-1"), None);
         assert!(
             text(&picture).contains("-f webp_pipe -i file:/t/-1 "),
             "{}",
@@ -223,7 +252,7 @@ mod tests {
 
     #[test]
     fn video_is_as_long_as_its_pictures_are_shown() {
-        let limit = Duration::from_secs(300);
+        let limit = time::Duration::from_secs(300);
         let job = video_job(Some(Path::new("/t/p")), 35, Path::new("/t/v"), limit);
         assert!(text(&job).contains(" -t 140 "), "{}", text(&job));
         assert!(text(&job).contains("-stream_loop -1 -f s16le"));
@@ -232,7 +261,43 @@ mod tests {
     }
 
     #[test]
-    fn file_that_is_no_video_of_that_length_is_refused() {
+    fn part_of_a_picture_is_put_in_its_place() {
+        let place = Place {
+            canvas: (100, 80),
+            at: (10, 20),
+        };
+        let job = frame_job(pictures::Kind::WebP, Path::new("/t/p"), Some(place));
+        assert!(text(&job).contains("-vf pad=100:80:10:20:black,scale=1080"));
+    }
+
+    #[test]
+    fn file_that_is_not_the_whole_video_is_refused() {
+        let picture = |entry, count| Recipe {
+            handler: *b"vide",
+            entry,
+            scale: 10_240,
+            times: vec![(count, 2048)],
+            edits: None,
+        };
+        let sound = |seconds| Recipe {
+            handler: *b"soun",
+            entry: (48_000, 0),
+            scale: 48_000,
+            times: vec![(seconds, 48_000)],
+            edits: None,
+        };
+        let full = (1080, 1920);
+        let is_whole = |tracks: &[Recipe]| {
+            let tracks: Vec<_> = tracks.iter().map(Recipe::track).collect();
+            is_video_of(3, &file(&tracks))
+        };
+        assert!(is_whole(&[picture(full, 60), sound(12)]));
+        assert!(!is_whole(&[picture(full, 59), sound(12)]));
+        assert!(!is_whole(&[picture(full, 80), sound(12)]));
+        assert!(!is_whole(&[picture((1080, 1918), 60), sound(12)]));
+        assert!(!is_whole(&[picture(full, 60), sound(11)]));
+        assert!(!is_whole(&[picture(full, 60)]));
+        assert!(!is_whole(&[sound(12)]));
         assert!(!is_video_of(1, b""));
         assert!(!is_video_of(1, b"\0\0\0\x08ftyp\0\0\0\x08moov"));
     }

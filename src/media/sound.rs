@@ -1,5 +1,7 @@
 //! What a sound track is, and how long, by its own bytes. Pure.
 
+use super::movie::{Duration, Movie};
+
 /// The file types that sites have sound in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -23,7 +25,9 @@ impl Kind {
     /// The type of a file that begins so; `None` when it is none that is known.
     pub fn of(start: &[u8]) -> Option<Self> {
         match start {
-            [b'I', b'D', b'3', ..] => Some(Self::Mp3),
+            [b'I', b'D', b'3', _, _, _, a, b, c, d, rest @ ..] => {
+                Some(Self::behind_tag([*a, *b, *c, *d], rest))
+            }
             // ADTS: 12 bits of ones, then layer 00 (ISO/IEC 13818-7 §6.2). Layer III is 01 (ISO/IEC 11172-3 §2.4.2.3).
             [0xff, second, ..] if second & 0xf6 == 0xf0 => Some(Self::Adts),
             [0xff, second, ..] if second & 0xe6 == 0xe2 => Some(Self::Mp3),
@@ -50,6 +54,22 @@ impl Kind {
         }
     }
 
+    /// Whether so much of a file tells all that [`Kind::of`] can: what stands behind a long tag may not be there yet.
+    pub fn is_told_by(start: &[u8]) -> bool {
+        let Some([b'I', b'D', b'3', _, _, _, length @ ..]) = start.first_chunk::<10>() else {
+            return true;
+        };
+        start.len() > 10 + tag_length(*length) + 1
+    }
+
+    /// What stands behind an ID3 tag of this length: MP3, unless it is there and is AAC.
+    fn behind_tag(length: [u8; 4], rest: &[u8]) -> Self {
+        match rest.get(tag_length(length)..) {
+            Some([0xff, second, ..]) if second & 0xf6 == 0xf0 => Self::Adts,
+            _ => Self::Mp3,
+        }
+    }
+
     /// FFmpeg's name of the reader for it. Named, so that nothing else is tried on bytes of strangers.
     pub fn demuxer(self) -> &'static str {
         match self {
@@ -64,6 +84,12 @@ impl Kind {
     }
 }
 
+/// Bytes of an ID3 tag behind its head (ID3v2.3 §3.1): seven bits in each byte.
+fn tag_length(length: [u8; 4]) -> usize {
+    let bits = |sum, byte: &u8| (sum << 7) | usize::from(byte & 0x7f);
+    length.iter().fold(0, bits)
+}
+
 /// How a track lies in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
@@ -75,176 +101,31 @@ pub struct Layout {
     pub is_streamable: bool,
 }
 
-/// A length in units of a second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Duration {
-    /// Units.
-    pub units: u64,
-    /// Units per second; never 0.
-    pub scale: u32,
-}
-
-impl Duration {
-    /// The length in samples at `rate` per second, the last begun one included.
-    pub fn samples(self, rate: u32) -> u64 {
-        let samples = (u128::from(self.units) * u128::from(rate)).div_ceil(u128::from(self.scale));
-        u64::try_from(samples).unwrap_or(u64::MAX)
-    }
-}
-
 impl Layout {
     /// Reads the beginning of a file; `None` when it is no sound that is known.
     pub fn of(start: &[u8]) -> Option<Self> {
         let kind = Kind::of(start)?;
-        let unknown = Self {
-            kind,
-            duration: None,
-            is_streamable: true,
-        };
-        if kind != Kind::Mp4 {
-            return Some(unknown);
-        }
-        for found in Boxes(start) {
-            match &found.name {
-                b"moov" => {
-                    return Some(Self {
-                        duration: duration(found.payload, start),
-                        ..unknown
-                    });
-                }
-                b"mdat" => break,
-                _ => {}
-            }
-        }
+        let movie = (kind == Kind::Mp4).then(|| Movie::of(start)).flatten();
         Some(Self {
-            is_streamable: false,
-            ..unknown
+            kind,
+            duration: movie.as_ref().and_then(Movie::sound),
+            is_streamable: kind != Kind::Mp4 || movie.is_some(),
         })
     }
 }
 
-/// Of the sound track, else, in a file of fragments, of their index.
-fn duration(moov: &[u8], file: &[u8]) -> Option<Duration> {
-    let track = Boxes(moov)
-        .filter(|found| &found.name == b"trak")
-        .find_map(|track| sound_track(track.payload))?;
-    if track.units > 0 {
-        return Some(track);
-    }
-    let index = Boxes(file).find(|found| &found.name == b"sidx")?;
-    fragments(index.payload)
-}
-
-/// The media header (ISO/IEC 14496-12 §8.4.2) of a track whose handler is `soun`.
-fn sound_track(track: &[u8]) -> Option<Duration> {
-    let media = child(track, *b"mdia")?;
-    let handler = child(media, *b"hdlr")?;
-    if handler.get(8..12)? != b"soun" {
-        return None;
-    }
-    let header = child(media, *b"mdhd")?;
-    let (scale, units) = match header.first()? {
-        0 => (be32(header, 12)?, be32(header, 16)?.into()),
-        _ => (be32(header, 20)?, be64(header, 24)?),
-    };
-    // All ones stand for an unknown length.
-    let is_known = scale > 0 && units != u64::from(u32::MAX) && units != u64::MAX;
-    is_known.then_some(Duration { units, scale })
-}
-
-/// The segment index (ISO/IEC 14496-12 §8.16.3): the lengths of all fragments.
-fn fragments(index: &[u8]) -> Option<Duration> {
-    let scale = be32(index, 8).filter(|scale| *scale > 0)?;
-    let counts = if *index.first()? == 0 { 20 } else { 28 };
-    let count = usize::from(u16::from_be_bytes(*index.get(counts + 2..)?.first_chunk()?));
-    let entries = index.get(counts + 4..counts + 4 + count * 12)?;
-    let mut units = 0;
-    for entry in entries.chunks_exact(12) {
-        // An entry may point at another index instead.
-        if entry[0] & 0x80 != 0 {
-            return None;
-        }
-        units += u64::from(be32(entry, 4)?);
-    }
-    (units > 0).then_some(Duration { units, scale })
-}
-
-fn child(parent: &[u8], name: [u8; 4]) -> Option<&[u8]> {
-    Boxes(parent)
-        .find(|found| found.name == name)
-        .map(|found| found.payload)
-}
-
-/// A box whose beginning is there; its payload as far as it is.
-struct Found<'a> {
-    name: [u8; 4],
-    payload: &'a [u8],
-}
-
-/// The boxes of a file or of a box, one after the other (ISO/IEC 14496-12 §4.2).
-struct Boxes<'a>(&'a [u8]);
-
-impl<'a> Iterator for Boxes<'a> {
-    type Item = Found<'a>;
-
-    fn next(&mut self) -> Option<Found<'a>> {
-        let bytes = self.0;
-        let name = *bytes.get(4..)?.first_chunk()?;
-        let (header, length) = match be32(bytes, 0)? {
-            0 => (8, bytes.len()),
-            1 => (16, usize::try_from(be64(bytes, 8)?).ok()?),
-            length => (8, usize::try_from(length).ok()?),
-        };
-        if length < header {
-            return None;
-        }
-        let end = length.min(bytes.len());
-        self.0 = &bytes[end..];
-        let payload = bytes.get(header..end)?;
-        Some(Found { name, payload })
-    }
-}
-
-fn be32(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
-fn be64(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    fn atom(name: [u8; 4], payload: &[u8]) -> Vec<u8> {
-        let length = u32::try_from(payload.len() + 8).unwrap();
-        [&length.to_be_bytes()[..], &name, payload].concat()
-    }
-
-    fn track(handler: [u8; 4], scale: u32, units: u32) -> Vec<u8> {
-        let header = [
-            &[0; 12][..],
-            &scale.to_be_bytes(),
-            &units.to_be_bytes(),
-            &[0; 4],
-        ]
-        .concat();
-        let kind = [&[0; 8][..], &handler, &[0; 12]].concat();
-        let media = [atom(*b"mdhd", &header), atom(*b"hdlr", &kind)].concat();
-        atom(*b"trak", &atom(*b"mdia", &media))
-    }
-
-    fn file(boxes: &[Vec<u8>]) -> Vec<u8> {
-        [atom(*b"ftyp", b"M4A \0\0\0\0"), boxes.concat()].concat()
-    }
+    use crate::media::movie::tests::file;
 
     #[test]
     fn kind_is_told_by_the_first_bytes() {
-        let cases: [(&[u8], Option<Kind>); 10] = [
-            (b"ID3\x04", Some(Kind::Mp3)),
+        let cases: [(&[u8], Option<Kind>); 13] = [
+            (b"ID3\x04\0\0\0\0\0\x02", Some(Kind::Mp3)),
+            (b"ID3\x04\0\0\0\0\0\x02..\xff\xfb", Some(Kind::Mp3)),
+            (b"ID3\x04\0\0\0\0\0\x02..\xff\xf1", Some(Kind::Adts)),
+            (b"ID3\x04", None),
             (b"\xff\xfb\x90\0", Some(Kind::Mp3)),
             (b"\xff\xf3\x90\0", Some(Kind::Mp3)),
             (b"\xff\xf1\x50\x80", Some(Kind::Adts)),
@@ -261,52 +142,21 @@ mod tests {
     }
 
     #[test]
-    fn length_is_that_of_the_sound_track() {
-        let moov = atom(
-            *b"moov",
-            &[track(*b"vide", 30, 7), track(*b"soun", 44_100, 88_201)].concat(),
-        );
-        let layout = Layout::of(&file(&[moov, atom(*b"mdat", b"")])).unwrap();
-        let duration = layout.duration.unwrap();
-        assert_eq!((duration.units, duration.scale), (88_201, 44_100));
-        assert_eq!(duration.samples(48_000), 96_002);
-        assert!(layout.is_streamable);
-    }
-
-    #[test]
-    fn length_of_fragments_is_that_of_their_index() {
-        let moov = atom(*b"moov", &track(*b"soun", 48_000, 0));
-        let mut index = [
-            &[0; 8][..],
-            &48_000_u32.to_be_bytes(),
-            &[0; 8],
-            &[0, 0, 0, 2],
-        ]
-        .concat();
-        for units in [96_000_u32, 1] {
-            index.extend([&[0; 4][..], &units.to_be_bytes(), &[0; 4]].concat());
-        }
-        let layout = Layout::of(&file(&[moov.clone(), atom(*b"sidx", &index)])).unwrap();
-        assert_eq!(layout.duration.unwrap().units, 96_001);
-        assert_eq!(Layout::of(&file(&[moov])).unwrap().duration, None);
+    fn long_tag_hides_what_stands_behind_it() {
+        let tagged = b"ID3\x04\0\0\0\0\x01\x02";
+        let all = [&tagged[..], &[0; 130], b"\xff\xf1"].concat();
+        assert_eq!(Kind::of(&all), Some(Kind::Adts));
+        assert!(Kind::is_told_by(&all) && !Kind::is_told_by(&all[..141]));
+        assert!(Kind::is_told_by(b"OggS") && Kind::is_told_by(b"ID3"));
     }
 
     #[test]
     fn index_behind_the_bytes_can_not_be_streamed() {
-        let moov = atom(*b"moov", &track(*b"soun", 48_000, 1));
-        let layout = Layout::of(&file(&[atom(*b"mdat", b"...."), moov])).unwrap();
-        assert_eq!((layout.is_streamable, layout.duration), (false, None));
-    }
-
-    proptest! {
-        #[test]
-        fn layout_of_any_bytes_is_read_without_panic(
-            bytes in prop::collection::vec(any::<u8>(), 0..200),
-            name in prop::sample::select(vec![b"moov", b"sidx", b"trak", b"mdia"]),
-        ) {
-            let _ = Layout::of(&file(&[atom(*name, &bytes)]));
-            let _ = fragments(&bytes);
-            let _ = sound_track(&bytes);
-        }
+        let front = Layout::of(&file(&[])).unwrap();
+        assert_eq!((front.is_streamable, front.duration), (true, None));
+        let behind = [b"\0\0\0\x08ftyp\0\0\0\x08mdat".to_vec(), file(&[])].concat();
+        let behind = Layout::of(&behind).unwrap();
+        assert_eq!((behind.is_streamable, behind.duration), (false, None));
+        assert!(Layout::of(b"OggS").unwrap().is_streamable);
     }
 }

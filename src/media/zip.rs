@@ -3,6 +3,8 @@
 //! The checksums are not, so each entry has a data descriptor behind its bytes (APPNOTE 6.3.10 §4.3.9, general purpose
 //! bit 3). An archive can therefore be begun before its files are read, and taken up at any byte.
 
+use std::ops::Range;
+
 use time::{OffsetDateTime, PrimitiveDateTime};
 
 const LOCAL_SIGNATURE: u32 = 0x0403_4b50;
@@ -36,7 +38,10 @@ pub struct Layout {
     entries: Vec<Entry>,
     /// Where the local header of each entry begins.
     offsets: Vec<u64>,
-    central: u64,
+    /// Where its record in the central directory begins.
+    records: Vec<u64>,
+    /// Where the central directory begins and ends.
+    central: Range<u64>,
     total: u64,
     stamp: DosTime,
 }
@@ -50,8 +55,10 @@ pub enum Part {
     Data(usize, u64),
     /// Data descriptor of entry `.0`, from its byte `.1` on.
     Descriptor(usize, u64),
-    /// Central directory and end, from byte `.0` on.
-    Central(u64),
+    /// Record of entry `.0` in the central directory, from its byte `.1` on.
+    Record(usize, u64),
+    /// End of the central directory, from its byte `.0` on.
+    Finish(u64),
     /// Behind the last byte.
     End,
 }
@@ -63,23 +70,29 @@ impl Layout {
             .ok()
             .filter(|count| *count < u16::MAX)?;
         let mut offsets = Vec::with_capacity(entries.len());
-        let (mut at, mut central_bytes) = (0_u64, END_BYTES);
+        let mut at = 0_u64;
         for entry in &entries {
             u16::try_from(entry.name.len()).ok()?;
             let name = entry.name.len() as u64;
             offsets.push(at);
             at = at.checked_add(LOCAL_BYTES + name + DESCRIPTOR_BYTES)?;
             at = at.checked_add(entry.length)?;
-            central_bytes += CENTRAL_BYTES + name;
         }
-        let total = at.checked_add(central_bytes)?;
+        let start = at;
+        let mut records = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            records.push(at);
+            at = at.checked_add(CENTRAL_BYTES + entry.name.len() as u64)?;
+        }
+        let total = at.checked_add(END_BYTES)?;
         u32::try_from(total)
             .ok()
             .filter(|total| *total < u32::MAX)?;
         Some(Self {
             entries,
             offsets,
-            central: at,
+            records,
+            central: start..at,
             total,
             stamp: DosTime::of(unix_seconds),
         })
@@ -100,11 +113,16 @@ impl Layout {
         if position >= self.total {
             return Part::End;
         }
-        if position >= self.central {
-            return Part::Central(position - self.central);
+        if position >= self.central.end {
+            return Part::Finish(position - self.central.end);
         }
-        // The first entry begins at 0, so at least one does at or before any position before the directory.
-        let index = self.offsets.partition_point(|offset| *offset <= position) - 1;
+        // The first of either begins where they all do, so at least one does at or before such a position.
+        let last = |starts: &[u64]| starts.partition_point(|start| *start <= position) - 1;
+        if position >= self.central.start {
+            let index = last(&self.records);
+            return Part::Record(index, position - self.records[index]);
+        }
+        let index = last(&self.offsets);
         let header = LOCAL_BYTES + self.entries[index].name.len() as u64;
         let length = self.entries[index].length;
         let within = position - self.offsets[index];
@@ -139,34 +157,37 @@ impl Layout {
         bytes.0
     }
 
-    /// Central directory and end record; `crcs` are those of all entries in order.
-    pub fn central(&self, crcs: &[u32]) -> Vec<u8> {
+    /// The record of an entry with this CRC-32 in the central directory.
+    pub fn record(&self, index: usize, crc: u32) -> Vec<u8> {
+        let entry = &self.entries[index];
+        let length = large(entry.length);
         let mut bytes = Writer::default();
-        for ((entry, offset), crc) in self.entries.iter().zip(&self.offsets).zip(crcs) {
-            let length = large(entry.length);
-            bytes
-                .u32(CENTRAL_SIGNATURE)
-                .u16(VERSION_MADE)
-                .u16(VERSION_NEEDED);
-            self.method(&mut bytes);
-            bytes.u32(*crc).u32(length).u32(length);
-            bytes
-                .u16(small(entry.name.len() as u64))
-                .u16(0)
-                .u16(0)
-                .u16(0)
-                .u16(0);
-            bytes
-                .u32(EXTERNAL_ATTRIBUTES)
-                .u32(large(*offset))
-                .text(&entry.name);
-        }
-        let (count, length) = (
-            small(self.entries.len() as u64),
-            large(bytes.0.len() as u64),
-        );
+        bytes
+            .u32(CENTRAL_SIGNATURE)
+            .u16(VERSION_MADE)
+            .u16(VERSION_NEEDED);
+        self.method(&mut bytes);
+        bytes.u32(crc).u32(length).u32(length);
+        bytes
+            .u16(small(entry.name.len() as u64))
+            .u16(0)
+            .u16(0)
+            .u16(0)
+            .u16(0);
+        bytes
+            .u32(EXTERNAL_ATTRIBUTES)
+            .u32(large(self.offsets[index]))
+            .text(&entry.name);
+        bytes.0
+    }
+
+    /// The end of the central directory.
+    pub fn finish(&self) -> Vec<u8> {
+        let count = small(self.entries.len() as u64);
+        let length = large(self.central.end - self.central.start);
+        let mut bytes = Writer::default();
         bytes.u32(END_SIGNATURE).u16(0).u16(0).u16(count).u16(count);
-        bytes.u32(length).u32(large(self.central)).u16(0);
+        bytes.u32(length).u32(large(self.central.start)).u16(0);
         bytes.0
     }
 
@@ -267,7 +288,8 @@ mod tests {
                 Part::Header(index, skip) => (layout.header(index), skip),
                 Part::Data(index, skip) => (files[index].to_vec(), skip),
                 Part::Descriptor(index, skip) => (layout.descriptor(index, crcs[index]), skip),
-                Part::Central(skip) => (layout.central(&crcs), skip),
+                Part::Record(index, skip) => (layout.record(index, crcs[index]), skip),
+                Part::Finish(skip) => (layout.finish(), skip),
                 Part::End => return bytes,
             };
             let rest = &part[usize::try_from(skip).unwrap()..];
@@ -297,8 +319,8 @@ mod tests {
     #[test]
     fn archive_without_entries_is_its_end_record() {
         let layout = Layout::new(Vec::new(), 0).unwrap();
-        assert_eq!((layout.total(), layout.part_at(0)), (22, Part::Central(0)));
-        assert_eq!(layout.central(&[]).len(), 22);
+        assert_eq!((layout.total(), layout.part_at(0)), (22, Part::Finish(0)));
+        assert_eq!(layout.finish().len(), 22);
     }
 
     #[test]

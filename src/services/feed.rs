@@ -19,6 +19,9 @@ use crate::transfer::{
 /// How long a reader of ours may take nothing: it waits for a program or a client, which are watched themselves.
 const READER_STALL: Duration = Duration::from_secs(3600);
 
+/// Bytes for which room is made at once where a file doesn't say its length.
+const RESERVED_AT_ONCE: u64 = 1024 * 1024;
+
 /// Why a file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FeedError {
@@ -166,18 +169,20 @@ impl Feed {
         if announced > limit {
             return Err(FeedError::TooLarge(limit));
         }
-        dir.reserve(announced)?;
+        dir.reserve(announced).await?;
         let mut file = tokio::fs::File::create(path)
             .await
             .map_err(TempError::from)?;
-        let mut length = 0;
+        let (mut length, mut reserved) = (0, announced);
         while let Some(piece) = piece(&mut transfer.body).await? {
             length += piece.len() as u64;
             if length > limit {
                 return Err(FeedError::TooLarge(limit));
             }
-            if length > announced {
-                dir.reserve(piece.len() as u64)?;
+            if length > reserved {
+                let step = RESERVED_AT_ONCE.max(length - reserved);
+                dir.reserve(step).await?;
+                reserved += step;
             }
             file.write_all(&piece).await.map_err(TempError::from)?;
         }

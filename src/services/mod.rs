@@ -12,6 +12,7 @@ mod config;
 mod deliver;
 mod feed;
 mod flight;
+mod jobs;
 mod joined;
 mod lists;
 mod made;

@@ -187,6 +187,20 @@ impl LinkOrigin {
         extraction.format_again(&self.format, self.track.as_deref())
     }
 
+    /// The same file for our own use.
+    pub(super) fn for_look(&self) -> Self {
+        Self {
+            resolver: self.resolver.clone(),
+            extractor: Arc::clone(&self.extractor),
+            post: self.post.clone(),
+            format: self.format.clone(),
+            track: self.track.clone(),
+            mirror: self.mirror,
+            is_for_client: false,
+            addresses: ArcSwap::new(self.addresses.load_full()),
+        }
+    }
+
     /// What the site says names the bytes of now.
     pub(super) fn content(&self) -> Option<String> {
         self.addresses.load().content_id.clone()

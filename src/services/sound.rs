@@ -1,22 +1,24 @@
 //! The sound of a post as MP3: passed through when it is MP3, else transcoded while it is sent.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
 
-use super::feed::{Feed, FeedError};
+use super::feed::{Beginning, Feed, FeedError};
+use super::jobs::{JobPlace, Jobs};
 use super::made::{Made, tag};
 use super::origin::{LinkOrigin, Post};
-use super::transcode::SoundOrigin;
-use crate::extract::{Container, Content, Extraction};
+use super::transcode::{SPOOLED, SoundOrigin, Track};
+use crate::extract::Content;
 use crate::links::Link;
 use crate::media::ffmpeg::Ffmpeg;
 use crate::media::sound::{Kind, Layout};
 use crate::media::{mp3, pictures};
-use crate::temp::Temp;
+use crate::temp::{JobDir, Temp, TempError};
 use crate::transfer::{Admission, Busy, Expected, Permit};
 
 /// How long what was found out about a track serves further requests.
@@ -27,6 +29,10 @@ const MAX_LOOKS: u64 = 1000;
 const MAX_TAG_BYTES: u64 = 16 * 1024 * 1024;
 /// Bytes from the start of a track that are looked at. The index of an MP4 file begins with its lengths.
 const PROBED_BYTES: usize = 128 * 1024;
+/// Bytes that mostly tell what a track is; tags with a cover are longer.
+const SNIFFED_BYTES: usize = 4096;
+/// Largest file that is read whole first because its index stands at its end.
+const MAX_SPOOLED_BYTES: u64 = 256 * 1024 * 1024;
 /// Largest cover that goes into a tag.
 const MAX_COVER_BYTES: usize = 256 * 1024;
 /// Longest wait for a piece, as a multiple of that for an upstream's: the feed may wait, resume and wait again before
@@ -34,21 +40,71 @@ const MAX_COVER_BYTES: usize = 256 * 1024;
 const IDLE_FACTOR: u32 = 8;
 
 /// What the beginning of a track says.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Look {
     /// How it lies in its file.
-    layout: Layout,
+    pub(super) layout: Layout,
     /// What names the bytes of the file.
     name: String,
+    /// Bytes of the file, when known.
+    total: Option<u64>,
+    /// What became of its transcodings.
+    verdict: Verdict,
 }
 
-/// A track to be transcoded.
-#[derive(Debug)]
-pub(super) struct Track {
-    /// How it lies in its file.
-    pub(super) layout: Layout,
-    /// The tag that stands before the sound.
-    pub(super) tag: Bytes,
+/// What transcodings have shown of a look.
+#[derive(Debug, Default)]
+pub(super) struct Verdict {
+    stale: AtomicBool,
+    inexact: AtomicBool,
+    replaced: AtomicBool,
+}
+
+impl Verdict {
+    /// The next request looks anew: the file may be another one by now.
+    pub(super) fn doubt(&self) {
+        self.stale.store(true, Ordering::Relaxed);
+    }
+
+    /// The file has not the length that it says, so the next transcoding of it announces none.
+    pub(super) fn deny_length(&self) {
+        self.inexact.store(true, Ordering::Relaxed);
+        self.doubt();
+    }
+}
+
+impl Look {
+    /// Whether a file of so many bytes can be the one that was looked at; if not, that is remembered.
+    pub(super) fn fits(&self, total: Option<u64>) -> bool {
+        let fits = self.total.zip(total).is_none_or(|(was, is)| was == is);
+        if !fits {
+            self.verdict.doubt();
+            self.verdict.replaced.store(true, Ordering::Relaxed);
+        }
+        fits
+    }
+
+    /// Whether another file was found in its place.
+    pub(super) fn is_of_another(&self) -> bool {
+        self.verdict.replaced.load(Ordering::Relaxed)
+    }
+
+    /// What becomes of its transcodings is told to this.
+    pub(super) fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// A look that follows one whose transcoding failed; the same bytes would deceive again.
+    fn after(mut self, older: &Self) -> Self {
+        if older.verdict.inexact.load(Ordering::Relaxed) && older.name == self.name {
+            self.layout.duration = None;
+        }
+        self
+    }
+
+    fn is_stale(&self) -> bool {
+        self.verdict.stale.load(Ordering::Relaxed)
+    }
 }
 
 /// Delivers sound. Cheap to clone.
@@ -59,7 +115,7 @@ pub(super) struct Sounds {
     temp: Option<Temp>,
     /// Transcodings at once: a slow client must not take all the workers.
     places: Admission,
-    workers: Admission,
+    jobs: Jobs,
     looks: Cache<(String, String, String), Arc<Look>>,
     tags: Cache<(String, String), Bytes>,
 }
@@ -68,7 +124,7 @@ pub(super) struct Sounds {
 #[derive(Debug)]
 pub(super) struct Places {
     _place: Permit,
-    _worker: Permit,
+    _job: JobPlace,
 }
 
 impl Sounds {
@@ -77,14 +133,14 @@ impl Sounds {
         feed: Feed,
         (ffmpeg, temp): (Option<Ffmpeg>, Option<Temp>),
         places: Admission,
-        workers: Admission,
+        jobs: Jobs,
     ) -> Self {
         Self {
             feed,
             ffmpeg,
             temp,
             places,
-            workers,
+            jobs,
             looks: Cache::builder()
                 .max_capacity(MAX_LOOKS)
                 .time_to_live(KEPT_FOR)
@@ -97,14 +153,7 @@ impl Sounds {
         }
     }
 
-    /// Whether a format of the cached extraction is MP3 as the site says, which then needs no look at its bytes.
-    pub(super) fn is_declared(extraction: &Extraction, format: &str) -> bool {
-        extraction
-            .format(format)
-            .is_some_and(|format| format.container == Container::Mp3)
-    }
-
-    /// Looks at the beginning of the track that a link names.
+    /// Looks at the beginning of the track that a link names: its bytes say what it is, whatever the site calls it.
     ///
     /// # Errors
     /// [`FeedError`] when it can't be read or is no sound.
@@ -114,73 +163,131 @@ impl Sounds {
         source: &Arc<LinkOrigin>,
     ) -> Result<Arc<Look>, FeedError> {
         let key = (link.site.clone(), link.id.clone(), source.name());
-        if let Some(look) = self.looks.get(&key).await {
-            return Ok(look);
+        let older = self.looks.get(&key).await;
+        if let Some(look) = older.as_ref().filter(|look| !look.is_stale()) {
+            return Ok(Arc::clone(look));
         }
-        let start = self
-            .feed
-            .beginning(Arc::clone(source), Expected::Media, PROBED_BYTES)
-            .await?;
-        let look = Arc::new(Look {
-            layout: Layout::of(&start.bytes).ok_or(FeedError::Missing)?,
-            name: format!("{}.{}", start.total.unwrap_or(0), start.name),
-        });
+        let mut look = self.new_look(source).await?;
+        if let Some(older) = older {
+            look = look.after(&older);
+        }
+        let look = Arc::new(look);
         self.looks.insert(key, Arc::clone(&look)).await;
         Ok(look)
     }
 
+    /// Most tracks are MP3, which a few bytes tell.
+    async fn new_look(&self, source: &Arc<LinkOrigin>) -> Result<Look, FeedError> {
+        let start = self.beginning(source, SNIFFED_BYTES).await?;
+        let kind = Kind::of(&start.bytes).ok_or(FeedError::Missing)?;
+        let start = if kind == Kind::Mp4 || !Kind::is_told_by(&start.bytes) {
+            self.beginning(source, PROBED_BYTES).await?
+        } else {
+            start
+        };
+        Ok(Look {
+            layout: Layout::of(&start.bytes).ok_or(FeedError::Missing)?,
+            name: format!("{}.{}", start.total.unwrap_or(0), start.name),
+            total: start.total,
+            verdict: Verdict::default(),
+        })
+    }
+
+    async fn beginning(
+        &self,
+        source: &Arc<LinkOrigin>,
+        length: usize,
+    ) -> Result<Beginning, FeedError> {
+        let source = Arc::new(source.for_look());
+        self.feed.beginning(source, Expected::Media, length).await
+    }
+
     /// The extension under which the track itself is delivered; `None` when it is to be transcoded.
-    pub(super) fn native(&self, look: &Look) -> Option<&'static str> {
+    pub(super) async fn native(&self, look: &Look) -> Option<&'static str> {
         let kind = look.layout.kind;
-        let is_native = kind == Kind::Mp3 || self.ffmpeg.is_none();
+        let is_native = kind == Kind::Mp3 || !self.can_transcode().await;
         is_native.then(|| extension(kind))
     }
 
-    /// The track as MP3. For more than its head it takes a place.
+    async fn can_transcode(&self) -> bool {
+        match &self.ffmpeg {
+            Some(ffmpeg) => ffmpeg.abilities().await.mp3,
+            None => false,
+        }
+    }
+
+    /// The track as MP3. For more than its head it takes a place, and where the index stands behind the sound, it reads
+    /// the file whole first.
     ///
     /// # Errors
-    /// [`FeedError`] when no place is free, or there is no FFmpeg.
+    /// [`FeedError`] when no place is free, there is no room, or there is no FFmpeg.
     pub(super) async fn transcoded(
         &self,
         post: &Post,
         source: Arc<LinkOrigin>,
-        look: &Look,
+        look: Arc<Look>,
         is_head: bool,
     ) -> Result<SoundOrigin, FeedError> {
         let ffmpeg = self.ffmpeg.clone().ok_or(FeedError::Missing)?;
-        let track = Track {
-            layout: look.layout,
-            tag: self.tag(post).await,
-        };
+        let tag = self.tag(post).await;
         let places = if is_head {
             None
         } else {
             Some(self.admit().await?)
+        };
+        let spooled = if is_head || look.layout.is_streamable {
+            None
+        } else {
+            Some(self.spool(&source, &look).await?)
         };
         let frames = look
             .layout
             .duration
             .map(|duration| mp3::frames(duration.samples(mp3::SAMPLE_RATE)));
         let made = Made {
-            total: frames.map(|frames| frames * mp3::FRAME_BYTES + track.tag.len() as u64),
-            etag: etag(look, &track, &source.name(), ffmpeg.version()),
+            total: frames.map(|frames| frames * mp3::FRAME_BYTES + tag.len() as u64),
+            etag: etag(&look, &tag, &source.name(), ffmpeg.version()),
             content_type: "audio/mpeg",
             idle_timeout: self.feed.resolver().net().idle_timeout() * IDLE_FACTOR,
         };
+        let track = Track {
+            source,
+            spooled,
+            look,
+            tag,
+            frames,
+        };
         Ok(SoundOrigin::new(
             self.feed.clone(),
-            (ffmpeg, self.temp.clone()),
-            source,
-            (track, frames),
+            ffmpeg,
+            track,
             made,
             places,
         ))
     }
 
+    /// Reads the file whole, for FFmpeg can't go back in a pipe.
+    async fn spool(&self, source: &Arc<LinkOrigin>, look: &Look) -> Result<JobDir, FeedError> {
+        // Nothing that isn't there now will be there later.
+        let temp = self.temp.as_ref().ok_or(TempError::Full)?;
+        let dir = temp.job(0).await?;
+        let path = dir.path(SPOOLED);
+        let source = Arc::clone(source);
+        let length = self
+            .feed
+            .save(source, Expected::Media, MAX_SPOOLED_BYTES, (&dir, &path))
+            .await?;
+        if look.fits(Some(length)) {
+            Ok(dir)
+        } else {
+            Err(FeedError::Missing)
+        }
+    }
+
     async fn admit(&self) -> Result<Places, Busy> {
         Ok(Places {
             _place: self.places.admit().await?,
-            _worker: self.workers.admit().await?,
+            _job: self.jobs.admit().await?,
         })
     }
 
@@ -266,9 +373,9 @@ pub(super) fn within_video(content: &Content) -> Option<&str> {
 }
 
 /// Names the bytes: they follow from the file, the tag and the program.
-fn etag(look: &Look, track: &Track, format: &str, program: &str) -> String {
+fn etag(look: &Look, sound_tag: &[u8], format: &str, program: &str) -> String {
     let mut hash = Sha256::new();
     hash.update(format!("{format}\n{}\n{program}\n", look.name));
-    hash.update(&track.tag);
+    hash.update(sound_tag);
     tag(&hash.finalize())
 }

@@ -20,12 +20,12 @@ use super::OriginError;
 use super::feed::{Feed, FeedError, piece};
 use super::made::{Made, broken};
 use super::origin::LinkOrigin;
-use super::sound::{Places, Track};
+use super::sound::{Look, Places};
 use crate::media::ffmpeg::{self, Child, Ffmpeg, FfmpegError, Job};
 use crate::media::launch::Bounds;
 use crate::media::mp3::{self, Fitted};
 use crate::net::{MediaResponse, NetError, RangeAsk};
-use crate::temp::{JobDir, Temp};
+use crate::temp::JobDir;
 use crate::transfer::{Expected, Origin, TransferBody};
 
 /// Processor time of one run: ten hours of sound on a slow machine.
@@ -36,22 +36,31 @@ const ADDRESS_SPACE: u64 = 1024 * 1024 * 1024;
 const TIME_LIMIT: Duration = Duration::from_secs(12 * 3600);
 /// Bytes read from the encoder at once.
 const READ_BYTES: usize = 32 * 1024;
-/// Largest file that is read whole first because its index stands at its end.
-const MAX_SPOOLED_BYTES: u64 = 256 * 1024 * 1024;
 /// Frames by which encoder and announcement may differ: half a second.
 const TOLERATED_FRAMES: u64 = 21;
 
 type Feeding = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 type Output = Pin<Box<dyn AsyncRead + Send>>;
 
+/// A track to be transcoded.
+pub(super) struct Track {
+    /// Where it is read from.
+    pub(super) source: Arc<LinkOrigin>,
+    /// Where it lies as [`SPOOLED`], when it can't be read from front to back.
+    pub(super) spooled: Option<JobDir>,
+    /// What its beginning says.
+    pub(super) look: Arc<Look>,
+    /// The tag that stands before the sound.
+    pub(super) tag: Bytes,
+    /// Frames of the MP3, when that is known.
+    pub(super) frames: Option<u64>,
+}
+
 /// A transcoded track as the engine sees it.
 pub(super) struct SoundOrigin {
     feed: Feed,
     ffmpeg: Ffmpeg,
-    temp: Option<Temp>,
-    source: Arc<LinkOrigin>,
-    track: Track,
-    frames: Option<u64>,
+    track: Arc<Track>,
     made: Made,
     /// How long the encoder may say nothing: less than its reader is patient.
     patience: Duration,
@@ -62,22 +71,18 @@ pub(super) struct SoundOrigin {
 }
 
 impl SoundOrigin {
-    /// `source` as MP3: `frames` of them when that is known.
+    /// `track` as MP3.
     pub(super) fn new(
         feed: Feed,
-        (ffmpeg, temp): (Ffmpeg, Option<Temp>),
-        source: Arc<LinkOrigin>,
-        (track, frames): (Track, Option<u64>),
+        ffmpeg: Ffmpeg,
+        track: Track,
         made: Made,
         places: Option<Places>,
     ) -> Self {
         Self {
             feed,
             ffmpeg,
-            temp,
-            source,
-            track,
-            frames,
+            track: Arc::new(track),
             patience: made.idle_timeout / 2,
             made,
             has_failed: Arc::default(),
@@ -94,17 +99,21 @@ impl SoundOrigin {
 
     /// Starts a run: the upstream has answered when this returns.
     async fn run(&self) -> Result<Run, RunError> {
-        let (mut spooled, mut body) = (None, None);
-        if self.track.layout.is_streamable {
-            let source = Arc::clone(&self.source);
-            body = Some(self.feed.open(source, Expected::Media, 0).await?.body);
-        } else {
-            spooled = Some(self.spool().await?);
+        let track = &self.track;
+        let spooled = track.spooled.as_ref();
+        let mut body = None;
+        if spooled.is_none() {
+            let source = Arc::clone(&track.source);
+            let transfer = self.feed.open(source, Expected::Media, 0).await?;
+            if !track.look.fits(transfer.head.total) {
+                return Err(RunError::Changed);
+            }
+            body = Some(transfer.body);
         }
-        let input = spooled.as_ref().map(|dir| ffmpeg::file(&dir.path(SPOOLED)));
+        let input = spooled.map(|dir| ffmpeg::file(&dir.path(SPOOLED)));
         let input = input.as_deref().unwrap_or(OsStr::new("pipe:0"));
         let mut child = self.ffmpeg.start(&Job {
-            arguments: mp3::arguments(self.track.layout.kind, input),
+            arguments: mp3::arguments(track.look.layout.kind, input),
             bounds: Bounds {
                 cpu_seconds: CPU_SECONDS,
                 address_space: ADDRESS_SPACE,
@@ -123,28 +132,15 @@ impl SoundOrigin {
             output,
             child: Some(child),
             feeding,
-            fitted: Some(Fitted::new(self.frames)),
-            frames: self.frames,
+            fitted: Some(Fitted::new(track.frames)),
+            track: Arc::clone(track),
             buffer: BytesMut::new(),
-            _spooled: spooled,
         })
-    }
-
-    /// Reads the file whole, for FFmpeg can't go back in a pipe.
-    async fn spool(&self) -> Result<JobDir, RunError> {
-        let temp = self.temp.as_ref().ok_or(RunError::NoTemp)?;
-        let dir = temp.job().map_err(FeedError::from)?;
-        let path = dir.path(SPOOLED);
-        let source = Arc::clone(&self.source);
-        self.feed
-            .save(source, Expected::Media, MAX_SPOOLED_BYTES, (&dir, &path))
-            .await?;
-        Ok(dir)
     }
 }
 
 /// Name of a file that is read whole first.
-const SPOOLED: &str = "track";
+pub(super) const SPOOLED: &str = "track";
 
 /// Why a run doesn't begin.
 #[derive(Debug, thiserror::Error)]
@@ -153,8 +149,8 @@ enum RunError {
     Feed(#[from] FeedError),
     #[error(transparent)]
     Ffmpeg(#[from] FfmpegError),
-    #[error("no temporary directory")]
-    NoTemp,
+    #[error("the track has changed")]
+    Changed,
 }
 
 impl Origin for SoundOrigin {
@@ -172,13 +168,18 @@ impl Origin for SoundOrigin {
         let run = if self.is_in_tag(ask) {
             None
         } else {
-            Some(self.run().await.map_err(|error| broken(&error))?)
+            let run = self.run().await;
+            Some(run.map_err(|error| {
+                self.track.look.verdict().doubt();
+                broken(&error)
+            })?)
         };
         let sending = Sending {
             tag: Some(self.track.tag.clone()),
             run,
             skip: start,
             patience: self.patience,
+            track: Arc::clone(&self.track),
             has_failed: Arc::clone(&self.has_failed),
         };
         self.made
@@ -215,35 +216,35 @@ struct Sending {
     skip: u64,
     /// How long the encoder may say nothing.
     patience: Duration,
+    track: Arc<Track>,
     has_failed: Arc<AtomicBool>,
 }
 
 impl Sending {
-    /// The next piece and what is sent after it.
+    /// The next piece and what is sent after it. What is left out becomes a piece without bytes, which says that the work
+    /// goes on.
     async fn next(mut self) -> io::Result<Option<(Bytes, Self)>> {
-        loop {
-            let piece = match (self.tag.take(), &mut self.run) {
-                (Some(tag), _) => Some(tag),
-                (None, Some(run)) => {
-                    in_time(self.patience, run.next())
-                        .await
-                        .inspect_err(|error| {
-                            tracing::warn!(err = %error, "transcoding failed");
-                            self.has_failed.store(true, Ordering::Relaxed);
-                        })?
-                }
-                (None, None) => None,
-            };
-            let Some(mut piece) = piece else {
-                return Ok(None);
-            };
-            let left_out = self.skip.min(piece.len() as u64);
-            self.skip -= left_out;
-            let rest = piece.split_off(usize::try_from(left_out).unwrap_or(usize::MAX));
-            if !rest.is_empty() {
-                return Ok(Some((rest, self)));
+        let piece = match (self.tag.take(), &mut self.run) {
+            (Some(tag), _) => Some(tag),
+            (None, Some(run)) => {
+                let next = in_time(self.patience, run.next()).await;
+                next.inspect_err(|error| self.note(error))?
             }
-        }
+            (None, None) => None,
+        };
+        let Some(mut piece) = piece else {
+            return Ok(None);
+        };
+        let left_out = self.skip.min(piece.len() as u64);
+        self.skip -= left_out;
+        let rest = piece.split_off(usize::try_from(left_out).unwrap_or(usize::MAX));
+        Ok(Some((rest, self)))
+    }
+
+    fn note(&self, error: &io::Error) {
+        tracing::warn!(err = %error, "transcoding failed");
+        self.has_failed.store(true, Ordering::Relaxed);
+        self.track.look.verdict().doubt();
     }
 }
 
@@ -264,9 +265,8 @@ struct Run {
     feeding: Option<Feeding>,
     /// Taken at the end.
     fitted: Option<Fitted>,
-    frames: Option<u64>,
+    track: Arc<Track>,
     buffer: BytesMut,
-    _spooled: Option<JobDir>,
 }
 
 impl Run {
@@ -312,10 +312,12 @@ impl Run {
             return Ok(Bytes::new());
         };
         let made = fitted.received() / mp3::FRAME_BYTES;
-        match self.frames {
-            Some(frames) if made.abs_diff(frames) > TOLERATED_FRAMES => Err(io::Error::other(
-                format!("{made} frames instead of {frames}"),
-            )),
+        match self.track.frames {
+            Some(frames) if made.abs_diff(frames) > TOLERATED_FRAMES => {
+                self.track.look.verdict().deny_length();
+                let said = format!("{made} frames instead of {frames}");
+                Err(io::Error::other(said))
+            }
             None if made == 0 => Err(io::Error::other("no sound in it")),
             _ => Ok(fitted.finish()),
         }

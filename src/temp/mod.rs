@@ -9,11 +9,14 @@
 mod config;
 mod quota;
 
+use std::fmt;
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio::runtime::Handle;
 
 pub use config::TempConfig;
 use quota::{Quota, Reservation};
@@ -30,7 +33,7 @@ pub enum TempError {
     /// The quota or the free space doesn't allow it now; later it may.
     #[error("temporary space is used up")]
     Busy,
-    /// The file system is full.
+    /// The file system is full, or the quota is too small for it even when nothing else is there.
     #[error("no space left for temporary files")]
     Full,
     /// Something else with the file system.
@@ -53,7 +56,6 @@ pub struct Temp {
     run: Arc<Run>,
 }
 
-#[derive(Debug)]
 struct Run {
     base: PathBuf,
     dir: PathBuf,
@@ -61,6 +63,19 @@ struct Run {
     _lock: File,
     quota: Arc<Quota>,
     min_free: u64,
+    relief: OnceLock<Relief>,
+}
+
+/// Gives up one thing that only saves time; `false` when there is none left.
+type Relief = Box<dyn Fn() -> bool + Send + Sync>;
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("dir", &self.dir)
+            .field("quota", &self.quota)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Temp {
@@ -71,48 +86,66 @@ impl Temp {
     pub fn open(config: &TempConfig) -> Result<Self, TempError> {
         make_private(&config.dir, true)?;
         let (dir, lock) = make_run(&config.dir)?;
-        let temp = Self {
-            run: Arc::new(Run {
-                base: config.dir.clone(),
-                dir,
-                _lock: lock,
-                quota: Arc::new(Quota::new(config.quota_bytes)),
-                min_free: config.min_free_bytes,
-            }),
+        sweep(&config.dir);
+        let free = free_bytes(&dir)?;
+        let run = Run {
+            base: config.dir.clone(),
+            dir,
+            _lock: lock,
+            quota: Arc::new(Quota::new(config.quota(free))),
+            min_free: config.min_free_bytes,
+            relief: OnceLock::new(),
         };
-        temp.sweep();
-        Ok(temp)
+        Ok(Self { run: Arc::new(run) })
     }
 
     /// Removes what dead runs left behind. Blocks; what can't be removed is logged and tried again the next time.
     pub fn sweep(&self) {
-        let entries = match fs::read_dir(&self.run.base) {
-            Ok(entries) => entries,
-            Err(error) => {
-                tracing::warn!(err = %error, "temporary directory not read");
-                return;
-            }
-        };
-        for entry in entries.flatten() {
-            if is_run_name(&entry.file_name().to_string_lossy()) {
-                sweep_run(&entry.path());
-            }
-        }
+        sweep(&self.run.base);
     }
 
-    /// A directory for one job, with nothing reserved yet.
+    /// Names what is given up, one thing at each call, before a job is refused for want of room. The first name counts.
+    pub fn relieve_by(&self, relief: impl Fn() -> bool + Send + Sync + 'static) {
+        // A second one would only ever find what the first has left.
+        let _ = self.run.relief.set(Box::new(relief));
+    }
+
+    /// A directory for one job, in which `bytes` are reserved.
     ///
     /// # Errors
-    /// [`TempError::Busy`] when too little is free, [`TempError`] when it can't be made.
-    pub fn job(&self) -> Result<JobDir, TempError> {
-        self.check_free(0)?;
+    /// [`TempError::Full`] when so much never fits, [`TempError::Busy`] when it doesn't now, [`TempError`] when the
+    /// directory can't be made.
+    pub async fn job(&self, bytes: u64) -> Result<JobDir, TempError> {
+        let temp = self.clone();
+        blocking(move || temp.new_job(bytes)).await
+    }
+
+    fn new_job(&self, bytes: u64) -> Result<JobDir, TempError> {
+        let mut reservation = Reservation::new(&self.run.quota);
+        self.make_room(&mut reservation, bytes)?;
         let dir = self.run.dir.join(format!("{:016x}", rand::random::<u64>()));
         make_private(&dir, false)?;
         Ok(JobDir {
             dir,
             temp: self.clone(),
-            reservation: Mutex::new(Some(Reservation::new(&self.run.quota))),
+            reservation: Some(Mutex::new(reservation)),
         })
+    }
+
+    /// Adds to a reservation; where there is no room, what can be given up is, piece by piece.
+    fn make_room(&self, reservation: &mut Reservation, bytes: u64) -> Result<(), TempError> {
+        if !reservation.may_ever_grow(bytes) {
+            return Err(TempError::Full);
+        }
+        loop {
+            let has_room = self.has_free(bytes)? && reservation.grow(bytes);
+            if has_room {
+                return Ok(());
+            }
+            if !self.run.relief.get().is_some_and(|relief| relief()) {
+                return Err(TempError::Busy);
+            }
+        }
     }
 
     /// Removes the directory of this run; for the end of the process. What is open stays readable.
@@ -120,14 +153,23 @@ impl Temp {
         remove(&self.run.dir);
     }
 
-    fn check_free(&self, wanted: u64) -> Result<(), TempError> {
-        let system = rustix::fs::statvfs(&self.run.dir).map_err(io::Error::from)?;
-        let free = system.f_bavail.saturating_mul(system.f_frsize);
-        if free < self.run.min_free.saturating_add(wanted) {
-            return Err(TempError::Busy);
-        }
-        Ok(())
+    fn has_free(&self, wanted: u64) -> Result<bool, TempError> {
+        Ok(free_bytes(&self.run.dir)? >= self.run.min_free.saturating_add(wanted))
     }
+}
+
+/// Bytes that this user may still write to the file system of a directory.
+fn free_bytes(dir: &Path) -> io::Result<u64> {
+    let system = rustix::fs::statvfs(dir)?;
+    Ok(system.f_bavail.saturating_mul(system.f_frsize))
+}
+
+/// Runs what waits for the disk where it holds up nobody else.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, TempError> + Send + 'static,
+) -> Result<T, TempError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| TempError::Io(error.into()))?
 }
 
 /// The files of one job; removed with all that is in it when dropped.
@@ -135,7 +177,8 @@ impl Temp {
 pub struct JobDir {
     dir: PathBuf,
     temp: Temp,
-    reservation: Mutex<Option<Reservation>>,
+    /// Taken when the directory goes.
+    reservation: Option<Mutex<Reservation>>,
 }
 
 impl JobDir {
@@ -147,30 +190,36 @@ impl JobDir {
     /// Counts bytes before they are written.
     ///
     /// # Errors
-    /// [`TempError::Busy`] when the quota or the free space doesn't allow it.
-    pub fn reserve(&self, bytes: u64) -> Result<(), TempError> {
-        self.temp.check_free(bytes)?;
-        let has_room = self
-            .lock()
-            .as_mut()
-            .is_some_and(|reservation| reservation.grow(bytes));
-        if has_room {
-            Ok(())
-        } else {
-            Err(TempError::Busy)
+    /// [`TempError::Full`] when so much never fits, [`TempError::Busy`] when it doesn't now.
+    pub async fn reserve(&self, bytes: u64) -> Result<(), TempError> {
+        let temp = self.temp.clone();
+        let had = self.lock().map_or(0, |reservation| reservation.bytes());
+        let more = blocking(move || {
+            let mut more = Reservation::beside(&temp.run.quota, had);
+            temp.make_room(&mut more, bytes)?;
+            Ok(more)
+        });
+        let more = more.await?;
+        if let Some(mut reservation) = self.lock() {
+            reservation.join(more);
         }
+        Ok(())
     }
 
     /// Keeps one file and drops the rest. The file has no name from then on.
     ///
     /// # Errors
     /// [`TempError`] when it isn't there or can't be read.
-    pub fn keep(self, name: &str) -> Result<KeptFile, TempError> {
+    pub async fn keep(self, name: &str) -> Result<KeptFile, TempError> {
         let path = self.path(name);
-        let file = File::open(&path)?;
+        blocking(move || self.kept(&path)).await
+    }
+
+    fn kept(mut self, path: &Path) -> Result<KeptFile, TempError> {
+        let file = File::open(path)?;
         let length = file.metadata()?.len();
-        fs::remove_file(&path)?;
-        let mut reservation = self.lock().take();
+        remove(&self.dir);
+        let mut reservation = self.take_reservation();
         if let Some(reservation) = &mut reservation {
             reservation.shrink_to(length);
         }
@@ -181,16 +230,50 @@ impl JobDir {
         })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Reservation>> {
-        self.reservation
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    /// Removes it now. Dropping it does so soon.
+    pub async fn remove(mut self) {
+        let Some(removing) = self.removing() else {
+            return;
+        };
+        // It fails only when the process ends.
+        let _ = tokio::task::spawn_blocking(removing).await;
+    }
+
+    /// What removes it and then gives its room back, once.
+    fn removing(&mut self) -> Option<impl FnOnce() + Send + use<>> {
+        let reservation = self.take_reservation()?;
+        let dir = std::mem::take(&mut self.dir);
+        Some(move || {
+            remove(&dir);
+            drop(reservation);
+        })
+    }
+
+    fn lock(&self) -> Option<MutexGuard<'_, Reservation>> {
+        let reservation = self.reservation.as_ref()?;
+        Some(reservation.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn take_reservation(&mut self) -> Option<Reservation> {
+        let reservation = self.reservation.take()?;
+        Some(
+            reservation
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 }
 
 impl Drop for JobDir {
+    /// Removing many files takes a while, so it is done beside the tasks; its room is free when it is done.
     fn drop(&mut self) {
-        remove(&self.dir);
+        let Some(removing) = self.removing() else {
+            return;
+        };
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(removing)),
+            Err(_) => removing(),
+        }
     }
 }
 
@@ -274,6 +357,22 @@ fn is_run_name(name: &str) -> bool {
     };
     let is_pid = !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit());
     is_pid && random.len() == 16 && random.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Removes what dead runs left behind in `base`.
+fn sweep(base: &Path) {
+    let entries = match fs::read_dir(base) {
+        Ok(entries) => entries,
+        Err(error) => {
+            tracing::warn!(err = %error, "temporary directory not read");
+            return;
+        }
+    };
+    for entry in entries.flatten() {
+        if is_run_name(&entry.file_name().to_string_lossy()) {
+            sweep_run(&entry.path());
+        }
+    }
 }
 
 /// Removes a run's directory if it is one, ours, and nobody lives there.

@@ -50,7 +50,6 @@ fn link(number: usize) -> Link {
         author: "x".repeat(number % 7),
         extension: "mp4".to_owned(),
         index: None,
-        track: None,
         hint,
     }
 }

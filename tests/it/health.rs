@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::harness::upstream::tiktok::{Item, WWW};
 use crate::harness::upstream::{Fault, Gate, Rule};
-use crate::harness::{Builder, Stage, TestServer, eventually, run};
+use crate::harness::{Builder, ENCODERS, Stage, TestServer, eventually, run};
 
 const ID: &str = "7524919459643919901";
 
@@ -25,7 +25,7 @@ async fn every_field_is_there_with_its_type() {
         .env("MAX_WORKERS", "7")
         .env("MAX_STREAMS", "70")
         .env("MAX_QUEUE", "9")
-        .env("FFMPEG_PATH", "/bin/sh")
+        .ffmpeg_with(&ENCODERS)
         .start()
         .await;
     let body = health(&server).await;

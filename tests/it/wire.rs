@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use crate::harness::upstream::tiktok::Item;
-use crate::harness::{Raw, Stage, link, raw, text};
+use crate::harness::{ENCODERS, Raw, Stage, link, raw, text};
 
 const VIDEO: &str = "7524919459643919921";
 const PHOTO: &str = "7524919459643919922";
@@ -14,8 +14,7 @@ async fn stage() -> Stage {
     Stage::with(|builder| {
         builder
             .env("BASE_URL", "https://media.example.com")
-            // Any program, so that what is offered doesn't depend on the machine.
-            .env("FFMPEG_PATH", "/bin/sh")
+            .ffmpeg_with(&ENCODERS)
     })
     .await
 }

@@ -52,9 +52,6 @@ impl From<&SlideshowError> for ApiError {
         let failed = |status, code, message: &str| Self::new(status, code, message);
         match error {
             SlideshowError::NotPhotos => not_photos(),
-            SlideshowError::NoPictures => {
-                failed(StatusCode::BAD_REQUEST, "no_images", "No images found")
-            }
             SlideshowError::NoFfmpeg => failed(
                 StatusCode::NOT_IMPLEMENTED,
                 "ffmpeg_missing",
@@ -106,6 +103,11 @@ fn archive(error: &ArchiveError) -> ApiError {
     match error {
         ArchiveError::NotPhotos => not_photos(),
         ArchiveError::Picture { number } => picture("upstream_error", *number),
+        ArchiveError::TimedOut => ApiError::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "upstream_timeout",
+            "The images could not be read in time",
+        ),
         ArchiveError::TooLarge => ApiError::new(
             StatusCode::BAD_GATEWAY,
             "upstream_error",

@@ -11,6 +11,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::http::error::ApiError;
 use crate::http::{AppState, json};
+use crate::media::abilities::Abilities;
 use crate::process;
 use crate::services::CacheStats;
 use crate::transfer::{Admission, Stats};
@@ -104,7 +105,8 @@ struct Cache {
 
 /// How this server is; 503 while it drains.
 pub(in crate::http) async fn show(State(app): State<AppState>) -> Result<Response, ApiError> {
-    let health = look(&app);
+    let abilities = abilities(&app).await;
+    let health = look(&app, abilities);
     let is_draining = app.lifecycle.is_draining();
     let answer = json::no_store(&health)?;
     if is_draining {
@@ -113,7 +115,15 @@ pub(in crate::http) async fn show(State(app): State<AppState>) -> Result<Respons
     Ok(answer)
 }
 
-fn look(app: &AppState) -> Health {
+/// What FFmpeg can do here; known from a moment after the start.
+async fn abilities(app: &AppState) -> Abilities {
+    match &app.ffmpeg {
+        Some(ffmpeg) => ffmpeg.abilities().await,
+        None => Abilities::default(),
+    }
+}
+
+fn look(app: &AppState, abilities: Abilities) -> Health {
     let now = app.clock.unix();
     let streams = app.deliverer.admission();
     let extractions = app.resolver.admission();
@@ -128,7 +138,7 @@ fn look(app: &AppState) -> Health {
         } else {
             "ok"
         },
-        degraded: degraded(app),
+        degraded: degraded(app, abilities),
         time: now.as_secs_f64(),
         timestamp: now.as_secs_f64(),
         time_iso: OffsetDateTime::from(app.clock.now())
@@ -159,7 +169,7 @@ fn look(app: &AppState) -> Health {
         } else {
             "strict"
         },
-        ffmpeg: app.ffmpeg.is_some(),
+        ffmpeg: abilities.any(),
         instance_id: app.server.instance_id.clone(),
         instance_region: app.server.instance_region.clone(),
         port: app.port,
@@ -169,9 +179,9 @@ fn look(app: &AppState) -> Health {
 }
 
 /// Parts that are missing, with what they would be needed for.
-fn degraded(app: &AppState) -> Vec<&'static str> {
+fn degraded(app: &AppState, abilities: Abilities) -> Vec<&'static str> {
     let parts = [
-        ("ffmpeg", app.ffmpeg.is_some()),
+        ("ffmpeg", abilities == Abilities::ALL),
         ("temp", app.temp.is_some()),
     ];
     let missing = parts.into_iter().filter(|(_, is_there)| !is_there);

@@ -8,10 +8,11 @@ use bytes::Bytes;
 
 use super::archive::Archives;
 use super::feed::Feed;
+use super::jobs::Jobs;
 use super::joined::{Joiner, PairId};
 use super::origin::{LinkOrigin, Post};
 use super::slideshow::{FileOrigin, Limits, Rendering, Slideshows, Waiter};
-use super::sound::Sounds;
+use super::sound::{Look, Sounds};
 use super::{OriginError, Resolver, ServicesConfig, captions};
 use crate::clock::Clock;
 use crate::extract::{Extractor, Source};
@@ -99,10 +100,10 @@ impl Deliverer {
             clock,
         } = tools;
         let feed = Feed::new(resolver.clone(), &transfer, handles.clone());
-        // A transcoding lasts as long as its client takes, so extractions keep half of the places for themselves.
+        // A transcoding lasts as long as its client takes, so half of the places are kept for what ends sooner.
         let transcodings = config.max_workers.div_ceil(2);
         let queue = |places| Admission::new(places, config.max_queue, config.queue_timeout);
-        let workers = resolver.admission().clone();
+        let jobs = Jobs::among(resolver.admission(), queue);
         let limits = Limits {
             concurrency: config.slideshow_concurrency,
             max_queue: config.max_queue,
@@ -116,9 +117,9 @@ impl Deliverer {
                 feed.clone(),
                 (ffmpeg.clone(), temp.clone()),
                 queue(transcodings),
-                workers.clone(),
+                jobs.clone(),
             ),
-            slideshows: Slideshows::new(feed, (ffmpeg, temp), &limits, workers, handles, clock),
+            slideshows: Slideshows::new(feed, (ffmpeg, temp), &limits, jobs, handles, clock),
             resolver,
             sealer,
             joiner,
@@ -185,11 +186,6 @@ impl Deliverer {
         self.slideshows.clone().tidy()
     }
 
-    /// Whether photo posts can be had as videos.
-    pub fn can_render(&self) -> bool {
-        self.slideshows.is_possible()
-    }
-
     fn post_of(&self, link: &Link) -> Result<(Arc<dyn Extractor>, Source), LinkError> {
         let extractor = self
             .resolver
@@ -222,7 +218,7 @@ impl Deliverer {
         source: Source,
     ) -> Result<Waiter, DeliverError> {
         let post = self.post(extractor, source).await?;
-        Ok(self.slideshows.wait_for(post).map_err(Arc::new)?)
+        Ok(self.slideshows.wait_for(post).await.map_err(Arc::new)?)
     }
 
     /// A file of the site as it is, or two tracks as one.
@@ -287,7 +283,8 @@ impl Deliverer {
         let rendering: Arc<Rendering> = waiter.finished().await?;
         link.index = u32::try_from(rendering.made_at).ok();
         let origin = Arc::new(FileOrigin::new(rendering));
-        let transfer = self.send(origin, ask).await?;
+        let permit = self.admission.admit().await?;
+        let transfer = self.run(origin, ask, permit).await?;
         Ok(Delivery { link, transfer })
     }
 
@@ -298,9 +295,10 @@ impl Deliverer {
         source: Source,
         ask: Ask,
     ) -> Result<Delivery, DeliverError> {
+        let permit = self.admission.admit().await?;
         let post = self.post(extractor, source).await?;
-        let origin = self.archives.origin(post).await?;
-        let transfer = self.send(Arc::new(origin), ask).await?;
+        let origin = Arc::new(self.archives.origin(post).await?);
+        let transfer = self.run(origin, ask, permit).await?;
         Ok(Delivery { link, transfer })
     }
 
@@ -312,23 +310,38 @@ impl Deliverer {
         source: Source,
         ask: Ask,
     ) -> Result<Delivery, DeliverError> {
-        let cached = self.resolver.cached(&source).await;
-        let is_declared = cached.is_some_and(|post| Sounds::is_declared(&post, &link.format));
         let permit = self.admission.admit().await?;
         let found = LinkOrigin::find(&self.resolver, extractor, source.clone(), &link).await?;
         let origin = Arc::new(found);
-        if !is_declared {
-            let look = self.sounds.look(&link, &origin).await?;
-            let Some(extension) = self.sounds.native(&look) else {
-                let post = self.post(extractor, source).await?;
-                let mp3 = self.sounds.transcoded(&post, origin, &look, ask.is_head);
-                let transfer = self.run(Arc::new(mp3.await?), ask, permit).await?;
-                return Ok(Delivery { link, transfer });
-            };
-            extension.clone_into(&mut link.extension);
-        }
+        let look = self.sounds.look(&link, &origin).await?;
+        let Some(extension) = self.sounds.native(&look).await else {
+            let post = self.post(extractor, source).await?;
+            let first = Arc::clone(&look);
+            let mut started = self.transcode(&post, &origin, first, &ask, permit).await;
+            if started.is_err() && look.is_of_another() {
+                let permit = self.admission.admit().await?;
+                let look = self.sounds.look(&link, &origin).await?;
+                started = self.transcode(&post, &origin, look, &ask, permit).await;
+            }
+            let transfer = started?;
+            return Ok(Delivery { link, transfer });
+        };
+        extension.clone_into(&mut link.extension);
         let transfer = self.start(origin, &link, ask, permit).await?;
         Ok(Delivery { link, transfer })
+    }
+
+    async fn transcode(
+        &self,
+        post: &Post,
+        origin: &Arc<LinkOrigin>,
+        look: Arc<Look>,
+        ask: &Ask,
+        permit: Permit,
+    ) -> Result<Transfer, DeliverError> {
+        let origin = Arc::clone(origin);
+        let mp3 = self.sounds.transcoded(post, origin, look, ask.is_head);
+        Ok(self.run(Arc::new(mp3.await?), ask.clone(), permit).await?)
     }
 
     async fn start(
@@ -367,14 +380,6 @@ impl Deliverer {
     }
 
     /// Sends what is made here.
-    async fn send<O>(&self, origin: Arc<O>, ask: Ask) -> Result<Transfer, DeliverError>
-    where
-        O: Origin<Error = OriginError>,
-    {
-        let permit = self.admission.admit().await?;
-        Ok(self.run(origin, ask, permit).await?)
-    }
-
     async fn run<O>(
         &self,
         origin: Arc<O>,

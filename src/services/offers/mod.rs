@@ -10,6 +10,8 @@ use crate::extract::{
     Codec, Container, Content, Extraction, Extractor, Format, Image, Tracks, select,
 };
 use crate::links::{Hint, Kind, Link, Purpose, Sealer};
+use crate::media::abilities::Abilities;
+use crate::media::ffmpeg::Ffmpeg;
 use picks::{pick, with_pairs};
 
 /// One downloadable thing, with its link.
@@ -63,13 +65,26 @@ pub struct Picks {
     pub slideshow: Option<String>,
 }
 
-/// What can be made here besides what the sites have.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What makes things here besides what the sites have.
+#[derive(Debug, Clone, Default)]
 pub struct Makes {
-    /// Sound as MP3.
-    pub mp3: bool,
-    /// Photo posts as videos.
-    pub slideshows: bool,
+    /// The program.
+    pub ffmpeg: Option<Ffmpeg>,
+    /// Whether there is a directory for temporary files, without which there are no slideshows.
+    pub has_temp: bool,
+}
+
+impl Makes {
+    async fn abilities(&self) -> Abilities {
+        let Some(ffmpeg) = &self.ffmpeg else {
+            return Abilities::default();
+        };
+        let Abilities { slideshows, mp3 } = ffmpeg.abilities().await;
+        Abilities {
+            slideshows: slideshows && self.has_temp,
+            mp3,
+        }
+    }
 }
 
 /// Everything offered of one post.
@@ -112,7 +127,7 @@ impl Minter {
             expires_at: self.sealer.expiry(),
             cookie: media_cookie(extractor, extraction),
             carries_addresses: !extractor.are_addresses_bound(),
-            makes: self.makes,
+            makes: self.makes.abilities().await,
         };
         match &extraction.content {
             Content::Video { formats } => mint.video(formats, choice).await,
@@ -139,7 +154,7 @@ struct Mint<'a> {
     cookie: Option<String>,
     /// Whether an address is of use to another instance that the link comes to.
     carries_addresses: bool,
-    makes: Makes,
+    makes: Abilities,
 }
 
 /// How a format is offered.

@@ -1,7 +1,9 @@
 //! Photo posts as videos: one rendering per post however many ask for it, given up when nobody waits any more, and kept
 //! for a while so that ranges and retries cost nothing.
 
+mod fetch;
 mod file;
+mod key;
 mod progress;
 mod render;
 mod shelf;
@@ -10,20 +12,20 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 
 use super::feed::Feed;
+use super::jobs::Jobs;
 use super::origin::Post;
 use crate::clock::Clock;
-use crate::extract::Content;
 use crate::media::ffmpeg::{Ffmpeg, FfmpegError};
 use crate::temp::{Temp, TempError};
 use crate::transfer::{Admission, Busy, ShutdownHandles};
 
 pub(super) use file::FileOrigin;
+use key::{Key, key};
 pub use progress::{Progress, Step};
 use render::Renderer;
 pub(super) use render::Rendering;
@@ -39,9 +41,6 @@ pub enum SlideshowError {
     /// The post is no photo post.
     #[error("not a photo post")]
     NotPhotos,
-    /// The post has no picture.
-    #[error("no pictures")]
-    NoPictures,
     /// There is no FFmpeg here.
     #[error("no ffmpeg")]
     NoFfmpeg,
@@ -83,9 +82,6 @@ pub enum State {
     Done(Result<Arc<Rendering>, Arc<SlideshowError>>),
 }
 
-/// Which video: site, post, and what it is made of.
-type Key = (String, String, [u8; 16]);
-
 /// Limits of the renderings.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
@@ -107,8 +103,9 @@ struct Inner {
     /// `None` without FFmpeg or temporary files.
     renderer: Option<Renderer>,
     admission: Admission,
+    jobs: Jobs,
     running: Mutex<HashMap<Key, Weak<Flight>>>,
-    kept: Shelf,
+    kept: Arc<Shelf>,
     handles: ShutdownHandles,
 }
 
@@ -134,23 +131,29 @@ impl Slideshows {
         feed: Feed,
         (ffmpeg, temp): (Option<Ffmpeg>, Option<Temp>),
         limits: &Limits,
-        workers: Admission,
+        jobs: Jobs,
         handles: ShutdownHandles,
         clock: Clock,
     ) -> Self {
+        let kept = Arc::new(Shelf::default());
+        if let Some(temp) = &temp {
+            // What is kept only saves time: it makes room for what is wanted now.
+            let kept = Arc::clone(&kept);
+            temp.relieve_by(move || kept.shed());
+        }
         let renderer = ffmpeg.zip(temp).map(|(ffmpeg, temp)| Renderer {
             feed,
             ffmpeg,
             temp,
-            workers,
             time_limit: limits.time_limit,
             clock,
         });
         let inner = Arc::new(Inner {
             renderer,
             admission: Admission::new(limits.concurrency, limits.max_queue, QUEUE_PATIENCE),
+            jobs,
             running: Mutex::default(),
-            kept: Shelf::default(),
+            kept,
             handles,
         });
         Self { inner }
@@ -165,16 +168,11 @@ impl Slideshows {
         }
     }
 
-    /// Whether videos can be made here.
-    pub(super) fn is_possible(&self) -> bool {
-        self.inner.renderer.is_some()
-    }
-
     /// Waits for the video of a post: a kept one, one under way, or a new one.
     ///
     /// # Errors
     /// [`SlideshowError`] when it can't even be begun.
-    pub(super) fn wait_for(&self, post: Post) -> Result<Waiter, SlideshowError> {
+    pub(super) async fn wait_for(&self, post: Post) -> Result<Waiter, SlideshowError> {
         let key = key(&post)?;
         if let Some(kept) = self.inner.kept.get(&key) {
             let (_, state) = watch::channel(State::Done(Ok(kept)));
@@ -183,16 +181,18 @@ impl Slideshows {
                 _flight: None,
             });
         }
-        let renderer = self
-            .inner
-            .renderer
-            .clone()
-            .ok_or(SlideshowError::NoFfmpeg)?;
+        let renderer = self.renderer().await.ok_or(SlideshowError::NoFfmpeg)?;
         let flight = self.join(key, renderer, post);
         Ok(Waiter {
             state: flight.state.clone(),
             _flight: Some(flight),
         })
+    }
+
+    async fn renderer(&self) -> Option<Renderer> {
+        let renderer = self.inner.renderer.clone()?;
+        let abilities = renderer.ffmpeg.abilities().await;
+        abilities.slideshows.then_some(renderer)
     }
 
     fn join(&self, key: Key, renderer: Renderer, post: Post) -> Arc<Flight> {
@@ -233,12 +233,7 @@ impl Slideshows {
         sender: &watch::Sender<State>,
     ) -> Result<Rendering, SlideshowError> {
         let _place = self.inner.admission.admit().await?;
-        let outcome = renderer.render(post, sender).await;
-        if !matches!(outcome, Err(SlideshowError::Temp(TempError::Busy))) {
-            return outcome;
-        }
-        // What is kept only saves time: it makes room.
-        self.inner.kept.clear();
+        let _job = self.inner.jobs.admit().await?;
         renderer.render(post, sender).await
     }
 
@@ -309,28 +304,4 @@ fn log(error: &SlideshowError) {
         }
         error => tracing::warn!(err = %error, "slideshow failed"),
     }
-}
-
-/// Names what the video is made of by the paths of its files: signatures in queries change with each extraction.
-fn key(post: &Post) -> Result<Key, SlideshowError> {
-    let Content::Slideshow { images, audio } = &post.extraction.content else {
-        return Err(SlideshowError::NotPhotos);
-    };
-    if images.is_empty() {
-        return Err(SlideshowError::NoPictures);
-    }
-    let urls = images.iter().map(|image| image.urls.first());
-    let urls = urls.chain([audio.as_ref().and_then(|audio| audio.urls.first())]);
-    let mut hash = Sha256::new();
-    for url in urls {
-        let url = url.map_or("", String::as_str);
-        let path = url.split(['?', '#']).next().unwrap_or_default();
-        hash.update(path.as_bytes());
-        hash.update(b"\n");
-    }
-    let digest = hash.finalize();
-    let mut name = [0; 16];
-    name.copy_from_slice(&digest[..16]);
-    let extraction = &post.extraction;
-    Ok((extraction.site.clone(), extraction.id.clone(), name))
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Key, Rendering};
+use super::Rendering;
+use super::key::Key;
 
 /// How long a video is kept.
 const KEPT_FOR: Duration = Duration::from_secs(600);
@@ -34,9 +35,14 @@ impl Shelf {
         self.lock().retain(|_, (until, _)| now < *until);
     }
 
-    /// Takes everything off.
-    pub(super) fn clear(&self) {
-        self.lock().clear();
+    /// Takes off the one that has been there longest; `false` when there is none.
+    pub(super) fn shed(&self) -> bool {
+        let mut videos = self.lock();
+        let oldest = videos
+            .iter()
+            .min_by_key(|(_, (until, _))| *until)
+            .map(|(key, _)| key.clone());
+        oldest.is_some_and(|key| videos.remove(&key).is_some())
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, (Instant, Arc<Rendering>)>> {
@@ -51,17 +57,17 @@ mod tests {
     use super::*;
     use crate::temp::{Temp, TempConfig};
 
-    fn rendering(dir: &TempDir) -> Arc<Rendering> {
+    async fn rendering(dir: &TempDir) -> Arc<Rendering> {
         let config = TempConfig {
             dir: dir.path().to_owned(),
-            quota_bytes: 1000,
+            quota_bytes: Some(1000),
             min_free_bytes: 0,
             cleanup_interval: Duration::from_secs(900),
         };
-        let job = Temp::open(&config).unwrap().job().unwrap();
+        let job = Temp::open(&config).unwrap().job(1).await.unwrap();
         std::fs::write(job.path("a"), "x").unwrap();
         Arc::new(Rendering {
-            file: job.keep("a").unwrap(),
+            file: job.keep("a").await.unwrap(),
             etag: String::new(),
             made_at: 0,
         })
@@ -72,7 +78,7 @@ mod tests {
         let dir = TempDir::new().unwrap();
         let key = ("site".to_owned(), "1".to_owned(), [0; 16]);
         let shelf = Shelf::default();
-        let first = rendering(&dir);
+        let first = rendering(&dir).await;
         shelf.put(key.clone(), Arc::clone(&first));
         tokio::time::advance(KEPT_FOR.saturating_sub(Duration::from_secs(1))).await;
         shelf.tidy();
@@ -82,10 +88,12 @@ mod tests {
         shelf.tidy();
         assert_eq!(Arc::strong_count(&first), 1);
         shelf.put(key.clone(), Arc::clone(&first));
-        shelf.clear();
-        assert_eq!(
-            (shelf.get(&key).is_none(), Arc::strong_count(&first)),
-            (true, 1)
-        );
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let later = ("site".to_owned(), "2".to_owned(), [0; 16]);
+        shelf.put(later.clone(), Arc::clone(&first));
+        assert!(shelf.shed());
+        assert!(shelf.get(&key).is_none() && shelf.get(&later).is_some());
+        assert!(shelf.shed() && !shelf.shed());
+        assert_eq!(Arc::strong_count(&first), 1);
     }
 }

@@ -12,6 +12,6 @@ pub(crate) mod upstream;
 pub(crate) use api::{Api, Fetched, fetch, plain_client, tls_client, try_fetch};
 pub(crate) use raw::{Raw, raw};
 pub(crate) use refusal::{assert_bare_refusal, assert_refusal, without_request_id};
-pub(crate) use server::{Builder, KEY, TestServer};
+pub(crate) use server::{Builder, ENCODERS, KEY, TestServer};
 pub(crate) use stage::{Stage, address, entry, eventually, link, text, token};
 pub(crate) use tools::{PythonEnv, has_tool, is_long_form, run, skip};

@@ -1,6 +1,7 @@
 //! The server under test: the shipped binary as a child process, with nothing of the tester's surroundings.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -18,6 +19,8 @@ use super::upstream::Upstream;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What stands before the address in the line that the server prints when it is up.
 const LISTENING: &str = "listening on ";
+/// The encoders that the server needs for everything.
+pub(crate) const ENCODERS: [&str; 3] = ["libx264", "aac", "libmp3lame"];
 /// A key for links that passes the server's checks; as good as public, since it stands here.
 pub(crate) const KEY: &str = "a-key-for-tests-only-8Hq2vXwZ4pLm";
 
@@ -76,6 +79,20 @@ impl Builder {
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("folder");
         std::fs::write(path, content).expect("file");
         self
+    }
+
+    /// Gives the server a program that says of itself to be an FFmpeg with these encoders, and can do nothing: what is
+    /// offered doesn't depend on the machine then.
+    pub(crate) fn ffmpeg_with(self, encoders: &[&str]) -> Self {
+        let lines: Vec<_> = encoders
+            .iter()
+            .map(|encoder| format!(" V..... {encoder} its name"))
+            .collect();
+        let script = format!("#!/bin/sh\necho ' ------\n{}'\n", lines.join("\n"));
+        let server = self.file("ffmpeg-stand-in", &script);
+        let path = server.dir.path().join("ffmpeg-stand-in");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("mode");
+        server.env("FFMPEG_PATH", &path.to_string_lossy())
     }
 
     /// Starts the server and waits until it listens.

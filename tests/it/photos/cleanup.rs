@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use bytes::Bytes;
+
 use super::stage::{ID, Photos, files};
 use super::studio::Studio;
-use crate::harness::{Builder, assert_refusal, skip};
+use crate::harness::{Builder, assert_refusal, skip, text};
 
 /// A directory as a dead process leaves it.
 fn leave(temp: &Path, name: &str) {
@@ -69,19 +71,73 @@ async fn two_servers_share_a_directory_without_touching_each_other() {
 }
 
 #[tokio::test]
-async fn rendering_without_room_is_busy_and_leaves_nothing() {
-    for (name, value) in [("TEMP_QUOTA_MB", "1"), ("TEMP_MIN_FREE_MB", "1000000000")] {
+async fn rendering_without_room_is_refused_and_leaves_nothing() {
+    for (name, value, status, code) in [
+        // It will never fit, so nobody is told to come back.
+        ("TEMP_QUOTA_MB", "1", 507, "insufficient_storage"),
+        ("TEMP_MIN_FREE_MB", "1000000000", 503, "busy"),
+    ] {
         let Some(photos) = Photos::with(|_, builder| builder.env(name, value)).await else {
             return;
         };
         let picture = photos.studio.picture("a.png", "red", "9x16").await;
         let item = photos.serve(ID, &[picture], None);
         let answer = photos.slideshow(&item).await;
-        assert_refusal(&answer, 503, "busy");
-        assert!(!answer.header("retry-after").is_empty(), "{name}");
+        assert_refusal(&answer, status, code);
+        assert_eq!(answer.headers.contains_key("retry-after"), status == 503);
         photos.assert_nothing_left().await;
         photos.stage.assert_well().await;
     }
+}
+
+#[tokio::test]
+async fn sound_without_room_is_refused_and_leaves_nothing() {
+    for (name, value, status, code) in [
+        ("TEMP_QUOTA_MB", "0", 507, "insufficient_storage"),
+        ("TEMP_MIN_FREE_MB", "1000000000", 503, "busy"),
+    ] {
+        let Some(photos) = Photos::with(|_, builder| builder.env(name, value)).await else {
+            return;
+        };
+        // Its index stands at its end, so it must be read whole first.
+        let track = photos.studio.tone("tone.m4a", 2.0, "aac").await;
+        let item = photos.serve(ID, std::slice::from_ref(&track), Some(&track));
+        let link = text(&photos.resolve(&item).await, "/download_link/mp3");
+        assert_refusal(&photos.get(&link).await, status, code);
+        assert_eq!(photos.stage.api().head(&link).await.status, 200);
+        photos.assert_nothing_left().await;
+        photos.stage.assert_well().await;
+    }
+}
+
+#[tokio::test]
+async fn kept_video_makes_room_for_sound() {
+    // 20 MiB for the video and one for its sound; then it is a small file, and the track is larger than what is left.
+    let photos = Photos::with(|_, builder| builder.env("TEMP_QUOTA_MB", "22")).await;
+    let Some(photos) = photos else {
+        return;
+    };
+    let picture = photos.studio.picture("a.png", "red", "9x16").await;
+    let silent = photos.serve("7524919459643919103", &[picture], None);
+    let video = photos.slideshow(&silent).await;
+    assert_eq!(video.status, 200);
+    let track = photos.studio.tone("tone.m4a", 2.0, "aac").await;
+    let room = 22 * 1024 * 1024;
+    // A box of nothing behind the rest brings it to the size.
+    let free = u32::try_from(room - track.len()).expect("a size");
+    let filled = [
+        &track[..],
+        &free.to_be_bytes(),
+        b"free",
+        &vec![0; free as usize - 8],
+    ]
+    .concat();
+    let filled = Bytes::from(filled);
+    let item = photos.serve(ID, std::slice::from_ref(&track), Some(&filled));
+    let link = text(&photos.resolve(&item).await, "/download_link/mp3");
+    let answer = photos.get(&link).await;
+    assert_eq!((answer.status.as_u16(), answer.is_whole), (200, true));
+    photos.assert_nothing_left().await;
 }
 
 #[tokio::test]
@@ -136,6 +192,7 @@ async fn disk_that_fills_up_during_a_rendering_is_told_and_nothing_is_left() {
             .env("FFMPEG_PATH", &studio.impostor(filling).to_string_lossy())
             .env("TEMP_DIR", &temp.to_string_lossy())
             .env("TEMP_MIN_FREE_MB", "0")
+            .env("TEMP_QUOTA_MB", "100")
             .under(&["unshare", "-rm", "sh", "-c", SMALL_DISK])
     });
     let photos = photos.await.expect("a studio");
@@ -155,4 +212,32 @@ async fn disk_that_fills_up_during_a_rendering_is_told_and_nothing_is_left() {
         "the run that lives"
     );
     photos.stage.assert_well().await;
+}
+
+#[tokio::test]
+async fn unset_quota_is_a_tenth_of_what_is_free_at_the_start() {
+    let Some(studio) = Studio::open() else {
+        return;
+    };
+    let unshare = studio.run("unshare", "-rm mount -t tmpfs none .").await;
+    if !unshare.status.success() {
+        return skip("mount namespaces", "this user may not make any");
+    }
+    // One picture takes 21 MiB of room, two take 26.
+    for (size, pictures, status) in [(240, 1, 200), (240, 2, 507)] {
+        let script =
+            format!("mount -t tmpfs -o size={size}m none \"$TEMP_DIR\" && exec \"$0\" \"$@\"");
+        let photos = Photos::with(|studio, builder| {
+            let temp = studio.dir().join("small");
+            std::fs::create_dir(&temp).expect("directory");
+            builder
+                .env("TEMP_DIR", &temp.to_string_lossy())
+                .env("TEMP_MIN_FREE_MB", "0")
+                .under(&["unshare", "-rm", "sh", "-c", &script])
+        });
+        let photos = photos.await.expect("a studio");
+        let picture = photos.studio.picture("a.png", "red", "9x16").await;
+        let item = photos.serve(ID, &vec![picture; pictures], None);
+        assert_eq!(photos.slideshow(&item).await.status, status, "{pictures}");
+    }
 }

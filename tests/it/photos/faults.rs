@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::json;
 
-use super::stage::{ID, Photos, first};
+use super::stage::{ID, Photos};
 use crate::harness::upstream::tiktok::{Item, WWW};
 use crate::harness::{Fetched, assert_refusal, eventually, text};
 
@@ -12,7 +12,7 @@ use crate::harness::{Fetched, assert_refusal, eventually, text};
 const NEXT: &str = "7524919459643919109";
 
 /// Fails unless a good post is rendered.
-async fn assert_next_job_runs(photos: &Photos) {
+pub(super) async fn assert_next_job_runs(photos: &Photos) {
     let picture = photos.studio.picture("next.png", "red", "9x16").await;
     let item = photos.serve(NEXT, &[picture], None);
     let answer = photos.slideshow(&item).await;
@@ -20,7 +20,7 @@ async fn assert_next_job_runs(photos: &Photos) {
     photos.assert_nothing_left().await;
 }
 
-fn assert_names_picture(answer: &Fetched, number: u32) {
+pub(super) fn assert_names_picture(answer: &Fetched, number: u32) {
     assert_refusal(answer, 502, "slideshow_fetch_failed");
     let message = answer.json()["message"]
         .as_str()
@@ -117,36 +117,6 @@ fn peak_memory(pid: u32) -> u64 {
 }
 
 #[tokio::test]
-async fn picture_that_can_not_be_used_is_taken_from_its_other_address() {
-    let Some(photos) = Photos::new().await else {
-        return;
-    };
-    let good = photos.studio.picture("good.webp", "blue", "90x160").await;
-    let undecodable = Bytes::from([&b"\xff\xd8\xff\xe0"[..], &[7; 300]].concat());
-    let page = Bytes::from_static(b"<!DOCTYPE html><html>Access Denied</html>");
-    for (number, bad) in [undecodable, page].into_iter().enumerate() {
-        let item = Item::photo(&format!("752491945964391921{number}"), 1).without("/music/playUrl");
-        photos.stage.serve(&item);
-        photos.put(&item, &first(0), &bad, "image/jpeg");
-        photos.put(
-            &item,
-            "/imagePost/images/0/imageURL/urlList/1",
-            &good,
-            "image/webp",
-        );
-        let answer = photos.slideshow(&item).await;
-        assert_eq!(
-            answer.status,
-            200,
-            "{}",
-            String::from_utf8_lossy(&answer.body)
-        );
-        let blue = photos.studio.frames(&answer.body).await[0].pixel(540, 960);
-        assert!(blue[2] > 200 && blue[0] < 40, "{blue:?}");
-    }
-}
-
-#[tokio::test]
 async fn broken_sound_is_an_error_and_not_silence() {
     let Some(photos) = Photos::new().await else {
         return;
@@ -233,33 +203,6 @@ async fn post_that_is_no_photo_post_any_more_is_refused() {
     photos.assert_nothing_left().await;
 }
 
-#[tokio::test]
-async fn hundred_pictures_are_one_video() {
-    let Some(photos) = Photos::with_impostor(HUNDRED).await else {
-        return;
-    };
-    let picture = photos.studio.picture("a.png", "red", "9x16").await;
-    let item = photos.serve(ID, &vec![picture; 100], None);
-    let answer = photos.slideshow(&item).await;
-    assert_eq!(
-        answer.status,
-        200,
-        "{}",
-        String::from_utf8_lossy(&answer.body)
-    );
-    let told = |name: &str| std::fs::read_to_string(photos.studio.dir().join(name)).expect(name);
-    // The last one twice.
-    assert_eq!(told("impostor.bytes").trim(), (101 * 3_110_400).to_string());
-    assert!(told("impostor.arguments").contains(" -t 400 "));
-    photos.assert_nothing_left().await;
-}
-
-/// Takes and gives as much as the true program, without its work.
-const HUNDRED: &str = r#"case "$*" in *pipe:1) exec head -c 3110400 /dev/zero;; esac
-    for last; do :; done
-    echo "$*" > "$0.arguments"; wc -c > "$0.bytes"
-    exec "$real" -v error -f lavfi -i color=red:s=16x16:r=5 -f lavfi -i anullsrc -t 400 -f mp4 -movflags +faststart -y "$last""#;
-
 /// What the impostor does in place of encoding; pictures are decoded by the true program.
 fn bad_encoder(script: &str) -> String {
     format!(
@@ -339,24 +282,6 @@ async fn ffmpeg_that_finds_the_disk_full_is_told_so() {
     let script =
         "cat > /dev/null; echo 'Error writing trailer: No space left on device' >&2; exit 1";
     assert_encoder_fault(script, 507, "insufficient_storage").await;
-}
-
-#[tokio::test]
-async fn decoder_that_hangs_holds_nothing_up_for_ever() {
-    let script = r#"case "$*" in *pipe:1) exec sleep 600;; esac; exec "$real" "$@""#;
-    let photos = Photos::with(|studio, builder| {
-        let impostor = studio.impostor(script);
-        builder
-            .env("FFMPEG_PATH", &impostor.to_string_lossy())
-            .env("SLIDESHOW_TIMEOUT", "1")
-    });
-    let Some(photos) = photos.await else {
-        return;
-    };
-    let picture = photos.studio.picture("a.png", "red", "9x16").await;
-    let item = photos.serve(ID, &[picture], None);
-    assert_refusal(&photos.slideshow(&item).await, 504, "slideshow_timeout");
-    photos.assert_nothing_left().await;
 }
 
 #[tokio::test]

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use http::Method;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::stage::{ID, Photos, children, files};
-use crate::harness::eventually;
 use crate::harness::upstream::tiktok::Item;
+use crate::harness::{eventually, text};
 
 /// Longest time from the client's end to that of everything it caused (api.md §8).
 const GONE_WITHIN: Duration = Duration::from_secs(2);
@@ -73,24 +74,31 @@ async fn client_that_leaves_takes_ffmpeg_and_its_files_along() {
     assert_eq!(health["workers"]["active"], 0);
 }
 
-#[tokio::test]
-async fn server_that_is_told_to_stop_leaves_nothing() {
-    let Some(photos) = Photos::with(|studio, builder| {
-        let impostor = studio.impostor(HANGS);
+/// A client that waits for a link of a post which hangs in ffmpeg, by a server whose temporary files outlive it.
+async fn waiting(script: &str, link: &str) -> Option<(Photos, AbortOnDropHandle<()>)> {
+    let photos = Photos::with(|studio, builder| {
+        let impostor = studio.impostor(script);
         builder
             .env("FFMPEG_PATH", &impostor.to_string_lossy())
             .env("TEMP_DIR", &studio.dir().join("temp").to_string_lossy())
             .env("SHUTDOWN_GRACE", "0")
     })
-    .await
-    else {
+    .await?;
+    let picture = photos.studio.picture("a.jpg", "red", "90x160").await;
+    // Read whole into a file first, before it is transcoded.
+    let sound = photos.studio.tone("tone.m4a", 1.0, "aac").await;
+    let item = photos.serve(ID, &[picture], Some(&sound));
+    let link = text(&photos.resolve(&item).await, link);
+    let request = photos.stage.api().request(Method::GET, &link);
+    let client = tokio::spawn(async move { drop(crate::harness::try_fetch(request).await) });
+    Some((photos, AbortOnDropHandle::new(client)))
+}
+
+#[tokio::test]
+async fn server_that_is_told_to_stop_leaves_nothing() {
+    let Some((photos, _client)) = waiting(HANGS, "/download_slideshow_link").await else {
         return;
     };
-    let picture = photos.studio.picture("a.jpg", "red", "90x160").await;
-    let item = photos.serve(ID, &[picture], None);
-    let link = photos.slideshow_link(&item).await;
-    let request = photos.stage.api().request(Method::GET, &link);
-    let _client = tokio::spawn(crate::harness::try_fetch(request));
     let processes = running(&photos).await;
     let Photos { stage, studio } = photos;
     let (status, _) = stage.server.stop().await;
@@ -107,22 +115,15 @@ async fn server_that_is_told_to_stop_leaves_nothing() {
 
 #[tokio::test]
 async fn killed_server_leaves_nothing_after_the_next_start() {
-    let Some(photos) = Photos::with(|studio, builder| {
-        // Without a child of its own: that one is beyond what the system kills with us.
-        let impostor = studio.impostor("exec sleep 600");
-        builder
-            .env("FFMPEG_PATH", &impostor.to_string_lossy())
-            .env("TEMP_DIR", &studio.dir().join("temp").to_string_lossy())
-    })
-    .await
+    // Without a child of its own: that one is beyond what the system kills with us.
+    let Some((photos, _client)) = waiting("exec sleep 600", "/download_slideshow_link").await
     else {
         return;
     };
-    let picture = photos.studio.picture("a.jpg", "red", "90x160").await;
-    let item = photos.serve(ID, &[picture], None);
-    let link = photos.slideshow_link(&item).await;
-    let request = photos.stage.api().request(Method::GET, &link);
-    let _client = tokio::spawn(crate::harness::try_fetch(request));
+    assert_killed_leaves_nothing(photos).await;
+}
+
+async fn assert_killed_leaves_nothing(photos: Photos) {
     let pid = photos.stage.server.pid();
     let processes = eventually("ffmpeg runs", async || {
         let children = children(pid);
@@ -146,4 +147,12 @@ async fn killed_server_leaves_nothing_after_the_next_start() {
     let runs = std::fs::read_dir(&temp).expect("temp").count();
     assert_eq!(runs, 1, "the one that lives");
     drop(next);
+}
+
+#[tokio::test]
+async fn killed_server_takes_the_encoder_of_sound_and_leaves_nothing_after_the_next_start() {
+    let Some((photos, _client)) = waiting("exec sleep 600", "/download_link/mp3").await else {
+        return;
+    };
+    assert_killed_leaves_nothing(photos).await;
 }

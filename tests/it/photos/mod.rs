@@ -2,10 +2,15 @@
 
 mod archive;
 mod cleanup;
+mod decoders;
 mod faults;
 mod gone;
+mod limits;
 mod missing;
+mod pictures;
 mod slideshow;
 mod sound;
+mod sound_faults;
+mod sound_length;
 mod stage;
 mod studio;

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::stage::{ID, Photos};
+use super::stage::{ID, Photos, assert_whole};
 use crate::harness::upstream::tiktok::Item;
 use crate::harness::upstream::{Fault, Gate, Rule};
 use crate::harness::{Fetched, address, entry, eventually, fetch, text};
@@ -20,12 +20,7 @@ fn is_like(pixel: [u8; 3], colour: [u8; 3]) -> bool {
 }
 
 fn assert_video(answer: &Fetched) {
-    assert_eq!(
-        (answer.status.as_u16(), answer.is_whole),
-        (200, true),
-        "{}",
-        String::from_utf8_lossy(&answer.body[..answer.body.len().min(500)])
-    );
+    assert_whole(answer);
     assert_eq!(answer.header("content-type"), "video/mp4");
     assert_eq!(
         answer.header("content-length"),
@@ -325,4 +320,83 @@ async fn more_renderings_than_places_are_told_to_come_back() {
         (answer.status == 200).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn finished_video_is_found_again_after_a_new_extraction() {
+    let Some(photos) = Photos::new().await else {
+        return;
+    };
+    let picture = photos.studio.picture("a.png", "red", "9x16").await;
+    let signed = |signature: &str| {
+        let image = format!(
+            "https://p16-sign.tiktokcdn.com/tos-i/{signature}/0a1b~tplv-photo.jpeg?x-signature={signature}"
+        );
+        let sound = format!(
+            "https://v77.tiktokcdn.com/{signature}/68f0/video/tos/a/oQfile/?a=1180&mime_type=audio_mp4"
+        );
+        Item::photo(ID, 1)
+            .with(
+                "/imagePost/images/0/imageURL/urlList",
+                serde_json::json!([image]),
+            )
+            .with("/music/playUrl", sound.into())
+    };
+    let sound = photos.studio.tone("tone.mp3", 1.0, "libmp3lame").await;
+    let item = signed("aaaa");
+    photos.stage.serve(&item);
+    photos.put(&item, &super::stage::first(0), &picture, "image/png");
+    photos.put(&item, "/music/playUrl", &sound, "audio/mpeg");
+    let link = photos.slideshow_link(&item).await;
+    let whole = photos.get(&link).await;
+    assert_video(&whole);
+    // Other addresses, at which there is nothing: it can't be rendered once more.
+    photos.stage.serve(&signed("bbbb"));
+    let url = format!("https://www.tiktok.com/@a/video/{ID}");
+    let again = serde_json::json!({ "url": url, "no_cache": true }).to_string();
+    let body = photos.stage.api().post("/tiktok", &again).await.json();
+    assert!(text(&body, "/photos/0/url").contains("bbbb"), "{body:#}");
+    let rest = photos.stage.api().get_range(&link, "bytes=5-").await;
+    assert_eq!(
+        (rest.status.as_u16(), rest.header("etag")),
+        (206, whole.header("etag"))
+    );
+    // Another sound is another video.
+    photos
+        .stage
+        .serve(&signed("bbbb").without("/music/playUrl"));
+    photos.stage.api().post("/tiktok", &again).await;
+    assert_eq!(photos.get(&link).await.status, 502);
+}
+
+#[tokio::test]
+async fn every_frame_can_be_decoded_and_is_the_same_in_each_rendering() {
+    let mut hashes = Vec::new();
+    for _ in 0..2 {
+        let Some(photos) = Photos::new().await else {
+            return;
+        };
+        let studio = &photos.studio;
+        let pictures = [
+            studio
+                .make("a.png", "-f lavfi -i testsrc=s=90x160 -frames:v 1")
+                .await,
+            studio.picture("b.webp", "green", "60x240").await,
+        ];
+        let sound = studio.tone("tone.mp3", 3.0, "libmp3lame").await;
+        let item = photos.serve(ID, &pictures, Some(&sound));
+        let answer = photos.slideshow(&item).await;
+        assert_video(&answer);
+        hashes.push(studio.framehash(&answer.body, "-map 0").await);
+    }
+    let video: Vec<_> = hashes[0].iter().filter(|frame| frame[0] == "0").collect();
+    let times: Vec<usize> = video
+        .iter()
+        .map(|frame| frame[2].parse().expect("a time"))
+        .collect();
+    assert_eq!(times, (0..40).collect::<Vec<_>>());
+    // Stream, times, length: one whole picture in 4:2:0 each.
+    assert!(video.iter().all(|frame| frame[4] == "3110400"), "{video:?}");
+    assert_ne!(video[0][5], video[39][5]);
+    assert_eq!(hashes[0], hashes[1]);
 }

@@ -108,6 +108,17 @@ impl Photos {
     }
 }
 
+/// Fails unless the answer is a whole file; says what it is instead.
+pub(super) fn assert_whole(answer: &Fetched) {
+    let said = &answer.body[..answer.body.len().min(500)];
+    assert_eq!(
+        (answer.status.as_u16(), answer.is_whole),
+        (200, true),
+        "{}",
+        String::from_utf8_lossy(said)
+    );
+}
+
 /// Pointer to the first address of a picture, counted from 0.
 pub(super) fn first(number: usize) -> String {
     format!("/imagePost/images/{number}/imageURL/urlList/0")

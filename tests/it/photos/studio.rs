@@ -77,6 +77,23 @@ impl Studio {
         serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
+    /// One line for each frame of the streams that `arguments` name: stream, times, length in bytes and digest of what was
+    /// decoded.
+    pub(super) async fn framehash(&self, file: &[u8], arguments: &str) -> Vec<Vec<String>> {
+        self.write("digested", file);
+        let arguments =
+            format!("-v error -nostdin -i digested {arguments} -f framehash -hash md5 -");
+        let output = self.run("ffmpeg", &arguments).await;
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{output:?}"
+        );
+        let text = String::from_utf8(output.stdout).expect("text");
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let fields = lines.map(|line| line.split(',').map(|field| field.trim().to_owned()));
+        fields.map(Iterator::collect).collect()
+    }
+
     /// The frame in the middle of each four seconds of a video of five frames a second, as 108 × 192 pixels in RGB.
     pub(super) async fn frames(&self, video: &[u8]) -> Vec<Frame> {
         self.write("looked-at", video);
@@ -104,10 +121,12 @@ impl Studio {
     }
 
     /// A program in place of ffmpeg: a shell script, in which `$real` is the true one and `$0.bad` a file that
-    /// [`Studio::behave`] takes away.
+    /// [`Studio::behave`] takes away. What it can do is asked of the true one.
     pub(super) fn impostor(&self, script: &str) -> PathBuf {
         let path = self.dir().join("impostor");
-        let text = format!("#!/bin/sh\nreal={}\n{script}\n", real("ffmpeg").display());
+        let asked = r#"case "$*" in *-encoders) exec "$real" "$@";; esac"#;
+        let real = real("ffmpeg");
+        let text = format!("#!/bin/sh\nreal={}\n{asked}\n{script}\n", real.display());
         std::fs::write(&path, text).expect("script");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("mode");
         self.write("impostor.bad", b"");

@@ -5,11 +5,12 @@
 //! checksums stand behind the pictures and at the end; those of pictures that a range leaves out are found by reading
 //! them when the end is reached.
 
+mod writer;
+
 use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
@@ -22,12 +23,15 @@ use crate::extract::Content;
 use crate::media::pictures::{self, Kind};
 use crate::media::zip::{Entry, Layout, Part};
 use crate::net::{MediaResponse, NetError, RangeAsk};
-use crate::transfer::{Expected, Origin, TransferBody};
+use crate::transfer::{Expected, Origin};
+use writer::Writer;
 
 /// Pictures whose beginnings are read at once (api.md §8).
 const AT_ONCE: usize = 6;
 /// Largest picture (api.md §8).
 pub(super) const MAX_PICTURE_BYTES: u64 = 30 * 1024 * 1024;
+/// How long the looks at all pictures may take: nothing has been sent by then.
+const PLAN_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a plan serves further requests: those that go on after a cut.
 const PLAN_TTL: Duration = Duration::from_secs(600);
 /// Plans kept; a few kilobytes each.
@@ -53,6 +57,9 @@ pub enum ArchiveError {
     /// The pictures are too many or too large for the format.
     #[error("too large for an archive")]
     TooLarge,
+    /// Looking at the pictures took too long.
+    #[error("planning took too long")]
+    TimedOut,
 }
 
 /// Makes archives. Cheap to clone.
@@ -129,7 +136,9 @@ impl Archives {
         let looks = (1..)
             .zip(mirrors)
             .map(|(number, mirrors)| self.picture(post, number, mirrors));
-        let pictures: Vec<Picture> = stream::iter(looks).buffered(AT_ONCE).try_collect().await?;
+        let looks = stream::iter(looks).buffered(AT_ONCE).try_collect();
+        let looked = tokio::time::timeout(PLAN_TIMEOUT, looks).await;
+        let pictures: Vec<Picture> = looked.map_err(|_elapsed| ArchiveError::TimedOut)??;
         let entries = entries(&post.extraction.author.handle, &pictures);
         let dated = post.extraction.created_at.unwrap_or(0);
         let layout = Layout::new(entries, dated).ok_or(ArchiveError::TooLarge)?;
@@ -277,7 +286,7 @@ impl Origin for ArchiveOrigin {
 
     async fn open(&self, _mirror: usize, ask: RangeAsk) -> Result<MediaResponse, NetError> {
         let writer = Writer {
-            archives: self.archives.clone(),
+            feed: self.archives.feed.clone(),
             post: self.post.clone(),
             plan: Arc::clone(&self.plan),
             position: self.made.start(ask).unwrap_or(u64::MAX),
@@ -311,124 +320,15 @@ impl ArchiveOrigin {
         let (index, from) = match self.plan.layout.part_at(writer.position) {
             Part::Header(index, _) => (index, 0),
             Part::Data(index, skip) => (index, skip),
-            Part::Descriptor(..) | Part::Central(_) | Part::End => return Ok(writer),
+            Part::Descriptor(..) | Part::Record(..) | Part::Finish(_) | Part::End => {
+                return Ok(writer);
+            }
         };
         writer
             .read(index, from)
             .await
             .map_err(|error| broken(&error))?;
         Ok(writer)
-    }
-}
-
-/// Writes an archive from a position on.
-struct Writer {
-    archives: Archives,
-    post: Post,
-    plan: Arc<Plan>,
-    position: u64,
-    reading: Option<Reading>,
-}
-
-/// A picture that is being read.
-struct Reading {
-    index: usize,
-    body: TransferBody,
-    remaining: u64,
-    /// Only of one that is read from its beginning.
-    hasher: Option<crc32fast::Hasher>,
-}
-
-impl Writer {
-    /// The next piece and the writer after it.
-    async fn next(mut self) -> io::Result<Option<(Bytes, Self)>> {
-        let piece = match self.plan.layout.part_at(self.position) {
-            Part::Header(index, skip) => cut(self.plan.layout.header(index), skip),
-            Part::Data(index, skip) => self.data(index, skip).await?,
-            Part::Descriptor(index, skip) => {
-                let crc = self.crc(index).await?;
-                cut(self.plan.layout.descriptor(index, crc), skip)
-            }
-            Part::Central(skip) => {
-                let mut crcs = Vec::with_capacity(self.plan.pictures.len());
-                for index in 0..self.plan.pictures.len() {
-                    crcs.push(self.crc(index).await?);
-                }
-                cut(self.plan.layout.central(&crcs), skip)
-            }
-            Part::End => return Ok(None),
-        };
-        self.position += piece.len() as u64;
-        Ok(Some((piece, self)))
-    }
-
-    async fn data(&mut self, index: usize, from: u64) -> io::Result<Bytes> {
-        let open = self.reading.as_ref().map(|reading| reading.index);
-        if open != Some(index) {
-            self.read(index, from).await?;
-        }
-        let Some(reading) = &mut self.reading else {
-            return Err(io::Error::other("no picture is open"));
-        };
-        let piece = piece(&mut reading.body).await.map_err(io::Error::other)?;
-        let piece = piece.ok_or(io::ErrorKind::UnexpectedEof)?;
-        reading.remaining = reading
-            .remaining
-            .checked_sub(piece.len() as u64)
-            .ok_or(io::ErrorKind::InvalidData)?;
-        if let Some(hasher) = &mut reading.hasher {
-            hasher.update(&piece);
-        }
-        if reading.remaining == 0
-            && let Some(Reading {
-                hasher: Some(hasher),
-                ..
-            }) = self.reading.take()
-        {
-            self.plan.pictures[index].note(hasher.finalize())?;
-        }
-        Ok(piece)
-    }
-
-    /// Opens a picture and holds it against the plan.
-    async fn read(&mut self, index: usize, from: u64) -> io::Result<()> {
-        let picture = &self.plan.pictures[index];
-        let feed = &self.archives.feed;
-        let origin = feed
-            .origin(&self.post, &picture.format, Some(picture.mirror))
-            .map_err(io::Error::other)?;
-        let transfer = feed
-            .open(origin, Expected::Image, from)
-            .await
-            .map_err(io::Error::other)?;
-        let head = &transfer.head;
-        let start = head.range.as_ref().map_or(0, |range| range.start);
-        let name = [&head.etag, &head.last_modified].map(|part| part.as_deref().unwrap_or(""));
-        let is_other = head.total.is_some_and(|total| total != picture.length);
-        if is_other || start != from || name.concat() != picture.name {
-            return Err(io::Error::other("the picture has changed"));
-        }
-        self.reading = Some(Reading {
-            index,
-            body: transfer.body,
-            remaining: picture.length - from,
-            hasher: (from == 0).then(crc32fast::Hasher::new),
-        });
-        Ok(())
-    }
-
-    /// The checksum of a picture, read once more when it was not sent from its beginning.
-    async fn crc(&mut self, index: usize) -> io::Result<u32> {
-        if let Some(crc) = self.plan.pictures[index].crc.get() {
-            return Ok(*crc);
-        }
-        self.read(index, 0).await?;
-        let mut at = 0;
-        while at < self.plan.pictures[index].length {
-            at += self.data(index, at).await?.len() as u64;
-        }
-        let crc = self.plan.pictures[index].crc.get();
-        crc.copied().ok_or_else(|| io::Error::other("no checksum"))
     }
 }
 
@@ -440,11 +340,6 @@ impl Picture {
         }
         Err(io::Error::other("the picture has changed"))
     }
-}
-
-fn cut(bytes: Vec<u8>, skip: u64) -> Bytes {
-    let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(bytes.len());
-    Bytes::from(bytes).slice(skip..)
 }
 
 #[cfg(test)]

@@ -1,0 +1,413 @@
+//! What the beginning of an ISO base media file says of its tracks. Pure.
+//!
+//! Lenient: boxes that are not known are passed over, and what is cut off is not known. For the exact reading of files
+//! that are to be joined there is [`super::fmp4`].
+
+/// Most tracks that are looked at.
+const MAX_TRACKS: usize = 64;
+/// Normal speed of an edit, as a fixed-point number.
+const NORMAL_RATE: u32 = 0x0001_0000;
+/// The start of an edit that shows nothing.
+const EMPTY_EDIT: u64 = u64::MAX;
+
+/// A length in units of a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Duration {
+    /// Units.
+    pub units: u64,
+    /// Units per second; never 0.
+    pub scale: u32,
+}
+
+impl Duration {
+    /// The length in samples at `rate` per second, the last begun one included.
+    pub fn samples(self, rate: u32) -> u64 {
+        let samples = (u128::from(self.units) * u128::from(rate)).div_ceil(u128::from(self.scale));
+        u64::try_from(samples).unwrap_or(u64::MAX)
+    }
+}
+
+/// The index of a file (ISO/IEC 14496-12 §8.2.1), as far as it is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Movie {
+    /// Its tracks in order.
+    pub tracks: Vec<Track>,
+    /// Whether more samples follow in fragments (§8.8.1), whose number the index doesn't say.
+    pub is_fragmented: bool,
+}
+
+/// One track.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Track {
+    /// What it is: `vide`, `soun` and others.
+    pub handler: [u8; 4],
+    /// Width and height in pixels, of one with a picture.
+    pub size: Option<(u16, u16)>,
+    /// Samples per second of one with sound, as its decoder is told.
+    pub sample_rate: Option<u32>,
+    /// Samples: pictures, or frames of sound. `None` when the table is cut off.
+    pub count: Option<u64>,
+    /// All of them together, without edits.
+    pub media: Option<Duration>,
+    /// What is played of them (§8.6.6); `None` when the edits are more than one stretch at normal speed.
+    pub played: Option<Duration>,
+}
+
+impl Movie {
+    /// Reads the beginning of a file; `None` when no index stands in front of the media.
+    pub fn of(start: &[u8]) -> Option<Self> {
+        let moov = Boxes(start)
+            .take_while(|found| &found.name != b"mdat")
+            .find(|found| &found.name == b"moov")?;
+        let scale = child(moov.payload, *b"mvhd").and_then(|header| {
+            let at = if *header.first()? == 0 { 12 } else { 20 };
+            be32(header, at)
+        });
+        let traks = Boxes(moov.payload).filter(|found| &found.name == b"trak");
+        Some(Self {
+            tracks: traks
+                .take(MAX_TRACKS)
+                .map(|trak| track(trak.payload, scale.unwrap_or(0)))
+                .collect(),
+            is_fragmented: child(moov.payload, *b"mvex").is_some(),
+        })
+    }
+
+    /// The first track of a kind.
+    pub fn first(&self, handler: [u8; 4]) -> Option<&Track> {
+        self.tracks.iter().find(|track| track.handler == handler)
+    }
+
+    /// How long the first sound is heard, exact to a frame; `None` where the index doesn't say it so exactly: the track
+    /// goes on in fragments, its edits are more than one stretch, or its times are not counted in its own samples.
+    pub fn sound(&self) -> Option<Duration> {
+        let track = self.first(*b"soun").filter(|_| !self.is_fragmented)?;
+        let (media, rate) = (track.media?, track.sample_rate?);
+        // Twice or half of it: AAC with band replication, whose decoder is told either rate.
+        let is_counted = [rate, rate * 2, rate / 2].contains(&media.scale);
+        track.played.filter(|played| is_counted && played.units > 0)
+    }
+}
+
+fn track(trak: &[u8], movie_scale: u32) -> Track {
+    let mut track = Track::default();
+    let Some(mdia) = child(trak, *b"mdia") else {
+        return track;
+    };
+    let handler = child(mdia, *b"hdlr").and_then(|body| body.get(8..)?.first_chunk().copied());
+    track.handler = handler.unwrap_or_default();
+    let table = child(mdia, *b"minf").and_then(|minf| child(minf, *b"stbl"));
+    let Some(table) = table else {
+        return track;
+    };
+    match &track.handler {
+        b"vide" => track.size = child(table, *b"stsd").and_then(picture_size),
+        b"soun" => track.sample_rate = child(table, *b"stsd").and_then(sample_rate),
+        _ => {}
+    }
+    let times = child(table, *b"stts").and_then(times);
+    track.count = times.map(|(count, _)| count);
+    track.media = times
+        .zip(media_scale(mdia))
+        .map(|((_, units), scale)| Duration { units, scale });
+    let edits = child(trak, *b"edts").and_then(|edts| child(edts, *b"elst"));
+    track.played = track.media.and_then(|media| match edits {
+        None => Some(media),
+        Some(edits) => played(edits, media, movie_scale),
+    });
+    track
+}
+
+/// Units per second of a track (§8.4.2).
+fn media_scale(mdia: &[u8]) -> Option<u32> {
+    let header = child(mdia, *b"mdhd")?;
+    let at = if *header.first()? == 0 { 12 } else { 20 };
+    be32(header, at).filter(|scale| *scale > 0)
+}
+
+/// Number and sum of the samples' times (§8.6.1.2).
+fn times(table: &[u8]) -> Option<(u64, u64)> {
+    let runs = usize::try_from(be32(table, 4)?).ok()?;
+    let runs = table.get(8..8_usize.checked_add(runs.checked_mul(8)?)?)?;
+    let (mut count, mut sum) = (0_u64, 0_u64);
+    for run in runs.chunks_exact(8) {
+        let (samples, each) = (u64::from(be32(run, 0)?), u64::from(be32(run, 4)?));
+        count += samples;
+        sum = sum.checked_add(samples * each)?;
+    }
+    Some((count, sum))
+}
+
+/// What one stretch of `media` at normal speed plays; nothing is played during an empty edit, whose time a reader drops.
+fn played(edits: &[u8], media: Duration, movie_scale: u32) -> Option<Duration> {
+    let is_wide = *edits.first()? == 1;
+    let width = if is_wide { 20 } else { 12 };
+    let count = usize::try_from(be32(edits, 4)?).ok()?;
+    let edits = edits.get(8..8_usize.checked_add(count.checked_mul(width)?)?)?;
+    let mut stretch = None;
+    for edit in edits.chunks_exact(width) {
+        let (length, start) = if is_wide {
+            (be64(edit, 0)?, be64(edit, 8)?)
+        } else {
+            // The sign is carried over.
+            let start = i64::from(be32(edit, 4)?.cast_signed()).cast_unsigned();
+            (be32(edit, 0)?.into(), start)
+        };
+        if start == EMPTY_EDIT {
+            continue;
+        }
+        if be32(edit, width - 4)? != NORMAL_RATE || stretch.replace((length, start)).is_some() {
+            return None;
+        }
+    }
+    let (length, start) = stretch?;
+    let rest = media.units.checked_sub(start)?;
+    if movie_scale == 0 || length == 0 {
+        return None;
+    }
+    let length = Duration {
+        units: length,
+        scale: movie_scale,
+    };
+    Some(Duration {
+        units: length.samples(media.scale).min(rest),
+        ..media
+    })
+}
+
+/// Of the first sample entry (§8.5.2, §12.1.3).
+fn picture_size(descriptions: &[u8]) -> Option<(u16, u16)> {
+    let entry = Boxes(descriptions.get(8..)?).next()?.payload;
+    Some((be16(entry, 24)?, be16(entry, 26)?))
+}
+
+/// Of the first sample entry (§12.2.3): the whole part of a fixed-point number.
+fn sample_rate(descriptions: &[u8]) -> Option<u32> {
+    let entry = Boxes(descriptions.get(8..)?).next()?.payload;
+    let rate = be32(entry, 24)? >> 16;
+    (rate > 0).then_some(rate)
+}
+
+fn child(parent: &[u8], name: [u8; 4]) -> Option<&[u8]> {
+    Boxes(parent)
+        .find(|found| found.name == name)
+        .map(|found| found.payload)
+}
+
+/// A box whose beginning is there; its payload as far as it is.
+struct Found<'a> {
+    name: [u8; 4],
+    payload: &'a [u8],
+}
+
+/// The boxes of a file or of a box, one after the other (§4.2).
+struct Boxes<'a>(&'a [u8]);
+
+impl<'a> Iterator for Boxes<'a> {
+    type Item = Found<'a>;
+
+    fn next(&mut self) -> Option<Found<'a>> {
+        let bytes = self.0;
+        let name = *bytes.get(4..)?.first_chunk()?;
+        let (header, length) = match be32(bytes, 0)? {
+            0 => (8, bytes.len()),
+            1 => (16, usize::try_from(be64(bytes, 8)?).ok()?),
+            length => (8, usize::try_from(length).ok()?),
+        };
+        if length < header {
+            return None;
+        }
+        let end = length.min(bytes.len());
+        self.0 = &bytes[end..];
+        let payload = bytes.get(header..end)?;
+        Some(Found { name, payload })
+    }
+}
+
+fn be16(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+fn be32(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+fn be64(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    pub(in crate::media) fn atom(name: [u8; 4], payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(payload.len() + 8).unwrap();
+        [&length.to_be_bytes()[..], &name, payload].concat()
+    }
+
+    fn words(words: &[u32]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_be_bytes()).collect()
+    }
+
+    /// A track with this scale, and samples that last so long.
+    pub(in crate::media) struct Recipe {
+        pub(in crate::media) handler: [u8; 4],
+        /// Of pictures their size, of sound 0 and its rate.
+        pub(in crate::media) entry: (u16, u16),
+        pub(in crate::media) scale: u32,
+        pub(in crate::media) times: Vec<(u32, u32)>,
+        /// Length in thousandths, start, rate.
+        pub(in crate::media) edits: Option<Vec<[u32; 3]>>,
+    }
+
+    impl Recipe {
+        fn sound(times: &[(u32, u32)], edits: Option<Vec<[u32; 3]>>) -> Self {
+            Self {
+                handler: *b"soun",
+                entry: (44_100, 0),
+                scale: 44_100,
+                times: times.to_vec(),
+                edits,
+            }
+        }
+
+        pub(in crate::media) fn track(&self) -> Vec<u8> {
+            let header = words(&[0, 0, 0, self.scale, 7, 0]);
+            let kind = [&[0; 8][..], &self.handler, &[0; 12]].concat();
+            let (first, second) = self.entry;
+            let entry = [
+                &[0; 24][..],
+                &first.to_be_bytes(),
+                &second.to_be_bytes(),
+                &[0; 4],
+            ]
+            .concat();
+            let entry = [words(&[0, 1]), atom(*b"xxxx", &entry)].concat();
+            let runs = u32::try_from(self.times.len()).unwrap();
+            let mut times = words(&[0, runs]);
+            for (count, each) in &self.times {
+                times.extend(words(&[*count, *each]));
+            }
+            let table = [atom(*b"stsd", &entry), atom(*b"stts", &times)].concat();
+            let media = [
+                atom(*b"mdhd", &header),
+                atom(*b"hdlr", &kind),
+                atom(*b"minf", &atom(*b"stbl", &table)),
+            ]
+            .concat();
+            let mut parts = Vec::new();
+            if let Some(edits) = &self.edits {
+                let count = u32::try_from(edits.len()).unwrap();
+                let list = [words(&[0, count]), words(&edits.concat())].concat();
+                parts = atom(*b"edts", &atom(*b"elst", &list));
+            }
+            parts.extend(atom(*b"mdia", &media));
+            atom(*b"trak", &parts)
+        }
+    }
+
+    pub(in crate::media) fn file(parts: &[Vec<u8>]) -> Vec<u8> {
+        let header = atom(*b"mvhd", &words(&[0, 0, 0, 1000, 0]));
+        let moov = [header, parts.concat()].concat();
+        [
+            atom(*b"ftyp", b"M4A \0\0\0\0"),
+            atom(*b"moov", &moov),
+            atom(*b"mdat", b"...."),
+        ]
+        .concat()
+    }
+
+    fn heard(times: &[(u32, u32)], edits: Option<Vec<[u32; 3]>>) -> Option<u64> {
+        let movie = Movie::of(&file(&[Recipe::sound(times, edits).track()])).unwrap();
+        movie.sound().map(|sound| sound.units)
+    }
+
+    const TEN: [(u32, u32); 2] = [(10, 44_100), (1, 100)];
+
+    #[test]
+    fn length_is_the_sum_of_the_samples_and_not_what_a_header_claims() {
+        assert_eq!(heard(&TEN, None), Some(441_100));
+        assert_eq!(heard(&[], None), None);
+        let length = Duration {
+            units: 88_201,
+            scale: 44_100,
+        };
+        assert_eq!(length.samples(48_000), 96_002);
+    }
+
+    #[test]
+    fn edits_take_away_what_is_not_played() {
+        const NORMAL: u32 = 0x0001_0000;
+        for (edits, units) in [
+            // Three seconds from the second one on.
+            (vec![[3000, 44_100, NORMAL]], Some(132_300)),
+            // More than there is.
+            (vec![[99_000, 44_100, NORMAL]], Some(397_000)),
+            // To the end, which FFmpeg takes for nothing.
+            (vec![[0, 1_100, NORMAL]], None),
+            // A pause in front, which readers drop.
+            (
+                vec![[500, u32::MAX, NORMAL], [2000, 0, NORMAL]],
+                Some(88_200),
+            ),
+            // Two stretches, half the speed, behind the end, nothing at all.
+            (vec![[1000, 0, NORMAL], [1000, 88_200, NORMAL]], None),
+            (vec![[1000, 0, NORMAL / 2]], None),
+            (vec![[1000, 500_000, NORMAL]], None),
+            (vec![[1000, u32::MAX, NORMAL]], None),
+        ] {
+            assert_eq!(heard(&TEN, Some(edits.clone())), units, "{edits:?}");
+        }
+    }
+
+    #[test]
+    fn length_of_a_track_that_goes_on_in_fragments_is_unknown() {
+        let track = Recipe::sound(&TEN, None).track();
+        let bytes = file(&[track, atom(*b"mvex", &atom(*b"trex", &[0; 24]))]);
+        let movie = Movie::of(&bytes).unwrap();
+        assert!(movie.is_fragmented && movie.sound().is_none());
+    }
+
+    #[test]
+    fn length_in_units_that_are_not_samples_is_unknown() {
+        let length = |scale, rate| {
+            let recipe = Recipe {
+                scale,
+                entry: (rate, 0),
+                ..Recipe::sound(&TEN, None)
+            };
+            Movie::of(&file(&[recipe.track()])).unwrap().sound()
+        };
+        assert!(length(1000, 44_100).is_none());
+        assert!(length(22_050, 44_100).is_some() && length(48_000, 24_000).is_some());
+        assert!(length(44_100, 0).is_none());
+    }
+
+    #[test]
+    fn index_behind_the_media_and_what_is_cut_are_not_known() {
+        let bytes = file(&[Recipe::sound(&TEN, None).track()]);
+        let behind = [atom(*b"mdat", b"...."), bytes.clone()].concat();
+        assert_eq!(Movie::of(&behind), None);
+        for end in 0..bytes.len() - 12 {
+            let movie = Movie::of(&bytes[..end]);
+            assert!(movie.is_none_or(|movie| movie.sound().is_none()), "{end}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn movie_of_any_bytes_is_read_without_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            name in prop::sample::select(vec![b"trak", b"mdia", b"mvhd", b"mvex"]),
+        ) {
+            let _ = Movie::of(&file(&[atom(*name, &bytes)]));
+            let _ = Movie::of(&bytes);
+            let _ = track(&bytes, 1000);
+            let _ = times(&bytes);
+            let _ = picture_size(&bytes).zip(sample_rate(&bytes));
+            let _ = played(&bytes, Duration { units: 5, scale: 1 }, 1);
+        }
+    }
+}

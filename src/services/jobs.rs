@@ -1,0 +1,90 @@
+//! Places for jobs of FFmpeg, which share `MAX_WORKERS` with the extractions (ruling 6).
+//!
+//! A job may itself need an extraction, when an address has expired, and a transcoding lasts as long as its client takes.
+//! So jobs never take the last place for work: whoever waits for an extraction waits for extractions alone.
+
+use crate::transfer::{Admission, Busy, Permit};
+
+/// The places. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Jobs {
+    places: Admission,
+    /// `None` where there is one place only: it belongs to extractions, and one job runs beside it.
+    workers: Option<Admission>,
+}
+
+/// The places that a job holds.
+#[derive(Debug)]
+pub(super) struct JobPlace {
+    _place: Permit,
+    _worker: Option<Permit>,
+}
+
+impl Jobs {
+    /// Places among those of `workers`; `queue` makes so many with a queue in front.
+    pub(super) fn among(workers: &Admission, queue: impl FnOnce(usize) -> Admission) -> Self {
+        let most = workers.max().saturating_sub(1);
+        Self {
+            places: queue(most.max(1)),
+            workers: (most > 0).then(|| workers.clone()),
+        }
+    }
+
+    /// Takes a place.
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub(super) async fn admit(&self) -> Result<JobPlace, Busy> {
+        let place = self.places.admit().await?;
+        let worker = match &self.workers {
+            Some(workers) => Some(workers.admit().await?),
+            None => None,
+        };
+        Ok(JobPlace {
+            _place: place,
+            _worker: worker,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn jobs(workers: usize) -> (Admission, Jobs) {
+        let queue = |places| Admission::new(places, 0, Duration::ZERO);
+        let workers = queue(workers);
+        let jobs = Jobs::among(&workers, queue);
+        (workers, jobs)
+    }
+
+    #[tokio::test]
+    async fn one_place_is_always_left_to_extractions() {
+        for max in [1, 2, 3, 20] {
+            let (workers, jobs) = jobs(max);
+            let mut places = Vec::new();
+            while let Ok(place) = jobs.admit().await {
+                places.push(place);
+            }
+            assert_eq!(places.len(), (max - 1).max(1), "{max}");
+            assert!(workers.active() < max, "{max}");
+            workers.admit().await.unwrap();
+            drop(places);
+            assert_eq!(workers.active(), 0, "{max}");
+        }
+    }
+
+    #[tokio::test]
+    async fn job_waits_for_extractions_that_have_all_places() {
+        let (workers, jobs) = jobs(2);
+        let held = [
+            workers.admit().await.unwrap(),
+            workers.admit().await.unwrap(),
+        ];
+        jobs.admit().await.unwrap_err();
+        drop(held);
+        jobs.admit().await.unwrap();
+    }
+}

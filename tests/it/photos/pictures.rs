@@ -1,0 +1,126 @@
+//! Pictures as sites have them: animations, types that FFmpeg can't read, and a great many.
+
+use bytes::Bytes;
+
+use super::faults::assert_names_picture;
+use super::stage::{ID, Photos, assert_whole, first};
+use crate::harness::upstream::tiktok::Item;
+
+#[tokio::test]
+async fn picture_that_can_not_be_used_is_taken_from_its_other_address() {
+    let Some(photos) = Photos::new().await else {
+        return;
+    };
+    let good = photos.studio.picture("good.webp", "blue", "90x160").await;
+    let undecodable = Bytes::from([&b"\xff\xd8\xff\xe0"[..], &[7; 300]].concat());
+    let page = Bytes::from_static(b"<!DOCTYPE html><html>Access Denied</html>");
+    for (number, bad) in [undecodable, page].into_iter().enumerate() {
+        let item = Item::photo(&format!("752491945964391921{number}"), 1).without("/music/playUrl");
+        photos.stage.serve(&item);
+        photos.put(&item, &first(0), &bad, "image/jpeg");
+        photos.put(
+            &item,
+            "/imagePost/images/0/imageURL/urlList/1",
+            &good,
+            "image/webp",
+        );
+        let answer = photos.slideshow(&item).await;
+        assert_whole(&answer);
+        let blue = photos.studio.frames(&answer.body).await[0].pixel(540, 960);
+        assert!(blue[2] > 200 && blue[0] < 40, "{blue:?}");
+    }
+}
+
+#[tokio::test]
+async fn first_frame_of_an_animation_is_shown() {
+    let Some(photos) = Photos::new().await else {
+        return;
+    };
+    let colours = "-f lavfi -i color=blue:s=90x160:r=2:d=1 -f lavfi -i color=red:s=90x160:r=2:d=1 \
+        -filter_complex [0][1]concat";
+    let mut pictures = Vec::new();
+    for arguments in [
+        "-c:v libwebp_anim -lossless 1 a.webp",
+        "-c:v libwebp_anim -lossless 0 a.webp",
+        "-pix_fmt yuva420p -c:v libwebp_anim a.webp",
+        "-f gif a.webp",
+        "-f apng a.webp",
+    ] {
+        let (options, name) = arguments.rsplit_once(' ').expect("a name");
+        let picture = photos
+            .studio
+            .make(name, &format!("{colours} {options}"))
+            .await;
+        pictures.push(picture);
+    }
+    let marks = |picture: &Bytes| memchr::memmem::find(picture, b"ANMF").is_some();
+    assert_eq!(
+        pictures.iter().map(marks).collect::<Vec<_>>(),
+        [true, true, true, false, false]
+    );
+    let item = photos.serve(ID, &pictures, None);
+    let answer = photos.slideshow(&item).await;
+    assert_whole(&answer);
+    let frames = photos.studio.frames(&answer.body).await;
+    assert_eq!(frames.len(), 5);
+    for frame in frames {
+        let blue = frame.pixel(540, 960);
+        assert!(blue[2] > 200 && blue[0] < 40, "{blue:?}");
+    }
+    photos.assert_nothing_left().await;
+}
+
+#[tokio::test]
+async fn heic_that_can_not_be_read_is_taken_from_its_other_address() {
+    let Some(photos) = Photos::new().await else {
+        return;
+    };
+    let avif = photos.studio.picture("a.avif", "red", "64x64").await;
+    let mut heic = avif.to_vec();
+    for (from, to) in [(b"avif", b"heic"), (b"av01", b"hvc1"), (b"av1C", b"hvcC")] {
+        let places: Vec<_> = memchr::memmem::find_iter(&heic, from).collect();
+        for at in places {
+            heic[at..at + 4].copy_from_slice(to);
+        }
+    }
+    let heic = Bytes::from(heic);
+    let good = photos.studio.picture("good.jpg", "blue", "90x160").await;
+    let item = Item::photo(ID, 1).without("/music/playUrl");
+    photos.stage.serve(&item);
+    photos.put(&item, &first(0), &heic, "image/heic");
+    let other = "/imagePost/images/0/imageURL/urlList/1";
+    photos.put(&item, other, &good, "image/jpeg");
+    let answer = photos.slideshow(&item).await;
+    assert_eq!(answer.status, 200);
+    let blue = photos.studio.frames(&answer.body).await[0].pixel(540, 960);
+    assert!(blue[2] > 200 && blue[0] < 40, "{blue:?}");
+    let alone = photos.serve("7524919459643919108", &[good, heic], None);
+    assert_names_picture(&photos.slideshow(&alone).await, 2);
+    photos.assert_nothing_left().await;
+}
+
+#[tokio::test]
+async fn hundred_pictures_are_one_video() {
+    let Some(photos) = Photos::new().await else {
+        return;
+    };
+    let red = photos.studio.picture("a.png", "red", "9x16").await;
+    let blue = photos.studio.picture("b.png", "blue", "9x16").await;
+    let mut pictures = vec![red; 99];
+    pictures.push(blue);
+    let item = photos.serve(ID, &pictures, None);
+    let answer = photos.slideshow(&item).await;
+    assert_whole(&answer);
+    let facts = photos.studio.probe(&answer.body).await;
+    let picture = &facts["streams"][0];
+    assert_eq!(picture["nb_read_packets"], "2000");
+    assert_eq!(picture["duration"], "400.000000");
+    let frames = photos.studio.frames(&answer.body).await;
+    let blue: Vec<_> = frames
+        .iter()
+        .map(|frame| frame.pixel(540, 960)[2] > 200)
+        .collect();
+    assert_eq!(blue.len(), 100);
+    assert_eq!(blue.iter().position(|is_blue| *is_blue), Some(99));
+    photos.assert_nothing_left().await;
+}
