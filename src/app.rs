@@ -13,7 +13,7 @@ use crate::extract::{self, Extractor};
 use crate::lifecycle::Lifecycle;
 use crate::links::{LinksConfig, Sealer};
 use crate::media::ffmpeg::Ffmpeg;
-use crate::net::{Client, ClientConfig, NetError};
+use crate::net::{EgressConfig, Egresses, NetError};
 use crate::observe::Requests;
 use crate::protect::{KeyDigest, MemoryStore, Protect, ProtectConfig};
 use crate::services::{Deliverer, Joiner, Lister, Makes, Minter, Resolver, ServicesConfig, Tools};
@@ -34,8 +34,8 @@ pub struct Settings {
     pub services: ServicesConfig,
     /// Transfers.
     pub transfer: TransferConfig,
-    /// The way out.
-    pub net: ClientConfig,
+    /// The ways out.
+    pub net: EgressConfig,
     /// Every site, with its own settings.
     pub extractors: Vec<Arc<dyn Extractor>>,
     /// Temporary files.
@@ -56,7 +56,7 @@ impl Settings {
             links: LinksConfig::from_env(env),
             services: ServicesConfig::from_env(env),
             transfer: TransferConfig::from_env(env),
-            net: ClientConfig::from_env(env),
+            net: EgressConfig::from_env(env),
             extractors: extract::all(env),
             temp: TempConfig::from_env(env),
             broadcast: BroadcastConfig::from_env(env),
@@ -130,8 +130,14 @@ impl App {
         warn_of_key(&settings.links);
         let sealer = Arc::new(Sealer::new(&settings.links, clock));
         warm_up(&sealer, &lifecycle);
-        let net = Client::new(settings.net)?;
-        let resolver = Resolver::new(&settings.services, settings.extractors, net, &lifecycle);
+        let egresses = Egresses::new(settings.net)?;
+        lifecycle.spawn(lifecycle.clone().until_soft(egresses.clone().watch()));
+        let resolver = Resolver::new(
+            &settings.services,
+            settings.extractors,
+            egresses,
+            &lifecycle,
+        );
         let handles = ShutdownHandles {
             tracker: lifecycle.tracker.clone(),
             cancel: lifecycle.hard.clone(),

@@ -164,6 +164,7 @@ pub(super) fn disposition_of(author: &str) -> String {
         author: author.to_owned(),
         extension: "mp4".to_owned(),
         index: None,
+        egress: None,
         track: None,
         hint: None,
     };
@@ -251,6 +252,7 @@ mod tests {
             author: author.to_owned(),
             extension: extension.to_owned(),
             index,
+            egress: None,
             hint: None,
         }
     }

@@ -32,6 +32,9 @@ struct Claims<'a> {
     /// Index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     o: Option<u32>,
+    /// Egress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    g: Option<Cow<'a, str>>,
     /// Direct address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     u: Option<Cow<'a, str>>,
@@ -63,6 +66,7 @@ pub(super) fn write(link: &Link, hint: Option<&Hint>) -> serde_json::Result<Vec<
         a: Cow::Borrowed(cut(&link.author)),
         x: Cow::Borrowed(&link.extension),
         o: link.index,
+        g: link.egress.as_deref().map(Cow::Borrowed),
         u: hint.map(|hint| Cow::Borrowed(&*hint.url)),
         c: hint.and_then(|hint| hint.cookie.as_deref().map(Cow::Borrowed)),
     })
@@ -82,6 +86,7 @@ pub(super) fn read(claims: &[u8]) -> Option<Link> {
         author: claims.a.into_owned(),
         extension: claims.x.into_owned(),
         index: claims.o,
+        egress: claims.g.map(Cow::into_owned),
         hint: claims.u.map(|url| Hint {
             url: url.into_owned(),
             cookie,
@@ -140,6 +145,7 @@ mod tests {
             author: "é".repeat(61),
             extension: "jpeg".into(),
             index: Some(3),
+            egress: Some("vpn-2".into()),
             hint: Some(Hint {
                 url: "https://a.example/?b=%7C|".into(),
                 cookie: Some("x=/+".into()),
@@ -147,7 +153,7 @@ mod tests {
         };
         let author = "é".repeat(60);
         let head = format!(
-            r#"{{"e":1800000000,"s":"tiktok","i":"7","f":"image-3","k":"image","a":"{author}","x":"jpeg","o":3"#
+            r#"{{"e":1800000000,"s":"tiktok","i":"7","f":"image-3","k":"image","a":"{author}","x":"jpeg","o":3,"g":"vpn-2""#
         );
         let full = String::from_utf8(write(&link, link.hint.as_ref()).unwrap()).unwrap();
         assert_eq!(

@@ -56,6 +56,8 @@ pub struct Link {
     pub extension: String,
     /// Number for the file name (`author_3.jpg`).
     pub index: Option<u32>,
+    /// Name of the way out that the bytes were promised to, when there are several.
+    pub egress: Option<String>,
     /// Where the bytes lay.
     pub hint: Option<Hint>,
 }

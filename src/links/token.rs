@@ -173,6 +173,7 @@ mod tests {
             author: "someone".into(),
             extension: "mp4".into(),
             index: None,
+            egress: None,
             hint: Some(Hint {
                 url: "https://v16-webapp-prime.tiktok.com/v/?a=1988&bti=x==&&ds=%7C|".into(),
                 cookie: Some("a+b/c==".into()),
@@ -198,20 +199,39 @@ mod tests {
             "[a-z0-9]{0,5}",
             prop::option::of("\\PC{0,40}"),
         );
-        (any::<u64>(), texts, kind, any::<Option<u32>>(), hint).prop_map(
-            |(expires_at, (site, id, format, author, extension, track), kind, index, hint)| Link {
-                expires_at,
-                site,
-                id,
-                format,
-                track,
-                kind,
-                author,
-                extension,
-                index,
-                hint,
-            },
+        let egress = prop::option::of("[A-Za-z0-9_-]{1,32}");
+        (
+            any::<u64>(),
+            texts,
+            kind,
+            any::<Option<u32>>(),
+            egress,
+            hint,
         )
+            .prop_map(
+                |(
+                    expires_at,
+                    (site, id, format, author, extension, track),
+                    kind,
+                    index,
+                    egress,
+                    hint,
+                )| {
+                    Link {
+                        expires_at,
+                        site,
+                        id,
+                        format,
+                        track,
+                        kind,
+                        author,
+                        extension,
+                        index,
+                        egress,
+                        hint,
+                    }
+                },
+            )
     }
 
     fn purposes() -> impl Strategy<Value = (Purpose, Purpose)> {

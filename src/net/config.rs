@@ -1,5 +1,6 @@
 //! Settings of the way out, read once at start.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use super::guard::AddressGuard;
 use super::proxy::Proxies;
 use super::tls;
 use crate::config::Env;
+use crate::observe::Extractions;
 
 /// From the request for a page to the head of its answer, connecting included (reliability R4).
 const PAGE_HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -18,6 +20,12 @@ const MEDIA_HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 /// Settings of the way out.
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
+    /// Counts that all clients share.
+    pub(super) extractions: Extractions,
+    /// Name of the way out, when there are several.
+    pub(super) egress: Option<Arc<str>>,
+    /// The local address that connections come from; `None` = the system's choice.
+    pub(super) source: Option<IpAddr>,
     /// `PROXY`, else the standard variables.
     pub(super) proxies: Arc<Proxies>,
     /// Public roots, and those of `EXTRA_CA_FILE` and `SSL_CERT_FILE`.
@@ -39,6 +47,9 @@ impl ClientConfig {
     /// `ALLOW_PRIVATE_UPSTREAM`, `CONNECT_TIMEOUT` (10 s) and `STREAM_IDLE_TIMEOUT` (30 s).
     pub fn from_env(env: &mut Env) -> Self {
         Self {
+            extractions: Extractions::default(),
+            egress: None,
+            source: None,
             proxies: Arc::new(Proxies::from_env(env)),
             roots: Arc::new(tls::roots_from_env(env)),
             guard: Arc::new(AddressGuard::from_env(env)),

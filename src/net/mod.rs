@@ -8,6 +8,7 @@ mod circuit;
 mod client;
 mod config;
 mod cookies;
+mod egress;
 mod error;
 mod failure;
 mod family;
@@ -24,6 +25,9 @@ mod wire;
 pub use client::Client;
 pub use config::ClientConfig;
 pub use cookies::{CookieFile, GuestCookie, Jar, MediaSession, OperatorCookies};
+pub use egress::{
+    Egress, EgressConfig, EgressStatus, Egresses, NoEgress, Turn, TurnEnd, VpnState, VpnStatus,
+};
 pub use error::{NetError, Phase};
 pub use family::IpFamily;
 pub use guard::{GuardError, HostList};

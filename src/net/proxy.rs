@@ -48,6 +48,16 @@ impl Proxies {
         }
     }
 
+    /// One proxy for everything; `None` when the text is no address of one.
+    pub(super) fn of(text: &str) -> Option<Self> {
+        let proxy = parse(text)?;
+        Some(Self {
+            http: Some(proxy.clone()),
+            https: Some(proxy),
+            bypass: Bypass::default(),
+        })
+    }
+
     /// The proxy for a request to `target`; `None` when it is asked directly.
     pub(super) fn route(&self, target: &Url) -> Option<&Url> {
         let proxy = if target.scheme() == "https" {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use rustls::RootCertStore;
 use url::Url;
 
@@ -24,9 +24,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A request to the service.
 #[derive(Debug, Clone)]
 pub struct ServiceRequest {
+    /// GET, POST or PUT.
+    pub method: Method,
     /// Path below the service's own, without a leading slash.
     pub path: &'static str,
-    /// JSON to post; `None` gets.
+    /// JSON to send.
     pub body: Option<Bytes>,
     /// Largest answer in bytes.
     pub max_bytes: usize,
@@ -38,6 +40,7 @@ pub struct ServiceRequest {
 #[derive(Clone)]
 pub struct OwnService {
     base: Url,
+    headers: HeaderMap,
     client: reqwest::Client,
 }
 
@@ -85,7 +88,26 @@ impl OwnService {
             .no_proxy()
             .build()
             .map_err(|error| NetError::Setup(message(&error.without_url())))?;
-        Ok(Self { base, client })
+        Ok(Self {
+            base,
+            headers: HeaderMap::new(),
+            client,
+        })
+    }
+
+    /// The service that listens at a port of this machine, without TLS.
+    ///
+    /// # Errors
+    /// [`NetError::Setup`].
+    pub(super) fn on_this_machine(port: u16) -> Result<Self, NetError> {
+        let setup = |error: url::ParseError| NetError::Setup(error.to_string());
+        let base = Url::parse(&format!("http://127.0.0.1:{port}/")).map_err(setup)?;
+        Self::new(base, RootCertStore::empty())
+    }
+
+    /// The same, with these headers on every request.
+    pub(super) fn with_headers(self, headers: HeaderMap) -> Self {
+        Self { headers, ..self }
     }
 
     /// Asks, and reads the answer whole. Any status: the caller decides.
@@ -115,8 +137,8 @@ impl OwnService {
             self.base.path().trim_end_matches('/'),
             request.path
         ));
-        let method = request.body.as_ref().map_or(Method::GET, |_| Method::POST);
-        let mut upstream = reqwest::Request::new(method, url);
+        let mut upstream = reqwest::Request::new(request.method, url);
+        upstream.headers_mut().clone_from(&self.headers);
         if let Some(body) = request.body {
             let json = HeaderValue::from_static("application/json");
             upstream.headers_mut().insert(CONTENT_TYPE, json);

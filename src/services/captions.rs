@@ -57,6 +57,7 @@ impl Minter {
                 author: extraction.author.handle.clone(),
                 extension: extension.to_owned(),
                 index: None,
+                egress: extraction.session.egress.clone(),
                 hint: None,
             };
             links.push(CaptionLinks {
@@ -81,14 +82,17 @@ pub(super) async fn fetch(
     post: Source,
     link: &Link,
 ) -> Result<Bytes, TransferError<OriginError>> {
-    let cached = resolver.cached(&post).await;
+    let cached = resolver.cached(&post, link.egress.as_deref()).await;
     if let Some(extraction) = &cached {
         match read(resolver, extractor.as_ref(), extraction, link).await {
             Err(TransferError::Forbidden | TransferError::Gone | TransferError::Unusable(_)) => {}
             done => return done,
         }
     }
-    let extraction = resolver.refresh(extractor, post, cached.as_ref()).await;
+    let egress = link.egress.as_deref();
+    let extraction = resolver
+        .refresh(extractor, post, cached.as_ref(), egress)
+        .await;
     let extraction = extraction.map_err(|error| TransferError::Refresh(error.into()))?;
     read(resolver, extractor.as_ref(), &extraction, link).await
 }
@@ -119,7 +123,8 @@ async fn read(
         max_bytes: MAX_BYTES,
         timeout: TIMEOUT,
     };
-    let page = resolver.net().fetch(request, &mut Jar::new(None)).await?;
+    let client = resolver.client_of(&extraction.session, extractor.site());
+    let page = client.fetch(request, &mut Jar::new(None)).await?;
     text_of(page)
 }
 

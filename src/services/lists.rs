@@ -7,11 +7,13 @@ use moka::future::Cache;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use super::egress::{Done, by_egress};
 use super::flight::Flights;
 use super::resolve::{failed, within};
 use super::{ResolveError, Resolver, ServicesConfig, address};
 use crate::extract::{Extractor, Part, Playlist, PlaylistSource};
 use crate::lifecycle::Lifecycle;
+use crate::net::Client;
 
 /// How long a part of a list is served again; lists change more often than posts (ruling 14).
 const LIST_TTL: Duration = Duration::from_secs(60);
@@ -77,16 +79,19 @@ impl Lister {
 
     async fn fetch(self, extractor: Arc<dyn Extractor>, key: Key) -> Outcome {
         let _place = self.resolver.admission().admit().await.map_err(failed)?;
-        let (list, part) = &key;
+        let list = &key.0;
         let (site, source_id) = (list.site, list.id.as_str());
         let deadline = self.resolver.deadline();
         let until = Instant::now() + deadline * READING_TENTHS / 10;
-        let listed = extractor.list(self.resolver.net(), list, part, until);
+        let listed = by_egress(self.resolver.egresses(), site, None, |client: Client| {
+            let (extractor, key) = (Arc::clone(&extractor), key.clone());
+            async move { extractor.list(&client, &key.0, &key.1, until).await }
+        });
         match within(deadline, listed).await {
-            Ok(listed) => {
+            Ok(Done { value: listed, .. }) => {
                 info!(site, source_id, entries = listed.entries.len(), "listed");
                 let listed = Arc::new(listed);
-                if is_all(part, &listed) {
+                if is_all(&key.1, &listed) {
                     self.parts.insert(key.clone(), Arc::clone(&listed)).await;
                 }
                 Ok(listed)

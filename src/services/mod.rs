@@ -10,6 +10,7 @@ mod captions;
 mod choice;
 mod config;
 mod deliver;
+mod egress;
 mod feed;
 mod flight;
 mod jobs;

@@ -10,7 +10,7 @@ use url::Url;
 use super::{ResolveError, Resolver};
 use crate::extract::{Content, Extraction, Extractor, Format, Source, SourceKey, Tracks, select};
 use crate::links::{Hint, Kind, Link};
-use crate::net::{Jar, MediaRequest, MediaResponse, MediaSession, NetError, RangeAsk};
+use crate::net::{Client, Jar, MediaRequest, MediaResponse, MediaSession, NetError, RangeAsk};
 use crate::transfer::Origin;
 
 /// Why there are no addresses for a link.
@@ -33,6 +33,8 @@ struct Addresses {
     jar: Jar,
     /// The extraction they come from; `None` when they come from the link itself.
     extraction: Option<Arc<Extraction>>,
+    /// Name of the way out that they were given to.
+    egress: Option<String>,
     filesize: Option<u64>,
     /// What the site says names the bytes.
     content_id: Option<String>,
@@ -147,7 +149,7 @@ impl LinkOrigin {
         post: Source,
         link: &Link,
     ) -> Result<Self, OriginError> {
-        let cached = resolver.cached(&post).await;
+        let cached = resolver.cached(&post, link.egress.as_deref()).await;
         let track = link.track.as_deref();
         let addresses = match (cached, &link.hint) {
             (Some(extraction), _) => {
@@ -155,7 +157,11 @@ impl LinkOrigin {
                 from_extraction(extractor.as_ref(), &extraction, &format, track)
                     .map(|addresses| (format, addresses))
             }
-            (None, Some(hint)) => Some((link.format.clone(), from_hint(extractor.as_ref(), hint))),
+            (None, Some(hint)) => {
+                let egress = link.egress.clone();
+                let addresses = from_hint(extractor.as_ref(), hint, egress);
+                Some((link.format.clone(), addresses))
+            }
             (None, None) => None,
         };
         let (format, addresses) = match addresses {
@@ -232,6 +238,12 @@ impl LinkOrigin {
         })
     }
 
+    /// The client of the way out that the addresses were given to.
+    fn client(&self, addresses: &Addresses) -> Client {
+        let egress = addresses.egress.as_deref();
+        self.resolver.client_by(egress, self.extractor.site())
+    }
+
     async fn ask(
         resolver: &Resolver,
         extractor: &Arc<dyn Extractor>,
@@ -239,7 +251,10 @@ impl LinkOrigin {
         link: &Link,
         stale: Option<&Arc<Extraction>>,
     ) -> Result<(String, Addresses), OriginError> {
-        let extraction = resolver.refresh(extractor, post.clone(), stale).await?;
+        let egress = link.egress.as_deref();
+        let extraction = resolver
+            .refresh(extractor, post.clone(), stale, egress)
+            .await?;
         let format = same_or_nearest(&extraction, link).ok_or(OriginError::FormatGone)?;
         let track = link.track.as_deref();
         let addresses = from_extraction(extractor.as_ref(), &extraction, &format, track)
@@ -272,14 +287,15 @@ impl Origin for LinkOrigin {
             hosts: self.extractor.redirect_hosts(url),
         };
         let family = self.extractor.address_family(url);
-        self.resolver.net().open_by(family, request).await
+        let client = self.client(&addresses);
+        client.open_by(family, request).await
     }
 
     fn take_retry(&self, mirror: usize) -> bool {
         let addresses = self.addresses.load();
         let url = addresses.url(mirror).and_then(|url| Url::parse(url).ok());
         let host = url.as_ref().and_then(Url::host_str);
-        host.is_none_or(|host| self.resolver.net().take_retry(host))
+        host.is_none_or(|host| self.client(&addresses).take_retry(host))
     }
 
     fn part_bytes(&self) -> Option<NonZeroU64> {
@@ -300,10 +316,11 @@ impl Origin for LinkOrigin {
     }
 
     async fn refresh(&self) -> Result<(), OriginError> {
-        let stale = self.addresses.load().extraction.clone();
+        let former = self.addresses.load_full();
+        let (stale, egress) = (former.extraction.as_ref(), former.egress.as_deref());
         let extraction = self
             .resolver
-            .refresh(&self.extractor, self.post.clone(), stale.as_ref())
+            .refresh(&self.extractor, self.post.clone(), stale, egress)
             .await?;
         let (extractor, track) = (self.extractor.as_ref(), self.track.as_deref());
         let addresses = from_extraction(extractor, &extraction, &self.format, track)
@@ -351,8 +368,11 @@ fn content_id(format: &Format) -> Option<String> {
     Some(format!("{identity}.{length}"))
 }
 
-fn from_hint(extractor: &dyn Extractor, hint: &Hint) -> Addresses {
-    let session = extractor.guest_session(hint.cookie.as_deref());
+fn from_hint(extractor: &dyn Extractor, hint: &Hint, egress: Option<String>) -> Addresses {
+    let session = MediaSession {
+        egress,
+        ..extractor.guest_session(hint.cookie.as_deref())
+    };
     with_session(extractor, vec![hint.url.clone()], &session)
 }
 
@@ -362,6 +382,7 @@ fn with_session(extractor: &dyn Extractor, urls: Vec<String>, session: &MediaSes
         headers: session.headers.clone(),
         jar: Jar::resume(session, extractor.operator_cookies()),
         extraction: None,
+        egress: session.egress.clone(),
         filesize: None,
         content_id: None,
     }

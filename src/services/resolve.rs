@@ -7,13 +7,14 @@ use std::time::Duration;
 use moka::future::Cache;
 use tracing::{debug, warn};
 
+use super::egress::{Done, by_egress};
 use super::flight::Flights;
 use super::{ServicesConfig, address};
 use crate::extract::{
     ExtractError, Extraction, Extractor, OK, Refusal, Source, SourceKey, Unavailable,
 };
 use crate::lifecycle::Lifecycle;
-use crate::net::Client;
+use crate::net::{Client, Egress, Egresses, MediaSession, NoEgress};
 use crate::observe::{Extractions, Verdict};
 use crate::transfer::{Admission, Busy};
 
@@ -48,6 +49,9 @@ pub enum ResolveError {
     /// The extraction took longer than its deadline.
     #[error("extraction took longer than {} seconds", .0.as_secs())]
     Timeout(Duration),
+    /// No way out to the site may be taken now.
+    #[error(transparent)]
+    NoEgress(#[from] NoEgress),
     /// The work panicked; it is in the log.
     #[error("extraction failed inside")]
     Internal,
@@ -61,6 +65,7 @@ impl ResolveError {
             Self::Extract(error) => error.as_str(),
             Self::Busy(_) => "busy",
             Self::Timeout(_) => "timeout",
+            Self::NoEgress(_) => "no_egress",
             Self::Internal => "internal",
         }
     }
@@ -94,6 +99,10 @@ pub struct CacheStats {
 }
 
 type PostKey = (&'static str, String);
+/// A post and the number of the way out that it was asked for by.
+type KeptKey = (&'static str, String, usize);
+/// A post and the name of the way out that is wanted.
+type FlightKey = (&'static str, String, Option<String>);
 type Outcome = Result<Arc<Extraction>, Arc<ResolveError>>;
 
 /// Resolves addresses. Cheap to clone.
@@ -102,15 +111,22 @@ pub struct Resolver {
     inner: Arc<Inner>,
 }
 
+/// An extraction that is kept, and the [`Egress::generation`] it belongs to.
+#[derive(Debug, Clone)]
+struct Kept {
+    extraction: Arc<Extraction>,
+    generation: u64,
+}
+
 struct Inner {
     extractors: Vec<Arc<dyn Extractor>>,
-    net: Client,
+    egresses: Egresses,
     admission: Admission,
     deadline: Duration,
-    posts: Cache<PostKey, Arc<Extraction>>,
+    posts: Cache<KeptKey, Kept>,
     not_found: Cache<PostKey, Arc<ResolveError>>,
     short_links: Cache<PostKey, Source>,
-    extracting: Flights<PostKey, Outcome>,
+    extracting: Flights<FlightKey, Outcome>,
     locating: Flights<PostKey, Result<Source, Arc<ResolveError>>>,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -121,7 +137,7 @@ impl Resolver {
     pub fn new(
         config: &ServicesConfig,
         extractors: Vec<Arc<dyn Extractor>>,
-        net: Client,
+        egresses: Egresses,
         lifecycle: &Lifecycle,
     ) -> Self {
         let cache = |ttl: Duration| {
@@ -131,7 +147,7 @@ impl Resolver {
         };
         let inner = Inner {
             extractors,
-            net,
+            egresses,
             admission: Admission::new(
                 config.max_extractions,
                 config.max_queue,
@@ -165,7 +181,7 @@ impl Resolver {
         let (extractor, source) = address::classify(&self.inner.extractors, text)?;
         let post = self.locate(&extractor, source).await?;
         if !wish.no_cache
-            && let Some(extraction) = self.cached(&post).await
+            && let Some(extraction) = self.cached(&post, None).await
         {
             self.inner.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(Resolved {
@@ -174,7 +190,7 @@ impl Resolver {
             });
         }
         self.inner.misses.fetch_add(1, Ordering::Relaxed);
-        let extraction = self.fetch(extractor, post).await?;
+        let extraction = self.fetch(extractor, post, None).await?;
         Ok(Resolved {
             extraction,
             is_hit: false,
@@ -194,9 +210,28 @@ impl Resolver {
         &self.inner.extractors
     }
 
-    /// The way out, for the media of what was resolved.
-    pub(super) fn net(&self) -> &Client {
-        &self.inner.net
+    /// The ways out.
+    pub fn egresses(&self) -> &Egresses {
+        &self.inner.egresses
+    }
+
+    /// The client by which the session of an extraction goes on.
+    pub(super) fn client_of(&self, session: &MediaSession, site: &str) -> Client {
+        self.client_by(session.egress.as_deref(), site)
+    }
+
+    /// The client for media of `site` that were promised to the way out named `egress`.
+    pub(super) fn client_by(&self, egress: Option<&str>, site: &str) -> Client {
+        self.inner.egresses.for_media(egress, site).client()
+    }
+
+    /// Longest wait for a piece of a body.
+    pub(super) fn idle_timeout(&self) -> Duration {
+        self.inner
+            .egresses
+            .for_media(None, "")
+            .client()
+            .idle_timeout()
     }
 
     /// Time for one extraction.
@@ -204,34 +239,58 @@ impl Resolver {
         self.inner.deadline
     }
 
-    /// The cached extraction of a post.
-    pub(super) async fn cached(&self, post: &Source) -> Option<Arc<Extraction>> {
-        self.inner.posts.get(&post_key(post)).await
+    /// The cached extraction of a post: the one by the way out named `egress` where that may be taken, else any.
+    pub(super) async fn cached(
+        &self,
+        post: &Source,
+        egress: Option<&str>,
+    ) -> Option<Arc<Extraction>> {
+        let egresses = &self.inner.egresses;
+        let is_usable = |egress: &&Arc<Egress>| egresses.is_usable(egress, post.site);
+        let wanted = egress.and_then(|name| egresses.named(Some(name)));
+        if let Some(wanted) = wanted.filter(is_usable) {
+            return self.kept(post, wanted).await;
+        }
+        let (usable, resting): (Vec<_>, Vec<_>) = egresses.all().iter().partition(is_usable);
+        for egress in usable.into_iter().chain(resting) {
+            let kept = self.kept(post, egress).await;
+            if kept.is_some() {
+                return kept;
+            }
+        }
+        None
     }
 
-    /// Asks the site, unless somebody has asked it since `stale` was made.
+    async fn kept(&self, post: &Source, egress: &Egress) -> Option<Arc<Extraction>> {
+        let kept = self.inner.posts.get(&kept_key(post, egress)).await?;
+        (kept.generation == egress.generation()).then_some(kept.extraction)
+    }
+
+    /// Asks the site, by the way out named `egress` where that may be taken, unless somebody has asked it since `stale`
+    /// was made.
     pub(super) async fn refresh(
         &self,
         extractor: &Arc<dyn Extractor>,
         post: Source,
         stale: Option<&Arc<Extraction>>,
+        egress: Option<&str>,
     ) -> Outcome {
-        if let Some(cached) = self.cached(&post).await
+        if let Some(cached) = self.cached(&post, egress).await
             && stale.is_none_or(|stale| !Arc::ptr_eq(stale, &cached))
         {
             return Ok(cached);
         }
-        self.fetch(Arc::clone(extractor), post).await
+        self.fetch(Arc::clone(extractor), post, egress).await
     }
 
     /// The counts of what came of asking the sites.
     pub fn extractions(&self) -> &Extractions {
-        self.inner.net.extractions()
+        self.inner.egresses.extractions()
     }
 
     /// Whether private addresses may be dialled.
     pub fn is_guard_relaxed(&self) -> bool {
-        self.inner.net.is_guard_relaxed()
+        self.inner.egresses.is_guard_relaxed()
     }
 
     /// Figures for `/health`.
@@ -279,8 +338,11 @@ impl Resolver {
         short: Source,
     ) -> Result<Source, Arc<ResolveError>> {
         let _place = self.inner.admission.admit().await.map_err(failed)?;
-        let located = extractor.locate(&self.inner.net, &short);
-        let post = within(self.inner.deadline, located).await?;
+        let located = by_egress(&self.inner.egresses, short.site, None, |client: Client| {
+            let (extractor, short) = (Arc::clone(&extractor), short.clone());
+            async move { extractor.locate(&client, &short).await }
+        });
+        let post = within(self.inner.deadline, located).await?.value;
         self.inner
             .short_links
             .insert(post_key(&short), post.clone())
@@ -288,18 +350,23 @@ impl Resolver {
         Ok(post)
     }
 
-    async fn fetch(&self, extractor: Arc<dyn Extractor>, post: Source) -> Outcome {
+    async fn fetch(
+        &self,
+        extractor: Arc<dyn Extractor>,
+        post: Source,
+        egress: Option<&str>,
+    ) -> Outcome {
         let key = post_key(&post);
         if let Some(error) = self.inner.not_found.get(&key).await {
             return Err(error);
         }
         let resolver = self.clone();
+        let egress = egress.map(str::to_owned);
         self.inner
             .extracting
-            .join(
-                key,
-                || async move { resolver.extract(extractor, post).await },
-            )
+            .join((key.0, key.1, egress.clone()), || async move {
+                resolver.extract(extractor, post, egress).await
+            })
             .await
             .unwrap_or_else(|| Err(Arc::new(ResolveError::Internal)))
     }
@@ -318,38 +385,62 @@ impl Resolver {
         self.extractions().done(site, result, verdict, took);
     }
 
-    async fn extract(self, extractor: Arc<dyn Extractor>, post: Source) -> Outcome {
+    async fn extract(
+        self,
+        extractor: Arc<dyn Extractor>,
+        post: Source,
+        egress: Option<String>,
+    ) -> Outcome {
         let _place = self.inner.admission.admit().await.map_err(failed)?;
         let key = post_key(&post);
         let started = std::time::Instant::now();
-        let extracted = extractor.extract(&self.inner.net, &post);
+        let egresses = &self.inner.egresses;
+        let extracted = by_egress(egresses, key.0, egress.as_deref(), |client: Client| {
+            let (extractor, post) = (Arc::clone(&extractor), post.clone());
+            async move { extractor.extract(&client, &post).await }
+        });
         let outcome = within(self.inner.deadline, extracted).await;
         let took = started.elapsed();
         self.count(key.0, &outcome, took);
         let elapsed_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let (site, source_id) = (key.0, key.1.as_str());
         match outcome {
-            Ok(extraction) => {
-                debug!(site, source_id, elapsed_ms, "extracted");
-                let extraction = Arc::new(extraction);
-                self.inner.posts.insert(key, Arc::clone(&extraction)).await;
-                Ok(extraction)
+            Ok(done) => {
+                let egress = done.egress.name();
+                debug!(site, source_id, egress, elapsed_ms, "extracted");
+                Ok(self.keep(&post, done).await)
             }
             Err(error) => {
                 warn!(site, source_id, elapsed_ms, err = %error, "extraction failed");
                 if is_not_found(&error) {
-                    self.inner.posts.invalidate(&key).await;
+                    for egress in egresses.all() {
+                        self.inner.posts.invalidate(&kept_key(&post, egress)).await;
+                    }
                     self.inner.not_found.insert(key, Arc::clone(&error)).await;
                 }
                 Err(error)
             }
         }
     }
+
+    /// Keeps an extraction for the way out that it took, whose name its session bears from now on.
+    async fn keep(&self, post: &Source, done: Done<Extraction>) -> Arc<Extraction> {
+        let mut extraction = done.value;
+        extraction.session.egress = done.egress.name().map(str::to_owned);
+        let extraction = Arc::new(extraction);
+        let kept = Kept {
+            extraction: Arc::clone(&extraction),
+            generation: done.generation,
+        };
+        let key = kept_key(post, &done.egress);
+        self.inner.posts.insert(key, kept).await;
+        extraction
+    }
 }
 
 pub(super) async fn within<T>(
     deadline: Duration,
-    work: impl Future<Output = Result<T, ExtractError>>,
+    work: impl Future<Output = Result<T, ResolveError>>,
 ) -> Result<T, Arc<ResolveError>> {
     match tokio::time::timeout(deadline, work).await {
         Ok(Ok(value)) => Ok(value),
@@ -370,6 +461,11 @@ fn is_not_found(error: &ResolveError) -> bool {
             ..
         })
     )
+}
+
+fn kept_key(post: &Source, egress: &Egress) -> KeptKey {
+    let (site, id) = post_key(post);
+    (site, id, egress.number())
 }
 
 fn post_key(source: &Source) -> PostKey {

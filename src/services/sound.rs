@@ -248,7 +248,7 @@ impl Sounds {
             total: frames.map(|frames| frames * mp3::FRAME_BYTES + tag.len() as u64),
             etag: etag(&look, &tag, &source.name(), ffmpeg.version()),
             content_type: "audio/mpeg",
-            idle_timeout: self.feed.resolver().net().idle_timeout() * IDLE_FACTOR,
+            idle_timeout: self.feed.resolver().idle_timeout() * IDLE_FACTOR,
         };
         let track = Track {
             source,

@@ -50,6 +50,7 @@ fn link(number: usize) -> Link {
         author: "x".repeat(number % 7),
         extension: "mp4".to_owned(),
         index: None,
+        egress: None,
         hint,
     }
 }

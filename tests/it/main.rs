@@ -8,6 +8,7 @@ mod clients;
 mod clients_gone;
 mod config;
 mod deploy;
+mod egress;
 mod errors;
 mod faults;
 mod forgeries;

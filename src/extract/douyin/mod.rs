@@ -141,6 +141,7 @@ impl Extractor for Douyin {
         MediaSession {
             cookies: Vec::new(),
             headers: media.headers.session_headers(&media.user_agent),
+            egress: None,
         }
     }
 }

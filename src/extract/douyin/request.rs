@@ -81,6 +81,7 @@ impl PostRequest<'_> {
         let session = MediaSession {
             cookies: jar.guest_cookies(),
             headers: media.headers.session_headers(&media.user_agent),
+            egress: None,
         };
         Ok(Some(Fetched { aweme, session }))
     }

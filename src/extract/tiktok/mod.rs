@@ -180,6 +180,7 @@ impl Identity {
         MediaSession {
             cookies: jar.guest_cookies(),
             headers: self.media.headers.session_headers(self.user_agent(attempt)),
+            egress: None,
         }
     }
 }
@@ -265,6 +266,7 @@ impl Extractor for TikTok {
                 .media
                 .headers
                 .session_headers(self.identity.user_agent(0)),
+            egress: None,
         }
     }
 }

@@ -292,6 +292,7 @@ fn media_session(user_agent: &str) -> MediaSession {
             ("user-agent".to_owned(), user_agent.to_owned()),
             ("accept".to_owned(), "*/*".to_owned()),
         ],
+        egress: None,
     }
 }
 

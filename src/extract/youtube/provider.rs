@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use moka::Expiry;
 use moka::future::Cache;
 use serde::Deserialize;
@@ -145,6 +145,7 @@ impl Provider {
             self.ping().await?;
         }
         let request = ServiceRequest {
+            method: Method::POST,
             path: "get_pot",
             body: Some(json!({ "content_binding": binding }).to_string().into()),
             max_bytes: MAX_ANSWER,
@@ -164,6 +165,7 @@ impl Provider {
     /// Asks whether it is there: a provider that hangs is told by this sooner than by the token that doesn't come.
     async fn ping(&self) -> Result<(), ProviderError> {
         let request = ServiceRequest {
+            method: Method::GET,
             path: "ping",
             body: None,
             max_bytes: MAX_ANSWER,

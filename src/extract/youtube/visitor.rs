@@ -1,5 +1,5 @@
-//! Visitor ids: the name that YouTube gives an unknown visitor, without which it answers worse. One per client, kept for
-//! hours, asked for once even when many extractions want it at the same time.
+//! Visitor ids: the name that YouTube gives an unknown visitor, without which it answers worse. One per client and way out, kept
+//! for hours, asked for once even when many extractions want it at the same time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ struct Entry {
 /// Holds the id of one client; locked while it is asked for.
 type Slot = Arc<tokio::sync::Mutex<Option<Entry>>>;
 
-/// The visitor ids by client. As many as the client table has entries.
+/// The visitor ids by client and way out. As many as there are of both.
 #[derive(Debug, Default)]
 pub(super) struct Visitors {
     slots: Mutex<HashMap<String, Slot>>,

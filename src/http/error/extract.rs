@@ -45,6 +45,7 @@ impl From<&ResolveError> for ApiError {
                 "upstream_timeout",
                 format!("Request timeout after {} seconds", after.as_secs()),
             ),
+            ResolveError::NoEgress(none) => blocked(Block::Forbidden, Some(none.retry_after)),
             ResolveError::Internal => internal(),
         }
     }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::ways::{self, Vpn, Way};
 use crate::http::error::ApiError;
 use crate::http::{AppState, json};
 use crate::media::abilities::Abilities;
@@ -35,6 +36,10 @@ struct Health {
     cache: Cache,
     /// `relaxed` when `ALLOW_PRIVATE_UPSTREAM` lets private addresses be dialled.
     guard: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    egresses: Option<Vec<Way>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vpn: Option<Vpn>,
     ffmpeg: bool,
     instance_id: String,
     instance_region: String,
@@ -169,6 +174,8 @@ fn look(app: &AppState, abilities: Abilities) -> Health {
         } else {
             "strict"
         },
+        egresses: ways::ways(app),
+        vpn: ways::vpn(app),
         ffmpeg: abilities.any(),
         instance_id: app.server.instance_id.clone(),
         instance_region: app.server.instance_region.clone(),
@@ -185,7 +192,8 @@ fn degraded(app: &AppState, abilities: Abilities) -> Vec<&'static str> {
         ("temp", app.temp.is_some()),
     ];
     let missing = parts.into_iter().filter(|(_, is_there)| !is_there);
-    missing.map(|(name, _)| name).collect()
+    let missing = missing.map(|(name, _)| name);
+    missing.chain(ways::degraded(app)).collect()
 }
 
 /// The newest of the extractors' dates: monitors of ServerPY parse one here.

@@ -12,6 +12,7 @@ pub(super) mod playlist;
 pub(super) mod probes;
 pub(super) mod resolve;
 pub(super) mod slideshow;
+mod ways;
 
 /// Any path that is no route.
 pub(super) async fn not_found() -> ApiError {

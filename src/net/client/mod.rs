@@ -35,6 +35,7 @@ pub struct Client {
 }
 
 struct Inner {
+    egress: Option<Arc<str>>,
     pages: reqwest::Client,
     media: MediaPools,
     guard: Arc<AddressGuard>,
@@ -76,6 +77,7 @@ impl MediaPools {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
+            .field("egress", &self.inner.egress)
             .field("proxies", &self.inner.proxies)
             .field("guard", &self.inner.guard)
             .finish_non_exhaustive()
@@ -91,18 +93,24 @@ impl Client {
         log_way_out(&config);
         Ok(Self {
             inner: Arc::new(Inner {
+                egress: config.egress.clone(),
                 pages: pages(&config)?,
                 media: MediaPools::new(&config)?,
                 guard: config.guard,
                 proxies: config.proxies,
                 budget: RetryBudget::new(Instant::now()),
                 circuits: Circuits::default(),
-                extractions: Extractions::default(),
+                extractions: config.extractions.clone(),
                 idle_timeout: config.idle_timeout,
                 page_head_timeout: config.page_head_timeout,
                 media_head_timeout: config.media_head_timeout,
             }),
         })
+    }
+
+    /// Name of the way out, when there are several: what a site gives to one is of no use to another.
+    pub fn egress(&self) -> Option<&str> {
+        self.inner.egress.as_deref()
     }
 
     /// Whether `ALLOW_PRIVATE_UPSTREAM` lets more than public addresses be dialled.
@@ -249,8 +257,12 @@ impl Client {
 }
 
 fn log_way_out(config: &ClientConfig) {
+    let egress = config.egress.as_deref();
     if config.proxies.is_configured() {
-        tracing::info!(proxy = %config.proxies, "proxy in use");
+        tracing::info!(egress, proxy = %config.proxies, "proxy in use");
+    }
+    if let Some(source) = config.source {
+        tracing::info!(egress, %source, "local address in use");
     }
     if !config.guard.exceptions().is_empty() {
         tracing::warn!(
@@ -262,8 +274,7 @@ fn log_way_out(config: &ClientConfig) {
 
 /// The client for pages. ALPN decides on HTTP/2.
 fn pages(config: &ClientConfig) -> Result<reqwest::Client, NetError> {
-    let guard = Arc::clone(&config.guard);
-    let resolver = GuardedResolver::new(guard, Arc::clone(&config.proxies), None);
+    let resolver = GuardedResolver::new(config, None);
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls::client_config(&config.roots, &[b"h2", b"http/1.1"])?)
         .redirect(reqwest::redirect::Policy::none())
@@ -273,6 +284,7 @@ fn pages(config: &ClientConfig) -> Result<reqwest::Client, NetError> {
         .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .tcp_nodelay(true)
+        .local_address(config.source)
         // The variables are read by `ClientConfig`, never by the library.
         .no_proxy();
     if config.proxies.is_configured() {

@@ -206,6 +206,7 @@ mod tests {
             &answer(&["ttwid=guest; Domain=tiktok.com; Path=/"]),
         );
         let session = MediaSession {
+            egress: None,
             cookies: jar.guest_cookies(),
             headers: Vec::new(),
         };

@@ -50,6 +50,9 @@ pub struct MediaSession {
     pub cookies: Vec<GuestCookie>,
     /// Headers for every media request, in order (`user-agent`, `referer`, …), lower-case names.
     pub headers: Vec<(String, String)>,
+    /// Name of the way out that the extraction took, when there are several; set by whoever chose it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egress: Option<String>,
 }
 
 /// Which requests get a cookie (RFC 6265 §5.4).

@@ -9,8 +9,8 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::{AddressGuard, GuardError};
-use crate::net::IpFamily;
 use crate::net::proxy::Proxies;
+use crate::net::{ClientConfig, IpFamily};
 
 /// One question to the system's resolver (reliability R4).
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
@@ -23,19 +23,19 @@ pub(in crate::net) struct GuardedResolver {
     guard: Arc<AddressGuard>,
     proxies: Arc<Proxies>,
     family: Option<IpFamily>,
+    /// The only family that the local address can reach. From another one a connection would go out by the system's own
+    /// choice of address.
+    reachable: Option<IpFamily>,
 }
 
 impl GuardedResolver {
-    /// A resolver that gives addresses of `family` where a name has any, else all.
-    pub(in crate::net) fn new(
-        guard: Arc<AddressGuard>,
-        proxies: Arc<Proxies>,
-        family: Option<IpFamily>,
-    ) -> Self {
+    /// The resolver for a way out: gives addresses of `family` where a name has any, else all.
+    pub(in crate::net) fn new(config: &ClientConfig, family: Option<IpFamily>) -> Self {
         Self {
-            guard,
-            proxies,
+            guard: Arc::clone(&config.guard),
+            proxies: Arc::clone(&config.proxies),
             family,
+            reachable: config.source.map(IpFamily::of),
         }
     }
 
@@ -51,6 +51,9 @@ impl GuardedResolver {
             if let Some(family) = self.family {
                 family.keep(&mut addresses);
             }
+        }
+        if let Some(reachable) = self.reachable {
+            addresses.retain(|address| IpFamily::of(address.ip()) == reachable);
         }
         if addresses.is_empty() {
             return Err(GuardError::PrivateAddress.into());
@@ -91,11 +94,7 @@ mod tests {
 
     fn resolver(pairs: &[(&str, &str)]) -> GuardedResolver {
         let mut env = Env::from_pairs(pairs.iter().copied());
-        GuardedResolver::new(
-            Arc::new(AddressGuard::from_env(&mut env)),
-            Arc::new(Proxies::from_env(&mut env)),
-            None,
-        )
+        GuardedResolver::new(&ClientConfig::from_env(&mut env), None)
     }
 
     #[tokio::test]
@@ -119,6 +118,19 @@ mod tests {
             };
             let found = pinned.lookup("localhost").await.unwrap();
             assert_eq!(found.iter().all(is_meant), all.iter().any(is_meant));
+        }
+    }
+
+    #[tokio::test]
+    async fn resolver_of_a_local_address_gives_what_it_can_reach_alone() {
+        let pairs = [("ALLOW_PRIVATE_UPSTREAM", "127.0.0.0/8,::1")];
+        for (family, source) in [(IpFamily::V4, "127.0.0.1"), (IpFamily::V6, "::1")] {
+            let mut config = ClientConfig::from_env(&mut Env::from_pairs(pairs));
+            config.source = source.parse().ok();
+            let resolver = GuardedResolver::new(&config, None);
+            let found = resolver.lookup("localhost").await.unwrap_or_default();
+            let is_reachable = |address: &SocketAddr| IpFamily::of(address.ip()) == family;
+            assert!(found.iter().all(is_reachable), "{found:?}");
         }
     }
 

@@ -50,10 +50,11 @@ pub(super) struct Connector {
 impl Connector {
     pub(super) fn new(config: &ClientConfig, family: Option<IpFamily>) -> Result<Self, NetError> {
         let (guard, proxies) = (Arc::clone(&config.guard), Arc::clone(&config.proxies));
-        let resolver = GuardedResolver::new(Arc::clone(&guard), Arc::clone(&proxies), family);
+        let resolver = GuardedResolver::new(config, family);
         let mut tcp = HttpConnector::new_with_resolver(Resolver(resolver));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        tcp.set_local_address(config.source);
         tcp.set_connect_timeout(Some(config.connect_timeout));
         // A way out that changes leaves connections that look alive.
         tcp.set_keepalive(Some(KEEPALIVE));

@@ -117,7 +117,7 @@ impl Archives {
             total: Some(plan.layout.total()),
             etag: plan.etag.clone(),
             content_type: "application/zip",
-            idle_timeout: self.feed.resolver().net().idle_timeout() * IDLE_FACTOR,
+            idle_timeout: self.feed.resolver().idle_timeout() * IDLE_FACTOR,
         };
         Ok(ArchiveOrigin {
             archives: self.clone(),

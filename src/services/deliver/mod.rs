@@ -135,7 +135,7 @@ impl Deliverer {
         let (extractor, source) = self.post_of(&link)?;
         let delivery = match link.kind {
             Kind::Slideshow => {
-                let waiter = self.begin(&extractor, source).await?;
+                let waiter = self.begin(&extractor, source, &link).await?;
                 self.deliver_video(link, waiter, ask).await
             }
             Kind::Archive => self.deliver_archive(link, &extractor, source, ask).await,
@@ -157,7 +157,7 @@ impl Deliverer {
     pub async fn deliver_slideshow(&self, token: &str, ask: Ask) -> Result<Delivery, DeliverError> {
         let link = self.sealer.open(Purpose::Slideshow, token).await?;
         let (extractor, source) = self.post_of(&link)?;
-        let waiter = self.begin(&extractor, source).await?;
+        let waiter = self.begin(&extractor, source, &link).await?;
         self.deliver_video(link, waiter, ask).await
     }
 
@@ -168,7 +168,7 @@ impl Deliverer {
     pub async fn watch_slideshow(&self, token: &str) -> Result<Waiter, DeliverError> {
         let link = self.sealer.open(Purpose::Slideshow, token).await?;
         let (extractor, source) = self.post_of(&link)?;
-        self.begin(&extractor, source).await
+        self.begin(&extractor, source, &link).await
     }
 
     /// The places for transfers.
@@ -195,15 +195,16 @@ impl Deliverer {
         Ok((Arc::clone(extractor), source))
     }
 
-    /// What the site says of a post: cached, or asked for.
+    /// What the site says of the post of a link: cached, or asked for.
     async fn post(
         &self,
         extractor: &Arc<dyn Extractor>,
         source: Source,
+        link: &Link,
     ) -> Result<Post, OriginError> {
         let extraction = self
             .resolver
-            .refresh(extractor, source.clone(), None)
+            .refresh(extractor, source.clone(), None, link.egress.as_deref())
             .await?;
         Ok(Post {
             extractor: Arc::clone(extractor),
@@ -216,8 +217,9 @@ impl Deliverer {
         &self,
         extractor: &Arc<dyn Extractor>,
         source: Source,
+        link: &Link,
     ) -> Result<Waiter, DeliverError> {
-        let post = self.post(extractor, source).await?;
+        let post = self.post(extractor, source, link).await?;
         Ok(self.slideshows.wait_for(post).await.map_err(Arc::new)?)
     }
 
@@ -231,7 +233,8 @@ impl Deliverer {
     ) -> Result<Delivery, DeliverError> {
         let permit = self.admission.admit().await?;
         let transfer = if let Some(pair) = PairId::of_link(&link) {
-            self.join(extractor, source, &pair, ask, permit).await?
+            let pair = (&pair, link.egress.as_deref());
+            self.join(extractor, source, pair, ask, permit).await?
         } else {
             let origin = LinkOrigin::find(&self.resolver, extractor, source, &link).await?;
             self.start(Arc::new(origin), &link, ask, permit).await?
@@ -243,13 +246,14 @@ impl Deliverer {
         &self,
         extractor: &Arc<dyn Extractor>,
         source: Source,
-        pair: &PairId,
+        (pair, egress): (&PairId, Option<&str>),
         ask: Ask,
         permit: Permit,
     ) -> Result<Transfer, DeliverError> {
         let start = async |ask, permit| {
             // Boxed, for most links are of one file.
-            let origin = Box::pin(self.joiner.open(extractor, source.clone(), pair)).await?;
+            let origin =
+                Box::pin(self.joiner.open(extractor, source.clone(), pair, egress)).await?;
             let origin = Arc::new(origin);
             let started = self.run(Arc::clone(&origin), ask, permit).await;
             Ok::<_, DeliverError>((started, origin))
@@ -296,7 +300,7 @@ impl Deliverer {
         ask: Ask,
     ) -> Result<Delivery, DeliverError> {
         let permit = self.admission.admit().await?;
-        let post = self.post(extractor, source).await?;
+        let post = self.post(extractor, source, &link).await?;
         let origin = Arc::new(self.archives.origin(post).await?);
         let transfer = self.run(origin, ask, permit).await?;
         Ok(Delivery { link, transfer })
@@ -315,7 +319,7 @@ impl Deliverer {
         let origin = Arc::new(found);
         let look = self.sounds.look(&link, &origin).await?;
         let Some(extension) = self.sounds.native(&look).await else {
-            let post = self.post(extractor, source).await?;
+            let post = self.post(extractor, source, &link).await?;
             let first = Arc::clone(&look);
             let mut started = self.transcode(&post, &origin, first, &ask, permit).await;
             if started.is_err() && look.is_of_another() {

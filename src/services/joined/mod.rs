@@ -150,7 +150,7 @@ impl Joiner {
         }
     }
 
-    /// The pair that a link's format names, of a post.
+    /// The pair that a link's format names, of a post, by the way out that the link names.
     ///
     /// # Errors
     /// [`JoinError`].
@@ -159,14 +159,15 @@ impl Joiner {
         extractor: &Arc<dyn Extractor>,
         post: Source,
         id: &PairId,
+        egress: Option<&str>,
     ) -> Result<JoinedOrigin, JoinError> {
-        let cached = self.resolver.cached(&post).await;
+        let cached = self.resolver.cached(&post, egress).await;
         let cached = cached
             .and_then(|extraction| Found::new(&self.resolver, extractor, &extraction, id).ok());
         let found = if let Some(found) = cached {
             found
         } else {
-            let asked = self.resolver.refresh(extractor, post, None).await;
+            let asked = self.resolver.refresh(extractor, post, None, egress).await;
             let extraction = asked.map_err(OriginError::Resolve)?;
             Found::new(&self.resolver, extractor, &extraction, id)?
         };

@@ -317,6 +317,7 @@ impl Mint<'_> {
             author: self.extraction.author.handle.clone(),
             extension: extension.to_owned(),
             index: None,
+            egress: self.extraction.session.egress.clone(),
             hint: None,
         }
     }

@@ -33,6 +33,7 @@ fn claims(expires_at: u64) -> Link {
         author: "harbour.keeper".to_owned(),
         extension: "mp4".to_owned(),
         index: None,
+        egress: None,
         hint: Some(Hint {
             url: "https://v16-webapp-prime.tiktok.com/video/x".to_owned(),
             cookie: None,

@@ -25,6 +25,7 @@ fn reference(format: &str, kind: Kind) -> Link {
         author: "somebody".to_owned(),
         extension: "mp4".to_owned(),
         index: None,
+        egress: None,
         hint: None,
     }
 }

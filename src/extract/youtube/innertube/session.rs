@@ -257,7 +257,9 @@ impl Session<'_> {
 
     /// Drops a visitor id that the site distrusts.
     pub(in crate::extract::youtube) async fn forget_visitor(&self, client: &Client, visitor: &str) {
-        self.visitors.forget(&client.key, visitor).await;
+        self.visitors
+            .forget(&self.visitor_slot(client), visitor)
+            .await;
     }
 
     async fn visitor(&self, client: &Client) -> Result<String, ExtractError> {
@@ -266,8 +268,14 @@ impl Session<'_> {
         }
         let fetch = self.fetch_visitor(client);
         self.visitors
-            .get(&client.key, self.clients.visitor_life, fetch)
+            .get(&self.visitor_slot(client), self.clients.visitor_life, fetch)
             .await
+    }
+
+    /// Visitor ids are given to a client and the address that it comes from.
+    fn visitor_slot(&self, client: &Client) -> String {
+        let egress = self.transport.egress().unwrap_or_default();
+        format!("{egress}/{}", client.key)
     }
 
     async fn fetch_visitor(&self, client: &Client) -> Result<String, ExtractError> {

@@ -27,6 +27,11 @@ pub(in crate::extract::youtube) trait Ask: Sync {
     /// Sends a request and waits for the answer.
     fn ask(&self, call: Call) -> BoxFuture<'_, Result<Answer, NetError>>;
 
+    /// Name of the way out, when there are several; what the site gives to one is of no use to another.
+    fn egress(&self) -> Option<&str> {
+        None
+    }
+
     /// Whether the host of this address may be asked again because it failed.
     fn take_retry(&self, _url: &Url) -> bool {
         true
@@ -99,6 +104,10 @@ impl NetTransport<'_> {
 impl Ask for NetTransport<'_> {
     fn ask(&self, call: Call) -> BoxFuture<'_, Result<Answer, NetError>> {
         self.send(call).boxed()
+    }
+
+    fn egress(&self) -> Option<&str> {
+        self.client.egress()
     }
 
     fn take_retry(&self, url: &Url) -> bool {

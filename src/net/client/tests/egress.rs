@@ -128,3 +128,57 @@ fn client_tells_whether_the_guard_is_relaxed() {
     assert!(Client::new(relaxed).unwrap().is_guard_relaxed());
     assert!(!Client::new(config(&[])).unwrap().is_guard_relaxed());
 }
+
+/// The peer's address of the first connection to a listener, which answers both kinds of requests with nothing.
+async fn peers_of(source: &str) -> Vec<std::net::IpAddr> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:80").await;
+    let Ok(listener) = listener else {
+        return Vec::new();
+    };
+    let accepting = tokio::spawn(async move {
+        let mut peers = Vec::new();
+        while peers.len() < 2 {
+            let (_, peer) = listener.accept().await.unwrap();
+            peers.push(peer.ip());
+        }
+        peers
+    });
+    let mut config = config(&[("ALLOW_PRIVATE_UPSTREAM", "127.0.0.0/8")]);
+    config.source = source.parse().ok();
+    let client = Client::new(config).unwrap();
+    let (hosts, jar) = (HostList::new(["localhost"]), Jar::new(None));
+    let url = Url::parse("http://localhost/").unwrap();
+    let page = PageRequest {
+        method: Method::GET,
+        url: &url,
+        headers: HeaderMap::new(),
+        body: None,
+        hosts: &hosts,
+        max_bytes: LIMIT,
+        timeout: PATIENCE,
+    };
+    let media = MediaRequest {
+        method: Method::GET,
+        url: url.as_str(),
+        range: RangeAsk::Whole,
+        headers: &[],
+        jar: &jar,
+        hosts: &hosts,
+    };
+    assert!(client.fetch(page, &mut Jar::new(None)).await.is_err());
+    assert!(client.open(media).await.is_err());
+    accepting.await.unwrap()
+}
+
+/// Needs the right to listen at port 80, as the guard knows no other.
+#[tokio::test]
+async fn pages_and_media_come_from_the_local_address() {
+    let source = "127.0.0.7";
+    let peers = peers_of(source).await;
+    if peers.is_empty() {
+        eprintln!("SKIPPED: local address: port 80 can't be had here");
+        return;
+    }
+    let expected: std::net::IpAddr = source.parse().unwrap();
+    assert_eq!(peers, [expected, expected]);
+}

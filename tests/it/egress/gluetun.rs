@@ -1,0 +1,286 @@
+//! A VPN whose control server is told to take another address when the site turns us away.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{Internet, item};
+use crate::harness::upstream::Page;
+use crate::harness::upstream::tiktok::{WWW, captcha};
+use crate::harness::{Stage, TestServer, eventually};
+
+/// What the control server does and has seen.
+#[derive(Debug, Default)]
+struct Control {
+    seen: Vec<String>,
+    is_running: bool,
+    address: u8,
+    is_stuck: bool,
+}
+
+/// A control server as gluetun's: two words at one path, and the public address at another.
+struct Gluetun {
+    control: Arc<Mutex<Control>>,
+    url: String,
+    _task: AbortOnDropHandle<()>,
+}
+
+const AUTHORIZATION: &str = "authorization: Basic b3BlcmF0b3I6aHVudGVyMg==";
+
+impl Gluetun {
+    async fn start() -> Self {
+        let control = Arc::new(Mutex::new(Control {
+            is_running: true,
+            address: 1,
+            ..Control::default()
+        }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let shared = Arc::clone(&control);
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let control = Arc::clone(&shared);
+                tokio::spawn(async move { serve(stream, &control).await });
+            }
+        });
+        Self {
+            control,
+            url,
+            _task: AbortOnDropHandle::new(task),
+        }
+    }
+
+    fn control(&self) -> std::sync::MutexGuard<'_, Control> {
+        self.control.lock().expect("control")
+    }
+
+    /// The changes of state that were asked for.
+    fn changes(&self) -> Vec<String> {
+        let control = self.control();
+        let changes = control.seen.iter().filter(|line| line.starts_with("PUT"));
+        changes.cloned().collect()
+    }
+}
+
+/// One request; each connection carries one.
+async fn serve(stream: TcpStream, control: &Mutex<Control>) -> Option<()> {
+    let mut stream = BufReader::new(stream);
+    let (mut first, mut length, mut is_authorized) = (String::new(), 0, false);
+    stream.read_line(&mut first).await.ok()?;
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).await.ok()?;
+        let line = line.trim_end();
+        if line.is_empty() {
+            break;
+        }
+        is_authorized |= line == AUTHORIZATION;
+        if let Some(text) = line.strip_prefix("content-length: ") {
+            length = text.parse().ok()?;
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.ok()?;
+    let body = String::from_utf8(body).ok()?;
+    let request = first.strip_suffix(" HTTP/1.1\r\n")?;
+    let (status, answer) = control
+        .lock()
+        .expect("control")
+        .answer(request, &body, is_authorized);
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{answer}",
+        answer.len()
+    );
+    stream.write_all(answer.as_bytes()).await.ok()
+}
+
+impl Control {
+    fn answer(&mut self, request: &str, body: &str, is_authorized: bool) -> (&'static str, String) {
+        self.seen.push(format!("{request} {body}"));
+        if !is_authorized {
+            return ("401 Unauthorized", String::new());
+        }
+        match (request, body) {
+            ("GET /v1/vpn/status", "") => {
+                let word = if self.is_running {
+                    "running"
+                } else {
+                    "stopped"
+                };
+                ("200 OK", format!(r#"{{"status":"{word}"}}"#))
+            }
+            ("GET /v1/publicip/ip", "") => {
+                let address = if self.is_running {
+                    format!("203.0.113.{}", self.address)
+                } else {
+                    String::new()
+                };
+                (
+                    "200 OK",
+                    format!(r#"{{"public_ip":"{address}","country":"x"}}"#),
+                )
+            }
+            ("PUT /v1/vpn/status", r#"{"status":"stopped"}"#) => {
+                self.is_running = false;
+                ("200 OK", r#"{"outcome":"stopped"}"#.to_owned())
+            }
+            ("PUT /v1/vpn/status", r#"{"status":"running"}"#) => {
+                self.is_running = !self.is_stuck;
+                self.address += 1;
+                ("200 OK", r#"{"outcome":"running"}"#.to_owned())
+            }
+            _ => ("400 Bad Request", String::new()),
+        }
+    }
+}
+
+async fn stage(gluetun: &Gluetun) -> Stage {
+    Stage::with(|server| {
+        server
+            .env("GLUETUN_CONTROL_URL", &gluetun.url)
+            .env("GLUETUN_USERNAME", "operator")
+            .env("GLUETUN_PASSWORD", "hunter2")
+    })
+    .await
+}
+
+/// Turns away whoever asks for a post, until one is served anew.
+fn block(stage: &Stage) {
+    stage
+        .world()
+        .page(Page::new(WWW, "/*/*/*", vec![captcha()]));
+}
+
+async fn vpn(server: &TestServer) -> Value {
+    server.api().get("/health").await.json()["vpn"].clone()
+}
+
+#[tokio::test]
+async fn block_makes_the_vpn_take_another_address() {
+    let gluetun = Gluetun::start().await;
+    let stage = stage(&gluetun).await;
+    eventually("the VPN was looked at", async || {
+        (vpn(&stage.server).await["public_ip"] == "203.0.113.1").then_some(())
+    })
+    .await;
+    assert!(gluetun.changes().is_empty(), "nothing without need");
+    let url = stage.serve(&item(60));
+    let other = stage.serve(&item(61));
+    block(&stage);
+    let blocked = stage.post(&url).await;
+    assert_eq!(
+        (blocked.status.as_u16(), &blocked.json()["error_code"]),
+        (503, &"ip_blocked".into())
+    );
+    // While it connects anew nobody is sent that way.
+    let asked = stage.pages_asked();
+    let refused = stage.post(&other).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.header("retry-after")),
+        (503, "5")
+    );
+    assert_eq!(stage.pages_asked(), asked);
+    let health = stage.api().get("/health").await.json();
+    assert_eq!(
+        (&health["status"], &health["degraded"][0]),
+        (&"ok".into(), &"vpn".into())
+    );
+    let after = eventually("it has another address", async || {
+        let vpn = vpn(&stage.server).await;
+        (vpn["status"] == "running" && vpn["last_reconnect"].is_u64()).then_some(vpn)
+    })
+    .await;
+    assert_eq!(after["public_ip"], "203.0.113.2");
+    assert_eq!(
+        (&after["reconnect_attempts"], &after["max_attempts"]),
+        (&0.into(), &3.into())
+    );
+    let changes = [
+        r#"PUT /v1/vpn/status {"status":"stopped"}"#,
+        r#"PUT /v1/vpn/status {"status":"running"}"#,
+    ];
+    assert_eq!(gluetun.changes(), changes);
+    stage.serve(&item(60));
+    assert_eq!(stage.post(&url).await.status, 200);
+    // Another block within the cooldown changes nothing.
+    block(&stage);
+    assert_eq!(stage.post(&other).await.status, 503);
+    assert_eq!(vpn(&stage.server).await["status"], "running");
+    assert_eq!(gluetun.changes().len(), 2);
+    assert!(!stage.server.logs().contains("hunter2"));
+}
+
+#[tokio::test]
+async fn media_that_is_refused_is_no_reason_for_another_address() {
+    let gluetun = Gluetun::start().await;
+    let stage = stage(&gluetun).await;
+    let item = item(62);
+    let body = stage.resolve(&item).await;
+    let link = crate::harness::text(&body, "/download_link/no_watermark_hd");
+    for host in ["v16-webapp-prime.tiktok.com", "v19-webapp-prime.tiktok.com"] {
+        let refusal = crate::harness::upstream::Fault::Status(403);
+        stage
+            .world()
+            .fault(crate::harness::upstream::Rule::host(host, refusal));
+    }
+    stage.api().get(&link).await;
+    assert!(gluetun.changes().is_empty());
+}
+
+#[tokio::test]
+async fn control_server_that_refuses_us_costs_no_traffic() {
+    let gluetun = Gluetun::start().await;
+    let stage = Stage::with(|server| {
+        server
+            .env("GLUETUN_CONTROL_URL", &gluetun.url)
+            .env("GLUETUN_API_KEY", "wrong")
+    })
+    .await;
+    let url = stage.serve(&item(63));
+    block(&stage);
+    assert_eq!(stage.post(&url).await.status, 503);
+    eventually("the attempt has failed", async || {
+        (vpn(&stage.server).await["reconnect_attempts"] == 1).then_some(())
+    })
+    .await;
+    assert!(gluetun.control().is_running, "nothing was stopped");
+    stage.serve(&item(63));
+    assert_eq!(stage.post(&url).await.status, 200);
+}
+
+#[tokio::test]
+async fn vpn_of_one_way_leaves_the_others_alone() {
+    let gluetun = Gluetun::start().await;
+    let internet = Internet::new(&["a", "b"]).await;
+    let server = internet
+        .builder()
+        .env("GLUETUN_CONTROL_URL", &gluetun.url)
+        .env("GLUETUN_USERNAME", "operator")
+        .env("GLUETUN_PASSWORD", "hunter2")
+        .env("GLUETUN_EGRESS", "a")
+        .start()
+        .await;
+    gluetun.control().is_stuck = true;
+    internet.block("a");
+    let url = internet.serve(&item(64));
+    internet.block("a");
+    // By `b`, while `a` connects anew.
+    server.api().resolve(&url).await;
+    eventually("the VPN is stopped", async || {
+        (!gluetun.control().is_running).then_some(())
+    })
+    .await;
+    server.api().resolve(&internet.serve(&item(65))).await;
+    let health = server.api().get("/health").await.json();
+    assert_eq!(health["egresses"][0]["is_up"], false, "{health:#}");
+    assert_eq!(health["egresses"][1]["is_up"], true);
+    // The end of the server doesn't wait for it.
+    let (status, _) = tokio::time::timeout(Duration::from_secs(20), server.stop())
+        .await
+        .expect("in time");
+    assert!(status.success());
+}
