@@ -30,3 +30,4 @@ pub use settings::{FieldFault, OnItemFailure, ServeMode, Settings, StreamSource}
 pub use state::{Effect, Event, Status};
 pub use store::{Item, ItemState, LogLevel, LogQuery, LogRow, LogSource, Store, StoreError};
 pub use target::{Target, TargetError};
+pub mod splicer;
