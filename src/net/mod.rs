@@ -19,6 +19,7 @@ mod media;
 mod page;
 mod proxy;
 mod service;
+mod target;
 mod tls;
 mod wire;
 
@@ -35,3 +36,4 @@ pub use media::{MediaRequest, MediaResponse, RangeAsk};
 pub use page::{Page, PageRequest};
 pub use reqwest::Body;
 pub use service::{OwnService, ServiceRequest};
+pub use target::{DialError, TargetConfig, TargetDialer, TargetRefused, TargetStream};

@@ -51,7 +51,7 @@ const PRIVATE_V6: [Ipv6Net; 5] = [
 
 /// Whether `address` is a public one. Addresses that embed another (mapped, 6to4, NAT64, Teredo) are not: no site
 /// that we ask has one, and what they lead to would have to be judged a second time.
-pub(super) fn is_public(address: IpAddr) -> bool {
+pub(in crate::net) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => !PRIVATE_V4.iter().any(|range| range.contains(&address)),
         IpAddr::V6(address) => {

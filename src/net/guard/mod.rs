@@ -5,7 +5,7 @@ mod resolver;
 
 use url::{Host, Url};
 
-pub(super) use address::AddressGuard;
+pub(super) use address::{AddressGuard, is_public};
 pub(super) use resolver::GuardedResolver;
 
 /// Why an address is not asked.
