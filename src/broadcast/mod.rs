@@ -15,6 +15,7 @@ mod profile;
 mod record;
 mod service;
 mod settings;
+pub mod publisher;
 pub mod source;
 mod state;
 mod store;
