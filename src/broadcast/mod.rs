@@ -16,6 +16,7 @@ mod record;
 mod service;
 mod settings;
 pub mod publisher;
+pub mod pump;
 pub mod source;
 mod state;
 mod store;

@@ -1,0 +1,196 @@
+//! The time of one connection.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Event, Pump, PumpEnd, obey};
+use crate::broadcast::flv::{Tag, TagKind};
+use crate::broadcast::publisher::{Connect, PublishError, Publisher};
+use crate::broadcast::splicer::{Stamped, Step, Unit};
+
+/// Why a connection is used no longer.
+pub(super) enum Interrupted {
+    /// It is gone.
+    Lost(PublishError),
+    /// It is not needed any more.
+    Ended(PumpEnd),
+}
+
+impl From<PublishError> for Interrupted {
+    fn from(error: PublishError) -> Self {
+        Self::Lost(error)
+    }
+}
+
+/// A pump that waits for its first item looks again after so long.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+/// The longest time that the last pictures are given to be played.
+const MAX_FAREWELL: Duration = Duration::from_secs(1);
+
+type Done = Result<(), Interrupted>;
+
+impl<C: Connect> Pump<C> {
+    /// Sends until the connection is lost or not needed any more.
+    pub(super) async fn transmit(&mut self, publisher: &mut C::Publisher) -> Interrupted {
+        match self.transmit_all(publisher).await {
+            Err(why) => why,
+            Ok(never) => match never {},
+        }
+    }
+
+    async fn transmit_all(
+        &mut self,
+        publisher: &mut C::Publisher,
+    ) -> Result<std::convert::Infallible, Interrupted> {
+        self.pacer.reset();
+        let base = self.history.begins_at().unwrap_or(self.splicer.end());
+        self.introduce(publisher).await?;
+        while let Some(unit) = self.history.next_again() {
+            self.send_unit(publisher, &unit, base).await?;
+        }
+        loop {
+            self.wait_for_turn(publisher, self.splicer.end()).await?;
+            match self.splicer.step() {
+                Step::Unit(unit) => self.send_unit(publisher, &Arc::new(unit), base).await?,
+                Step::Waiting => self.wait_for_item(publisher).await?,
+                Step::Finished => return Err(self.play_out(publisher).await?),
+            }
+        }
+    }
+
+    /// What an ingest must know before the first group.
+    async fn introduce(&mut self, publisher: &mut C::Publisher) -> Done {
+        let headers = self.splicer.headers().clone();
+        let metadata = self.config.metadata.tag();
+        self.send(publisher, &metadata).await?;
+        for (kind, data) in [
+            (TagKind::Video, headers.video),
+            (TagKind::Audio, headers.audio),
+        ] {
+            let tag = Tag {
+                kind,
+                timestamp_ms: 0,
+                data,
+            };
+            self.send(publisher, &tag).await?;
+        }
+        self.gauges(|gauges| gauges.connected(Instant::now()));
+        self.tell(Event::Connected);
+        Ok(())
+    }
+
+    async fn send_unit(
+        &mut self,
+        publisher: &mut C::Publisher,
+        unit: &Arc<Unit>,
+        base: Duration,
+    ) -> Done {
+        // First of all: a loss must not lose it.
+        self.history.begin(unit);
+        for change in self.splicer.take_changes() {
+            self.tell(Event::OnAir(change));
+        }
+        for stamped in &unit.tags {
+            self.wait_for_turn(publisher, stamped.at).await?;
+            self.send(publisher, &tag(stamped, base)).await?;
+            let now = Instant::now();
+            self.history.sent(stamped.at, now);
+            let (lead, repeated) = (self.pacer.lead(stamped.at, now), self.history.repeated());
+            let stats = publisher.stats();
+            self.gauges(|gauges| {
+                gauges.sent(unit, stamped, now);
+                (gauges.lead, gauges.repeated, gauges.connection) = (lead, repeated, stats);
+            });
+        }
+        self.history.whole(publisher.stats());
+        let repairs = self.splicer.repairs();
+        self.gauges(|gauges| gauges.whole(unit, repairs));
+        Ok(())
+    }
+
+    /// Sends a tag; a target that takes it slowly doesn't hold up commands.
+    async fn send(&mut self, publisher: &mut C::Publisher, tag: &Tag) -> Done {
+        let sending = publisher.send(tag);
+        tokio::pin!(sending);
+        loop {
+            tokio::select! {
+                biased;
+                result = &mut sending => return Ok(result?),
+                () = self.shared.wake.notified() => {}
+            }
+            obey(&self.shared, &mut self.splicer, &mut self.is_stopping);
+            if self.is_stopping {
+                return Err(Interrupted::Ended(PumpEnd::Stopped));
+            }
+        }
+    }
+
+    /// Waits until the tag at `at` may leave; meanwhile the connection is served and commands are obeyed.
+    async fn wait_for_turn(&mut self, publisher: &mut C::Publisher, at: Duration) -> Done {
+        let due = self.pacer.due(at, Instant::now());
+        self.wait_until(publisher, due).await
+    }
+
+    async fn wait_until(&mut self, publisher: &mut C::Publisher, due: Instant) -> Done {
+        loop {
+            self.obey();
+            if self.is_stopping {
+                return Err(Interrupted::Ended(PumpEnd::Stopped));
+            }
+            if due <= Instant::now() {
+                return Ok(());
+            }
+            tokio::select! {
+                result = publisher.wait_until(due) => result?,
+                () = self.shared.wake.notified() => {}
+            }
+        }
+    }
+
+    /// Waits until the first item has something, or another command comes.
+    async fn wait_for_item(&mut self, publisher: &mut C::Publisher) -> Done {
+        // Nothing was sent, so that time begins with the first tag.
+        self.pacer.reset();
+        let soon = Instant::now() + LOOK_AGAIN;
+        let awaited = async {
+            match self.splicer.awaited() {
+                Some(source) => source.ready().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            result = publisher.wait_until(soon) => result?,
+            () = self.shared.wake.notified() => {}
+            () = awaited => {}
+        }
+        self.obey();
+        Ok(())
+    }
+
+    /// Lets the last pictures be played before the good-bye.
+    async fn play_out(&mut self, publisher: &mut C::Publisher) -> Result<Interrupted, Interrupted> {
+        for change in self.splicer.take_changes() {
+            self.tell(Event::OnAir(change));
+        }
+        let due = self.pacer.due(self.splicer.end(), Instant::now());
+        let farewell = self.config.lead.min(MAX_FAREWELL);
+        self.wait_until(publisher, due + farewell).await?;
+        Ok(Interrupted::Ended(PumpEnd::Finished))
+    }
+}
+
+/// The tag as the connection that began at `base` sends it: rounded once, and wrapping after 49.7 days.
+fn tag(stamped: &Stamped, base: Duration) -> Tag {
+    let nanos = stamped.at.saturating_sub(base).as_nanos();
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "times of RTMP wrap at 32 bits"
+    )]
+    let timestamp_ms = ((nanos + 500_000) / 1_000_000) as u32;
+    Tag {
+        kind: stamped.kind,
+        timestamp_ms,
+        data: stamped.data.clone(),
+    }
+}
