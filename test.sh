@@ -35,6 +35,13 @@ missing_packages() {
     if [[ ! -e /usr/include/stdio.h ]]; then
         echo libc6-dev
     fi
+    # They bring nginx, which is started where a service manager runs: there that is left to people.
+    if [[ ! -d /run/systemd/system ]]; then
+        local module
+        for module in rtmp stream; do
+            [[ -e "/usr/lib/nginx/modules/ngx_${module}_module.so" ]] || echo "libnginx-mod-$module"
+        done
+    fi
 }
 
 # Prefix that makes a command run as root; fails when there is none.

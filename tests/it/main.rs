@@ -26,6 +26,7 @@ mod photos;
 mod protect;
 mod raw;
 mod resolve;
+mod rtmp;
 mod shutdown;
 mod slow;
 mod ssrf;
