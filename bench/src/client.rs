@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -107,13 +108,30 @@ pub(crate) async fn mint_slideshow(port: u16, url: &str) -> Result<String> {
     link(port, url, "/download_slideshow_link").await
 }
 
+/// Resolves `url` and returns the path and query of one of its formats.
+pub(crate) async fn mint_format(port: u16, url: &str, format_id: &str) -> Result<String> {
+    let answer = resolve(port, url).await?;
+    let entries = answer["data"]["video_data"].as_array();
+    let entry = entries.and_then(|all| all.iter().find(|entry| entry["format_id"] == format_id));
+    let link = entry.and_then(|entry| entry["url"].as_str());
+    path_of(link.ok_or("no such format in the answer")?)
+}
+
 async fn link(port: u16, url: &str, pointer: &str) -> Result<String> {
+    let answer = resolve(port, url).await?;
+    let link = answer.pointer(pointer).and_then(Value::as_str);
+    path_of(link.ok_or("no link in the answer")?)
+}
+
+async fn resolve(port: u16, url: &str) -> Result<Value> {
     let mut stream = connect(port, 1).await?;
-    let answer: serde_json::Value = serde_json::from_slice(&post(&mut stream, url, true).await?)?;
-    let link = answer
-        .pointer(pointer)
-        .and_then(serde_json::Value::as_str)
-        .ok_or("no link in the answer")?;
+    Ok(serde_json::from_slice(
+        &post(&mut stream, url, true).await?,
+    )?)
+}
+
+/// Path and query of an address.
+fn path_of(link: &str) -> Result<String> {
     let (_, rest) = link.split_once("://").ok_or("a link without a scheme")?;
     let at = rest.find('/').ok_or("a link without a path")?;
     Ok(rest[at..].to_owned())

@@ -129,15 +129,25 @@ fn family(id: u32) -> Vec<u32> {
 
 /// proc_pid_stat(5): utime and stime are fields 14 and 15, those of children that were waited for 16 and 17, in ticks.
 fn cpu(id: u32) -> Duration {
+    times(id, 11..15)
+}
+
+/// The sum of these fields behind the name, in ticks.
+fn times(id: u32, fields: std::ops::Range<usize>) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let ticks: u64 = after_name
         .split_ascii_whitespace()
-        .skip(11)
-        .take(4)
+        .skip(fields.start)
+        .take(fields.len())
         .filter_map(|field| field.parse::<u64>().ok())
         .sum();
     Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+}
+
+/// CPU time of this program's own children that have ended.
+pub(crate) fn children_cpu() -> Duration {
+    times(std::process::id(), 13..15)
 }
 
 fn resident(id: u32) -> u64 {

@@ -56,7 +56,7 @@ pub(super) async fn serve(
         let body = read_body(stream, &mut buffer, request.length).await?;
         match interface.answer(&request.path, &body) {
             Some(json) => send_page(stream, "application/json", "", &json).await?,
-            None => answer(stream, pages, &request).await?,
+            None => answer(stream, pages, interface, &request).await?,
         }
         stream.flush().await?;
         if !request.is_kept_open {
@@ -131,10 +131,14 @@ fn path(target: &str) -> &str {
 async fn answer(
     stream: &mut (impl AsyncWrite + Unpin),
     pages: &Pages,
+    interface: &Interface,
     request: &Request,
 ) -> Result<()> {
     if let Some((size, rate)) = File::at(&request.path) {
         return send_file(stream, size, rate, request).await;
+    }
+    if let Some(track) = interface.dash.file(&request.path) {
+        return send_stored(stream, &track, "video/mp4", request).await;
     }
     if let Some((content, content_type)) = photo::file(pages.folder(), &request.path) {
         return send_stored(stream, &content, content_type, request).await;

@@ -6,6 +6,7 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
+use super::dash::Dash;
 use super::page::{gzip, replaced};
 use crate::Result;
 
@@ -38,11 +39,13 @@ pub(super) struct Interface {
     id: String,
     formats: Vec<u8>,
     facts: Vec<u8>,
+    /// The video of two tracks.
+    pub(super) dash: Dash,
 }
 
 impl Interface {
-    /// The recorded answers in `folder`, else made-up ones.
-    pub(super) fn new(folder: Option<&Path>) -> Result<Self> {
+    /// The recorded answers in `folder`, else made-up ones; `of_run` is where tracks lie.
+    pub(super) fn new(folder: Option<&Path>, of_run: &Path) -> Result<Self> {
         let [formats, facts] = match folder {
             Some(folder) => [
                 body(&folder.join(RECORDED[0]))?,
@@ -57,6 +60,7 @@ impl Interface {
             id: id.to_owned(),
             formats: serde_json::to_vec(&formats)?,
             facts: serde_json::to_vec(&facts)?,
+            dash: Dash::new(of_run),
         })
     }
 
@@ -70,7 +74,13 @@ impl Interface {
         }
         let asked: Value = serde_json::from_slice(body).ok()?;
         let id = asked["videoId"].as_str()?;
-        let answer = match asked["context"]["client"]["clientName"].as_str()? {
+        let client = asked["context"]["client"]["clientName"].as_str()?;
+        if client == "VISIONOS"
+            && let Some(player) = self.dash.player(id)
+        {
+            return gzip(player.to_string().as_bytes()).ok();
+        }
+        let answer = match client {
             "VISIONOS" => &self.formats,
             _ => &self.facts,
         };

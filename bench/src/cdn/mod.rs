@@ -3,6 +3,7 @@
 //! Two doors. The plain one is a forward proxy (absolute form for http, CONNECT for https) and a plain CDN for who
 //! asks it directly; the other speaks TLS at once, as nginx wants it. HTTP/1.1 only.
 
+mod dash;
 mod exchange;
 mod interface;
 mod page;
@@ -17,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use crate::Result;
+pub(crate) use dash::{TRACKS, folder as track_folder, video as joined_video};
 use exchange::{Next, serve};
 use interface::Interface;
 pub(crate) use interface::video;
@@ -49,7 +51,7 @@ pub(crate) struct Recordings {
 pub(crate) async fn run(folder: &Path, recordings: &Recordings) -> Result<()> {
     let cdn = Arc::new(Cdn {
         pages: Pages::new(recordings.page.as_deref(), folder)?,
-        interface: Interface::new(recordings.players.as_deref())?,
+        interface: Interface::new(recordings.players.as_deref(), folder)?,
         acceptor: tls::acceptor(&folder.join("ca.pem"))?,
     });
     let (plain, tls) = (listen()?, listen()?);

@@ -11,11 +11,12 @@ use tokio_rustls::TlsAcceptor;
 use crate::Result;
 
 /// Hosts of the sites.
-const NAMES: [&str; 4] = [
+const NAMES: [&str; 5] = [
     "tiktok.com",
     "*.tiktok.com",
     "www.youtube.com",
     "youtubei.googleapis.com",
+    "*.googlevideo.com",
 ];
 
 /// Makes both, and writes the authority's certificate to `ca_file`.

@@ -4,6 +4,7 @@ mod bytes;
 mod crowd;
 mod delay;
 mod extraction;
+mod joined;
 mod slideshow;
 mod start;
 
@@ -96,6 +97,9 @@ impl Bench {
         }
         if self.plan.selection.has("delay") {
             self.delay().await?;
+        }
+        if self.plan.selection.has("joined") {
+            self.joined().await?;
         }
         if self.plan.selection.has("slideshow") {
             self.slideshow().await?;
