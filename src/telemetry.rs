@@ -1,11 +1,17 @@
 //! The log: one subscriber, set once by `main`, writing to standard error.
 
+use std::fmt::Debug;
 use std::io::IsTerminal;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::EnvFilter;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::Env;
 
@@ -85,6 +91,64 @@ pub fn install(config: TelemetryConfig) {
             .finish()
             .try_init(),
     };
+}
+
+/// What this program logs while a command looks on, in place of a log.
+#[derive(Debug, Clone, Default)]
+pub struct Collected(Arc<Mutex<Vec<Noted>>>);
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Noted {
+    /// Whether it calls for somebody to act.
+    pub is_warning: bool,
+    /// The message.
+    pub message: String,
+    /// The fields, as `name=value`.
+    pub fields: Vec<String>,
+}
+
+/// Collects what this program logs from now on, up to `debug`.
+pub fn collect() -> Collected {
+    let collected = Collected::default();
+    let ours = Targets::new().with_target(env!("CARGO_CRATE_NAME"), LevelFilter::DEBUG);
+    let layer = collected.clone().with_filter(ours);
+    // As in `install`.
+    let _ = tracing_subscriber::registry().with(layer).try_init();
+    collected
+}
+
+impl Collected {
+    /// What came since the last call.
+    pub fn take(&self) -> Vec<Noted> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Collected {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut noted = Noted {
+            is_warning: *event.metadata().level() <= Level::WARN,
+            message: String::new(),
+            fields: Vec::new(),
+        };
+        event.record(&mut noted);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(noted);
+    }
+}
+
+impl Visit for Noted {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        match field.name() {
+            "message" => self.message = format!("{value:?}"),
+            name => self.fields.push(format!("{name}={value:?}")),
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! One folder per site, each an [`Extractor`]; `services` calls them and knows no site by name. Reading addresses
 //! and mapping answers is pure; only the `request` part of a site talks to [`crate::net`].
 
+use std::net::IpAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
@@ -121,8 +122,13 @@ pub trait Extractor: Send + Sync {
     /// Whether the last byte of a file is to be reached before its first ones are served.
     fn proves_tails(&self) -> bool;
 
-    /// The operator's cookies for this site as they are now; read-only.
+    /// The operator's cookies for media of this site as they are now; read-only.
     fn operator_cookies(&self) -> Option<Arc<OperatorCookies>>;
+
+    /// The operator's cookies for pages; where they differ from those for media, a site says so.
+    fn account_cookies(&self) -> Option<Arc<OperatorCookies>> {
+        self.operator_cookies()
+    }
 
     /// Name of the guest cookie that media requests need and a link may carry.
     fn media_cookie(&self) -> Option<&'static str>;
@@ -140,6 +146,16 @@ pub trait Extractor: Send + Sync {
     /// Whether addresses of media answer only to the one who asked the site for them, so that a link carries none.
     fn are_addresses_bound(&self) -> bool {
         false
+    }
+
+    /// A post that has been public for long, to see whether the site answers us; `None` where no post is known to last.
+    fn sample(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The address that the site says it was asked from, where its answer tells.
+    fn asked_from(&self, _extraction: &Extraction) -> Option<IpAddr> {
+        None
     }
 
     /// What media requests need when only a link is at hand: the headers of an extraction, and the one cookie of

@@ -18,6 +18,7 @@ mod guard;
 mod media;
 mod page;
 mod proxy;
+mod reach;
 mod service;
 mod target;
 mod tls;

@@ -120,10 +120,12 @@ pub(in crate::extract) async fn solve(
     limits: &ChallengeLimits,
 ) -> Result<Answer, ExtractError> {
     let (domain, limit) = (limits.domain.clone(), limits.limit);
-    tokio::task::spawn_blocking(move || answer(&challenge, domain, limit))
+    let answer = tokio::task::spawn_blocking(move || answer(&challenge, domain, limit))
         .await
         .unwrap_or(Err("the solver did not finish"))
-        .map_err(|message| ExtractError::Challenge { site, message })
+        .map_err(|message| ExtractError::Challenge { site, message })?;
+    tracing::debug!(site, "challenge solved");
+    Ok(answer)
 }
 
 /// The cookies for a challenge.

@@ -41,6 +41,8 @@ mod tests;
 
 /// Name of the site.
 const SITE: &str = "tiktok";
+/// A public post of July 2025, of an account that keeps its posts.
+const SAMPLE: &str = "https://www.tiktok.com/@whitehouse/video/7524919459643919624";
 
 /// The page, as the client that was asked.
 pub(in crate::extract) const WEB: &str = "web";
@@ -249,6 +251,10 @@ impl Extractor for TikTok {
 
     fn media_cookie(&self) -> Option<&'static str> {
         Some(self.identity.media.cookie.name())
+    }
+
+    fn sample(&self) -> Option<&'static str> {
+        Some(SAMPLE)
     }
 
     fn guest_session(&self, media_cookie: Option<&str>) -> MediaSession {

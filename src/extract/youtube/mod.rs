@@ -6,6 +6,7 @@
 //! `tokens` and `provider` bring what only a browser can make, `page` and `login` say whom the site takes us for. What
 //! drifts with the site stands in `clients.toml`.
 
+use std::net::IpAddr;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -69,6 +70,8 @@ pub use ids::{PlaylistId, PlaylistKind, VideoId};
 
 /// Name of the site.
 const SITE: &str = "youtube";
+/// The first video of the site, of 2005.
+const SAMPLE: &str = "https://www.youtube.com/watch?v=jNQXAC9IVRw";
 
 /// Newest source that the clients and shapes were made for.
 const VERSION: &str = "2026.10.26";
@@ -410,6 +413,22 @@ impl Extractor for YouTube {
 
     fn proves_tails(&self) -> bool {
         self.clients.media.proves_tails
+    }
+
+    fn sample(&self) -> Option<&'static str> {
+        Some(SAMPLE)
+    }
+
+    fn asked_from(&self, extraction: &Extraction) -> Option<IpAddr> {
+        let Content::Video { formats } = &extraction.content else {
+            return None;
+        };
+        let mut urls = formats.iter().flat_map(|format| &format.urls);
+        urls.find_map(|url| hosts::given_to(url))
+    }
+
+    fn account_cookies(&self) -> Option<Arc<OperatorCookies>> {
+        self.cookies.load()
     }
 
     fn operator_cookies(&self) -> Option<Arc<OperatorCookies>> {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::SITE;
 use super::formats::Stream;
@@ -125,6 +125,7 @@ impl Scripts {
             )
             .await
             .map_err(failed)?;
+        debug!(site = SITE, "challenge solved");
         self.keep().await;
         let n = challenges.n.into_iter().zip(solved.n).collect();
         let signatures = challenges

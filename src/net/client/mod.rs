@@ -38,6 +38,7 @@ struct Inner {
     egress: Option<Arc<str>>,
     pages: reqwest::Client,
     media: MediaPools,
+    resolver: GuardedResolver,
     guard: Arc<AddressGuard>,
     proxies: Arc<Proxies>,
     budget: RetryBudget,
@@ -96,6 +97,7 @@ impl Client {
                 egress: config.egress.clone(),
                 pages: pages(&config)?,
                 media: MediaPools::new(&config)?,
+                resolver: GuardedResolver::new(&config, None),
                 guard: config.guard,
                 proxies: config.proxies,
                 budget: RetryBudget::new(Instant::now()),
@@ -111,6 +113,19 @@ impl Client {
     /// Name of the way out, when there are several: what a site gives to one is of no use to another.
     pub fn egress(&self) -> Option<&str> {
         self.inner.egress.as_deref()
+    }
+
+    pub(super) fn resolver(&self) -> &GuardedResolver {
+        &self.inner.resolver
+    }
+
+    pub(super) fn proxies(&self) -> &Arc<Proxies> {
+        &self.inner.proxies
+    }
+
+    /// The way of media that anybody may fetch.
+    pub(super) fn any_media(&self) -> &Wire {
+        &self.inner.media.any
     }
 
     /// Whether `ALLOW_PRIVATE_UPSTREAM` lets more than public addresses be dialled.

@@ -82,6 +82,13 @@ impl OperatorCookies {
         self.cookies.is_empty()
     }
 
+    /// How many are alive at the Unix second `now`, and how many are not.
+    pub fn count_at(&self, now: u64) -> (usize, usize) {
+        let is_alive = |cookie: &&OperatorCookie| cookie.expires_at.is_none_or(|at| now < at);
+        let alive = self.cookies.iter().filter(is_alive).count();
+        (alive, self.cookies.len() - alive)
+    }
+
     /// Path, name and value of each cookie for a request to `url` at the Unix second `now`.
     pub(super) fn covering(&self, url: &Url, now: u64) -> impl Iterator<Item = (&str, &str, &str)> {
         self.cookies

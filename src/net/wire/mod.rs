@@ -77,6 +77,11 @@ impl Wire {
         }
     }
 
+    /// Connects to the host of `url`, and hangs up.
+    pub(super) async fn reach(&self, url: &Url) -> Result<(), NetError> {
+        self.connector.connect(url).await.map(drop)
+    }
+
     fn exchange(
         &self,
         (answer, answering): (Response<()>, Answering),
