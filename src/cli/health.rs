@@ -9,7 +9,8 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 
-use super::{EXIT_CONFIG, complain, pin, say};
+use super::exit::Exit;
+use super::{complain, pin, say};
 use crate::config::{Env, ServerConfig, TlsConfig};
 
 /// Time for each step; a health answer takes milliseconds.
@@ -25,7 +26,7 @@ pub(super) fn run() -> ExitCode {
     let config = ServerConfig::from_env(&mut env);
     if let Err(error) = env.finish() {
         complain(&error.to_string());
-        return ExitCode::from(EXIT_CONFIG);
+        return Exit::Config.into();
     }
     let target = SocketAddr::new(reachable(config.host), config.port);
     match status_of(target, config.tls.as_ref()) {

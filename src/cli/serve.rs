@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use tracing::info;
 
-use super::{EXIT_CONFIG, complain, say};
+use super::exit::Exit;
+use super::{complain, say};
 use crate::app::{App, Settings};
 use crate::config::Env;
 use crate::lifecycle::{self, Lifecycle};
@@ -21,7 +22,7 @@ pub(super) fn run() -> ExitCode {
     let settings = Settings::from_env(&mut env);
     if let Err(error) = env.finish() {
         complain(&error.to_string());
-        return ExitCode::from(EXIT_CONFIG);
+        return Exit::Config.into();
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -192,6 +192,22 @@ fn file_names(link: &Link, media_type: &str) -> FileNames {
     }
 }
 
+/// What a file is called where many lie together, without its extension: the author as in `Content-Disposition`, the
+/// post's id, and the number of a picture.
+pub(super) fn saved_stem(author: &str, id: &str, number: Option<u32>) -> String {
+    let author = base(author, utf8_char, "post");
+    // Shells and programs take a leading dash or tilde for something else.
+    let author = author.trim_start_matches(['-', '~']);
+    let id = base(id, utf8_char, "0");
+    let number = number.map(|number| format!("_{number}"));
+    format!("{author}_{id}{}", number.unwrap_or_default())
+}
+
+/// The extension of a link's file, once the upstream has said what it is.
+pub(super) fn saved_extension(link: &Link, upstream_type: Option<&str>) -> String {
+    extension(link, media_type(link, upstream_type)).to_owned()
+}
+
 /// `ServerPY`'s rule, which iOS needs: everything else becomes `_`.
 fn ascii_char(char: char) -> char {
     if char.is_ascii_alphanumeric() {
@@ -325,9 +341,22 @@ mod tests {
         assert_eq!(headers[CONTENT_LENGTH], "3");
     }
 
+    #[test]
+    fn saved_name_tells_posts_of_one_author_apart() {
+        assert_eq!(saved_stem("日本", "a-1_b", Some(3)), "日本_a-1_b_3");
+        assert_eq!(saved_stem("--rf ~", "a-1_b", None), "rf ~_a-1_b");
+        assert_eq!(saved_stem("../..", "7", None), "post_7");
+        assert_eq!(saved_stem("", "../", None), "post_0");
+        let image = link("a", Kind::Image, "jpg", Some(3));
+        assert_eq!(saved_extension(&image, Some("image/webp")), "webp");
+    }
+
     proptest! {
         #[test]
         fn any_author_gives_a_safe_name(author in any::<String>()) {
+            let stem = saved_stem(&author, "1", None);
+            prop_assert!(!stem.starts_with(['.', '-', '~']) && stem.len() <= 2 * MAX_BASE + 1);
+            prop_assert!(!stem.contains(['/', '\\', '"']) && !stem.contains(char::is_control));
             let names = file_names(&link(&author, Kind::Video, "mp4", None), "video/mp4");
             prop_assert!(names.ascii.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.'));
             prop_assert!(!names.ascii.starts_with('.') && !names.utf8.starts_with('.'));

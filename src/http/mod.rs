@@ -25,6 +25,7 @@ mod guard;
 mod headers;
 mod json;
 mod listing;
+pub(crate) mod offline;
 mod routes;
 mod wire;
 

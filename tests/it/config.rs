@@ -11,7 +11,7 @@ use crate::harness::Builder;
 const EXAMPLE: &str = include_str!("../../.env.example");
 
 /// Names as they stand in the example, set or commented out.
-fn names_in_example() -> Vec<String> {
+pub(crate) fn names_in_example() -> Vec<String> {
     EXAMPLE
         .lines()
         .filter_map(|line| {
@@ -26,7 +26,7 @@ fn names_in_example() -> Vec<String> {
 }
 
 /// Names that the server asks for. The standard proxy variables count in lower case too; the example has one case.
-fn names_asked_for() -> Vec<String> {
+pub(crate) fn names_asked_for() -> Vec<String> {
     let mut env = Env::from_pairs([("", ""); 0]);
     TelemetryConfig::from_env(&mut env);
     drop(Settings::from_env(&mut env));

@@ -4,6 +4,7 @@
 
 mod admission;
 mod broadcasts;
+mod cli;
 mod clients;
 mod clients_gone;
 mod config;

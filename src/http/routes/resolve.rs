@@ -1,28 +1,71 @@
 //! `POST /tiktok` and `POST /resolve`: an address in, facts and links out.
 
+use std::sync::Arc;
+
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::app::App;
+use crate::extract::Extraction;
 use crate::extract::selector::Selector;
 use crate::http::error::ApiError;
 use crate::http::wire::Parts;
 use crate::http::{AppState, fields, json, wire};
-use crate::services::{Choice, PairsAsk, ResolveError, Span, Terms, Wish};
+use crate::services::{
+    CaptionLinks, Choice, Entry, Offers, PairsAsk, ResolveError, Span, Terms, Wish,
+};
 
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
 /// What a request asks for.
-#[derive(Debug, PartialEq)]
-struct Asked {
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Asked {
     url: String,
     no_cache: bool,
     max_height: Option<u32>,
     choice: Option<Choice>,
     is_exact: bool,
     span: Option<Span>,
+}
+
+impl Asked {
+    /// Everything of the post at an address, or in a text that holds one.
+    pub(crate) fn of(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
+/// What is known and offered of a post.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// What the site said.
+    pub(crate) extraction: Arc<Extraction>,
+    /// What can be had of it.
+    pub(crate) offers: Offers,
+    captions: Vec<CaptionLinks>,
+    /// What the request chose among the offers.
+    selected: Option<Entry>,
+    is_hit: bool,
+}
+
+impl Answer {
+    /// The body of the answer; links begin with `base`.
+    pub(crate) fn body(&self, base: &str) -> impl Serialize {
+        let parts = Parts {
+            extraction: &self.extraction,
+            offers: &self.offers,
+            captions: &self.captions,
+            selected: self.selected.as_ref(),
+        };
+        wire::post(parts, base)
+    }
 }
 
 /// Resolves the posted address.
@@ -33,6 +76,17 @@ pub(in crate::http) async fn resolve(
 ) -> Result<Response, ApiError> {
     let body = json::read_body(&headers, body, app.server.body_timeout).await?;
     let asked = parse(&body, json::is_form(&headers))?;
+    let answer = answer(&app, &asked).await?;
+    let mut response = json::no_store(&answer.body(&app.base_url))?;
+    let cache = if answer.is_hit { "hit" } else { "miss" };
+    response
+        .headers_mut()
+        .insert(X_CACHE, HeaderValue::from_static(cache));
+    Ok(response)
+}
+
+/// Resolves an address and seals links to what is asked for.
+pub(in crate::http) async fn answer(app: &App, asked: &Asked) -> Result<Answer, ApiError> {
     let wish = Wish {
         no_cache: asked.no_cache,
     };
@@ -41,7 +95,7 @@ pub(in crate::http) async fn resolve(
         .resolve(&asked.url, wish)
         .await
         .map_err(|error| ApiError::from(error.as_ref()))?;
-    let extraction = &resolved.extraction;
+    let extraction = resolved.extraction;
     let Some(extractor) = app.resolver.extractor(&extraction.site) else {
         return Err(ApiError::from(&ResolveError::Internal));
     };
@@ -51,7 +105,7 @@ pub(in crate::http) async fn resolve(
         is_exact: asked.is_exact,
         max_height,
     };
-    let pairs = app.joiner.pairs(extractor, extraction, ask).await;
+    let pairs = app.joiner.pairs(extractor, &extraction, ask).await;
     if asked.span.is_some() && pairs.is_empty() {
         return Err(no_clips());
     }
@@ -62,28 +116,24 @@ pub(in crate::http) async fn resolve(
     };
     let offers = app
         .minter
-        .mint(extractor.as_ref(), extraction, &terms)
+        .mint(extractor.as_ref(), &extraction, &terms)
         .await;
     let selected = match &asked.choice {
         Some(choice) => Some(
             choice
-                .among(extraction, &offers)
+                .among(&extraction, &offers)
+                .cloned()
                 .ok_or_else(ApiError::format_not_found)?,
         ),
         None => None,
     };
-    let parts = Parts {
+    Ok(Answer {
+        captions: app.minter.captions(&extraction).await,
         extraction,
-        offers: &offers,
-        captions: &app.minter.captions(extraction).await,
+        offers,
         selected,
-    };
-    let mut response = json::no_store(&wire::post(parts, &app.base_url))?;
-    let cache = if resolved.is_hit { "hit" } else { "miss" };
-    response
-        .headers_mut()
-        .insert(X_CACHE, HeaderValue::from_static(cache));
-    Ok(response)
+        is_hit: resolved.is_hit,
+    })
 }
 
 fn parse(body: &Bytes, is_form: bool) -> Result<Asked, ApiError> {
