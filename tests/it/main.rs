@@ -9,6 +9,7 @@ mod clients;
 mod clients_gone;
 mod config;
 mod deploy;
+mod docs;
 mod egress;
 mod errors;
 mod faults;
