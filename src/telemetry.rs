@@ -39,8 +39,8 @@ impl FromStr for LogFormat {
 /// What is logged, and how.
 #[derive(Debug)]
 pub struct TelemetryConfig {
-    /// `RUST_LOG` (a full filter), else `LOG_LEVEL` (info; a level for our own code, at most `info` for libraries,
-    /// which at `debug` print headers and addresses).
+    /// `RUST_LOG` (a full filter), else `LOG_LEVEL` (info). A level without a name is for our own code, and at most
+    /// `info` for libraries, which at `debug` print headers and addresses, secrets among them.
     pub filter: EnvFilter,
     /// `LOG_FORMAT`: `text` (default) or `json`.
     pub format: LogFormat,
@@ -62,13 +62,29 @@ impl TelemetryConfig {
 }
 
 fn filter_for(level: LevelFilter) -> EnvFilter {
+    EnvFilter::new(directives_for(level))
+}
+
+fn directives_for(level: LevelFilter) -> String {
     let libraries = level.min(LevelFilter::INFO);
-    EnvFilter::new(format!("{libraries},{}={level}", env!("CARGO_CRATE_NAME")))
+    format!("{libraries},{}={level}", env!("CARGO_CRATE_NAME"))
+}
+
+/// The directives with what a level without a name stands for; first, so that those with a name count more.
+fn spelled_out(directives: &str) -> String {
+    let bare = |part: &str| (!part.is_empty()).then(|| part.parse().ok()).flatten();
+    let parts = || directives.split(',').map(str::trim);
+    let level: Option<LevelFilter> = parts().filter_map(bare).next_back();
+    let named = parts()
+        .filter(|part| bare(part).is_none())
+        .map(str::to_owned);
+    let all: Vec<String> = level.map(directives_for).into_iter().chain(named).collect();
+    all.join(",")
 }
 
 fn parse_filter(env: &mut Env, directives: &str, fallback: LevelFilter) -> EnvFilter {
     EnvFilter::builder()
-        .parse(directives)
+        .parse(spelled_out(directives))
         .unwrap_or_else(|error| {
             env.fault("RUST_LOG", format_args!("`{directives}`: {error}"));
             filter_for(fallback)
@@ -187,6 +203,16 @@ mod tests {
     fn rust_log_wins_over_log_level() {
         let both = directives(&[("RUST_LOG", "warn,serverrs=trace"), ("LOG_LEVEL", "error")]);
         assert_eq!(both, ["serverrs=trace", "warn"]);
+        let turned = directives(&[("RUST_LOG", "serverrs=trace, warn")]);
+        assert_eq!(turned, ["serverrs=trace", "warn"]);
+    }
+
+    #[test]
+    fn rust_log_without_a_name_leaves_libraries_at_info() {
+        let all = directives(&[("RUST_LOG", "trace")]);
+        assert_eq!(all, ["info", "serverrs=trace"]);
+        let asked_for = directives(&[("RUST_LOG", "debug,hyper=trace")]);
+        assert_eq!(asked_for, ["hyper=trace", "info", "serverrs=debug"]);
     }
 
     #[test]

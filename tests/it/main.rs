@@ -11,6 +11,7 @@ mod config;
 mod deploy;
 mod docs;
 mod egress;
+mod environment;
 mod errors;
 mod faults;
 mod forgeries;

@@ -1,6 +1,7 @@
 //! What every test stands on: the simulated upstream, the server under test, and a plain client for it.
 
 mod api;
+mod canary;
 pub(crate) mod ingest;
 mod raw;
 mod refusal;

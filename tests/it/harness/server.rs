@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 use super::api::Api;
+use super::canary::Canaries;
 use super::upstream::Upstream;
 
 /// Time for start and stop; generous, because test machines are busy.
@@ -52,7 +53,7 @@ impl Builder {
         .env("PORT", "0")
         .env("ENCRYPTION_KEY", KEY)
         .env("TEMP_DIR", &temp.to_string_lossy())
-        .env("RUST_LOG", "debug")
+        .env("RUST_LOG", "trace")
     }
 
     /// Sets a variable, in place of the harness's own value.
@@ -115,6 +116,7 @@ impl Builder {
     }
 
     fn spawn(self) -> TestServer {
+        let canaries = Canaries::of(self.variables.iter());
         let mut words = self.under;
         words.push(env!("CARGO_BIN_EXE_serverrs").to_owned());
         let mut child = Command::new(&words[0])
@@ -140,6 +142,7 @@ impl Builder {
             output,
             readers,
             api: None,
+            canaries,
             dir: self.dir,
         }
     }
@@ -179,13 +182,26 @@ impl Output {
     }
 }
 
-/// A server that is running. It is killed when dropped.
+/// A server that is running. It is killed when dropped; a secret that it has printed by then fails the test.
 pub(crate) struct TestServer {
     child: Child,
     output: Output,
     readers: Vec<tokio::task::JoinHandle<()>>,
     api: Option<Api>,
+    canaries: Canaries,
     dir: TempDir,
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        let logs = self.logs();
+        if let Some(secret) = self.canaries.found_in(&logs)
+            && !std::thread::panicking()
+        {
+            let line = logs.lines().find(|line| line.contains(secret));
+            panic!("printed by the server: {}", line.unwrap_or_default());
+        }
+    }
 }
 
 impl TestServer {

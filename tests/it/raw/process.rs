@@ -11,6 +11,17 @@ impl Process {
         folder.expect("a running process").count()
     }
 
+    /// Processor time so far, of user and system, in hundredths of a second.
+    pub(crate) fn ticks(self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0));
+        let stat = stat.expect("a running process");
+        // The name before it may hold anything.
+        let (_, fields) = stat.rsplit_once(')').expect("a process");
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let number = |at: usize| fields[at].parse::<u64>().expect("a number");
+        number(11) + number(12)
+    }
+
     /// Resident memory in bytes.
     pub(crate) fn resident(self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0));
