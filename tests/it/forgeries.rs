@@ -155,8 +155,8 @@ async fn forgeries_are_answered_alike() {
     let text = sealer.seal(Purpose::Media, &link(3)).await;
     let mut forged = HashSet::new();
     forge(&text, async |one| {
-        // What trimming and padding make of a link is no forgery (ruling 24).
-        if one.trim().trim_end_matches('=') != text {
+        // What trimming and padding make of a link is no forgery (ruling 24), and nothing at all is missing.
+        if !one.is_empty() && one.trim().trim_end_matches('=') != text {
             forged.insert(
                 percent_encoding::utf8_percent_encode(one, percent_encoding::NON_ALPHANUMERIC)
                     .to_string(),
