@@ -18,8 +18,25 @@ const COMMANDS: [&str; 2] = [
 const ONE_INDEX: &str =
     "-threads 1 -fflags +bitexact -movflags +dash+global_sidx+delay_moov -f mp4 -y";
 
-/// Picture (itag 136) and sound (itag 140) that can be joined; `None` without an ffmpeg that makes them.
+/// Picture (itag 136) and sound (itag 140) that can be joined; `None` without an ffmpeg that makes them. There is a table
+/// behind their runs, which the site's own files don't have.
 pub(crate) async fn joinable_tracks() -> Option<[Track; 2]> {
+    tracks(|content| content).await
+}
+
+/// The same without anything behind the runs.
+pub(crate) async fn joinable_tracks_without_tail() -> Option<[Track; 2]> {
+    tracks(|content| {
+        let tail = boxes(&content).find(|(kind, _)| kind == b"mfra");
+        let end = tail.map_or(content.len(), |(_, at)| {
+            usize::try_from(at.start).expect("a short file")
+        });
+        content.slice(..end)
+    })
+    .await
+}
+
+async fn tracks(finish: impl Fn(Bytes) -> Bytes) -> Option<[Track; 2]> {
     let dir = tempfile::tempdir().expect("temporary directory");
     let mut tracks = Vec::new();
     for (itag, command) in [136, 140].into_iter().zip(COMMANDS) {
@@ -28,7 +45,7 @@ pub(crate) async fn joinable_tracks() -> Option<[Track; 2]> {
         if !encode(&arguments, &file, dir.path()).await {
             return None;
         }
-        let content: Bytes = std::fs::read(&file).expect("ffmpeg's file").into();
+        let content = finish(std::fs::read(&file).expect("ffmpeg's file").into());
         let index = boxes(&content)
             .find(|(kind, _)| kind == b"sidx")
             .map(|(_, at)| at)
