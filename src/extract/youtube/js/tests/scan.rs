@@ -1,5 +1,7 @@
 //! Statements, braces and regular expressions are told apart as a parser would.
 
+use proptest::prelude::*;
+
 use crate::extract::youtube::js::plan;
 use crate::extract::youtube::js::scan::Scanner;
 use crate::extract::youtube::js::token::{Kind, Start, Token};
@@ -214,5 +216,107 @@ fn builders_are_functions_of_the_top_level_with_the_marker_as_a_statement() {
         "f=1+function(a){a.set(\"alr\",\"yes\");}",
     ] {
         assert_eq!(builders(code), None, "{code}");
+    }
+}
+
+/// Walks through anything, as far as it can be a script. Each token takes at least a byte, and none that was taken before;
+/// so the walk goes on and ends.
+fn walk(script: &[u8]) -> usize {
+    let mut scanner = Scanner::new(script);
+    let (mut end, mut count) = (0, 0);
+    while let Ok(Some(Token { span, .. })) = scanner.next() {
+        assert!(
+            span.start >= end && span.start < span.end,
+            "{span:?} behind {end}"
+        );
+        assert!(span.end <= script.len(), "{span:?}");
+        end = span.end;
+        count += 1;
+    }
+    count
+}
+
+/// What scripts are made of, and what leads walks astray.
+const PIECES: &[&str] = &[
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "`",
+    "${",
+    "`${",
+    "/",
+    "//",
+    "/*",
+    "*/",
+    "'",
+    "\"",
+    "\\",
+    "=>",
+    "a.",
+    "a?",
+    ":",
+    ";",
+    ",",
+    "\n",
+    "\u{2028}",
+    "\u{feff}",
+    "async ",
+    "function ",
+    "class ",
+    "if(",
+    "do ",
+    "return",
+    "0x",
+    "1e",
+    "/[",
+    "<!--",
+    "++",
+    "\u{10400}",
+    "a",
+];
+
+proptest! {
+    #[test]
+    fn walk_through_any_bytes_goes_forward(bytes: Vec<u8>) {
+        walk(&bytes);
+    }
+
+    #[test]
+    fn walk_through_any_pieces_goes_forward(at in prop::collection::vec(0..PIECES.len(), 0..200)) {
+        let script: String = at.into_iter().map(|at| PIECES[at]).collect();
+        walk(script.as_bytes());
+        let _ = plan::prepare(&format!("var p={{}};(function(g){{var window=this;{script}}})(p);"));
+    }
+
+    #[test]
+    fn walk_through_a_changed_script_goes_forward(cut in any::<prop::sample::Index>(), piece in 0..PIECES.len()) {
+        const SMALL: &str = include_str!("../../../../../tests/fixtures/youtube/player_small.js");
+        let at = cut.index(SMALL.len());
+        if SMALL.is_char_boundary(at) {
+            let script = format!("{}{}{}", &SMALL[..at], PIECES[piece], &SMALL[at..]);
+            walk(script.as_bytes());
+            let _ = plan::prepare(&script);
+        }
+    }
+}
+
+/// A walk that went back for every token would take minutes for each of them.
+#[test]
+fn long_hostile_scripts_are_walked_through_once() {
+    const LENGTH: usize = 1 << 17;
+    let pairs = PIECES
+        .iter()
+        .flat_map(|piece| [(*piece, ""), ("()", *piece)]);
+    for (first, second) in pairs {
+        let piece = format!("{first}{second}");
+        let script = piece.repeat(LENGTH / piece.len());
+        let count = walk(script.as_bytes());
+        assert!(count <= script.len(), "{piece}");
+        let _ = plan::prepare(&format!(
+            "var p={{}};(function(g){{var window=this;{script}}})(p);"
+        ));
     }
 }
