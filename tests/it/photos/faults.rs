@@ -203,6 +203,26 @@ async fn post_that_is_no_photo_post_any_more_is_refused() {
     photos.assert_nothing_left().await;
 }
 
+#[tokio::test]
+async fn post_that_has_no_pictures_any_more_is_refused() {
+    // What was cached would still do.
+    let photos = Photos::with(|_, builder| builder.env("CACHE_TTL", "0"));
+    let Some(photos) = photos.await else {
+        return;
+    };
+    let picture = photos.studio.picture("a.png", "red", "9x16").await;
+    let item = photos.serve(ID, &[picture], None);
+    let body = photos.resolve(&item).await;
+    photos
+        .stage
+        .serve(&item.with("/imagePost/images", json!([])));
+    for pointer in ["/download_slideshow_link", "/download_link/zip"] {
+        let answer = photos.get(&text(&body, pointer)).await;
+        assert_refusal(&answer, 502, "extraction_failed");
+    }
+    photos.assert_nothing_left().await;
+}
+
 /// What the impostor does in place of encoding; pictures are decoded by the true program.
 fn bad_encoder(script: &str) -> String {
     format!(
