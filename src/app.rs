@@ -1,9 +1,10 @@
 //! Everything the server is made of, built once from the settings.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use bytes::Bytes;
 use tracing::warn;
 
 use crate::broadcast::{BroadcastConfig, Broadcasts, Parts, Store};
@@ -115,6 +116,8 @@ pub struct App {
     pub(crate) max_queue: usize,
     pub(crate) ffmpeg: Option<Ffmpeg>,
     pub(crate) temp: Option<Temp>,
+    /// What `/openapi.json` answers; set by the router, which knows the routes.
+    pub(crate) document: OnceLock<Bytes>,
     /// What came of requests.
     pub(crate) requests: Requests,
 }
@@ -194,6 +197,7 @@ impl App {
             ffmpeg,
             temp,
             server: settings.server,
+            document: OnceLock::new(),
             requests: Requests::default(),
         }))
     }

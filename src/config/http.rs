@@ -11,6 +11,8 @@ pub struct HttpConfig {
     pub cors_origins: Origins,
     /// `METRICS_TOKEN` (none, or `METRICS_TOKEN_FILE`): what `/metrics` wants to be shown; unset, it is open.
     pub metrics_token: Option<Secret>,
+    /// `DOCS` (1): whether `/docs` and `/openapi.json` are there.
+    pub has_docs: bool,
 }
 
 /// Origins of `CORS_ORIGINS` or `BROADCAST_API_CORS`.
@@ -28,6 +30,7 @@ impl HttpConfig {
         Self {
             cors_origins: Origins::from_env(env, "CORS_ORIGINS").unwrap_or(Origins::Any),
             metrics_token: env.secret("METRICS_TOKEN"),
+            has_docs: env.flag("DOCS", true),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! The part of a post's body that only some sites tell (youtube.md §7): keys are absent where there is nothing to tell.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::wire::link;
 use crate::extract::{Chapter, LiveStatus, PostFacts, Thumbnail};
 use crate::services::CaptionLinks;
 
 /// Further facts; keys in the order in which they are written.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Facts<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     tags: &'a [String],
@@ -20,24 +21,28 @@ pub(super) struct Facts<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     short: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     live_status: Option<LiveStatus>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     chapters: Vec<ChapterOut<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     captions: Vec<CaptionOut<'a>>,
     #[serde(skip_serializing_if = "<[Thumbnail]>::is_empty")]
+    #[schema(value_type = Vec<Object>)]
     thumbnails: &'a [Thumbnail],
 }
 
 /// Times are milliseconds.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Chapter)]
 struct ChapterOut<'a> {
     title: &'a str,
     start: u64,
     end: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Caption)]
 struct CaptionOut<'a> {
     language: &'a str,
     name: &'a str,

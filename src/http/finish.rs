@@ -98,7 +98,7 @@ pub(super) async fn finish(
 }
 
 /// Templates of the routes, as labels of metrics and names in the log.
-const ROUTES: [&str; 11] = [
+pub(super) const ROUTES: [&str; 14] = [
     "/",
     "/tiktok",
     "/resolve",
@@ -110,6 +110,9 @@ const ROUTES: [&str; 11] = [
     "/livez",
     "/readyz",
     "/metrics",
+    "/openapi.json",
+    "/docs",
+    "/docs/{file}",
 ];
 
 fn template(path: &str) -> &'static str {

@@ -1,12 +1,14 @@
 //! The answer of `POST /playlist` (ruling 36).
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::wire::first;
 use crate::extract::{Availability, Playlist, PlaylistAuthor, PlaylistEntry};
 
 /// The body; keys in the order in which they are written.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Playlist)]
 pub(super) struct Listing<'a> {
     status: &'static str,
     code: u16,
@@ -20,7 +22,8 @@ pub(super) struct Listing<'a> {
     next_cursor: Option<&'a str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlaylistAuthor)]
 struct AuthorOut<'a> {
     nickname: &'a str,
     #[serde(rename = "uniqueId")]
@@ -28,7 +31,8 @@ struct AuthorOut<'a> {
     id: &'a str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlaylistEntry)]
 struct EntryOut<'a> {
     index: u64,
     id: &'a str,
@@ -37,6 +41,7 @@ struct EntryOut<'a> {
     duration: Option<u64>,
     author: &'a str,
     thumbnail: Option<&'a str>,
+    #[schema(value_type = String)]
     availability: Availability,
 }
 

@@ -1,6 +1,6 @@
 //! The API over HTTP: the only room that knows axum (with `server`, which carries it).
 //!
-//! [`router`] is the table of contents.
+//! [`router`] is the table of contents. Routes come with their description (`openapi`), so none is undocumented.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -8,8 +8,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::protect::Class;
@@ -26,7 +27,9 @@ mod headers;
 mod json;
 mod listing;
 pub(crate) mod offline;
+mod openapi;
 mod routes;
+mod swagger;
 mod wire;
 
 /// What handlers share.
@@ -34,16 +37,10 @@ pub(crate) type AppState = Arc<App>;
 
 /// Every route, and the layers around them.
 pub fn router(app: AppState) -> Router {
-    let public = Router::new()
-        .route("/", get(routes::index::show))
-        .route("/health", get(routes::health::show))
-        .route("/livez", get(routes::probes::live))
-        .route("/readyz", get(routes::probes::ready))
-        .route("/metrics", get(routes::metrics::show))
-        .merge(guarded(&app, Class::Resolve, resolving()))
-        .merge(guarded(&app, Class::Media, delivering()))
-        .fallback(routes::not_found);
-    surrounded(public, &app)
+    let (routes, document) = routes(&app).split_for_parts();
+    // Set once: a second router of the same app has the same routes.
+    let _ = app.document.set(openapi::text(&document).into());
+    surrounded(routes.fallback(routes::not_found), &app)
         .layer(cors::layer(&app.http))
         .merge(broadcasts(&app))
         .layer(from_fn_with_state(Arc::clone(&app), finish::finish))
@@ -74,27 +71,80 @@ fn surrounded(routes: Router<AppState>, app: &AppState) -> Router<AppState> {
         .layer(CatchPanicLayer::custom(catch))
 }
 
+/// Every route with its description.
+fn routes(app: &AppState) -> OpenApiRouter<AppState> {
+    let document = openapi::document(&app.base_url);
+    let routes = OpenApiRouter::with_openapi(document)
+        .merge(guarded(app, Class::Resolve, resolving()))
+        .merge(guarded(app, Class::Media, delivering()))
+        .merge(operating());
+    if app.http.has_docs {
+        return routes.merge(documenting());
+    }
+    routes
+}
+
 /// Routes that ask a site.
-fn resolving() -> Router<AppState> {
-    Router::new()
-        .route("/tiktok", post(routes::resolve::resolve))
-        .route("/resolve", post(routes::resolve::resolve))
-        .route("/playlist", post(routes::playlist::list))
+fn resolving() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(routes::resolve::resolve))
+        .routes(routes!(routes::resolve::by_first_name))
+        .routes(routes!(routes::playlist::list))
 }
 
 /// Routes that deliver what a link names.
-fn delivering() -> Router<AppState> {
-    Router::new()
-        .route("/stream", get(routes::media::deliver))
-        .route("/download", get(routes::media::deliver))
-        .route("/download-slideshow", get(routes::slideshow::deliver))
+fn delivering() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(routes::media::stream))
+        .routes(routes!(routes::media::download))
+        .routes(routes!(routes::slideshow::deliver))
+}
+
+/// Routes for whoever runs the server.
+fn operating() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(routes::index::show))
+        .routes(routes!(routes::health::show))
+        .routes(routes!(routes::probes::live))
+        .routes(routes!(routes::probes::ready))
+        .routes(routes!(routes::metrics::show))
+}
+
+/// Routes about the routes.
+fn documenting() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(routes::docs::document))
+        .routes(routes!(routes::docs::page))
+        .routes(routes!(routes::docs::file))
 }
 
 /// Routes behind keys and limits.
-fn guarded(app: &AppState, class: Class, routes: Router<AppState>) -> Router<AppState> {
-    let state = guard::Door {
+fn guarded(
+    app: &AppState,
+    class: Class,
+    routes: OpenApiRouter<AppState>,
+) -> OpenApiRouter<AppState> {
+    let door = guard::Door {
         app: Arc::clone(app),
         class,
     };
-    routes.route_layer(from_fn_with_state(state, guard::admit))
+    routes.route_layer(from_fn_with_state(door, guard::admit))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_route_has_a_label_for_figures() {
+        let all = resolving()
+            .merge(delivering())
+            .merge(operating())
+            .merge(documenting());
+        let (_, document) = all.split_for_parts();
+        let paths: BTreeSet<_> = document.paths.paths.keys().map(String::as_str).collect();
+        assert_eq!(paths, BTreeSet::from(finish::ROUTES));
+    }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::facts::{self, Facts};
 use crate::extract::{
@@ -11,7 +12,7 @@ use crate::extract::{
 use crate::services::{CaptionLinks, Entry, Offers};
 
 /// The body; keys in the order in which they are written.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Post<'a> {
     status: &'static str,
     code: u16,
@@ -42,7 +43,8 @@ pub(super) struct Post<'a> {
     data: Data<'a>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Author)]
 struct AuthorOut<'a> {
     nickname: &'a str,
     #[serde(rename = "uniqueId")]
@@ -65,8 +67,9 @@ struct AuthorOut<'a> {
     verified: Option<bool>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[expect(clippy::struct_field_names, reason = "names of the API")]
+#[schema(as = Statistics)]
 struct StatisticsOut {
     play_count: u64,
     digg_count: u64,
@@ -77,7 +80,8 @@ struct StatisticsOut {
     collect_count: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Music)]
 struct MusicOut<'a> {
     id: &'a str,
     title: &'a str,
@@ -89,7 +93,7 @@ struct MusicOut<'a> {
     original: Option<bool>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Photo<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
@@ -98,7 +102,7 @@ struct Photo<'a> {
     height: Option<u32>,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 struct DownloadLink {
     #[serde(skip_serializing_if = "Option::is_none")]
     watermark: Option<String>,
@@ -118,7 +122,7 @@ struct DownloadLink {
 }
 
 /// A video has one address, a photo post one per photo, always as a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 enum OneOrMany {
     One(String),
@@ -126,7 +130,7 @@ enum OneOrMany {
 }
 
 /// Shape B: what the clients of the streaming documents read.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[expect(clippy::struct_field_names, reason = "names of the API")]
 struct Data<'a> {
     author: &'a str,
@@ -136,7 +140,7 @@ struct Data<'a> {
     video_data: Vec<VideoData<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "fields of the API")]
 struct VideoData<'a> {
     url: String,
@@ -149,7 +153,9 @@ struct VideoData<'a> {
     width: Option<u32>,
     height: Option<u32>,
     fps: Option<u32>,
+    #[schema(value_type = Option<String>)]
     vcodec: Option<Codec>,
+    #[schema(value_type = Option<String>)]
     acodec: Option<Codec>,
     #[serde(skip_serializing_if = "Option::is_none")]
     codecs: Option<&'a str>,

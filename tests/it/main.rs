@@ -24,6 +24,7 @@ mod joined;
 mod layers;
 mod media;
 mod observe;
+mod openapi;
 mod other_doors;
 mod photos;
 mod protect;

@@ -8,16 +8,18 @@ use http::StatusCode;
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use utoipa::ToSchema;
 
 use super::ways::{self, Vpn, Way};
 use crate::http::error::ApiError;
+use crate::http::openapi::Anywhere;
 use crate::http::{AppState, json};
 use crate::media::abilities::Abilities;
 use crate::process;
 use crate::services::CacheStats;
 use crate::transfer::{Admission, Stats};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Health {
     status: &'static str,
     degraded: Vec<&'static str>,
@@ -48,7 +50,7 @@ struct Health {
     uptime_seconds: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Extractors {
     name: &'static str,
     version: &'static str,
@@ -56,20 +58,20 @@ struct Extractors {
     sites: BTreeMap<&'static str, &'static str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Places {
     max: usize,
     active: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Queue {
     waiting: usize,
     max: usize,
 }
 
 /// What became of the answers with media since the start; the keys of `ended` are the words of the log.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Transfers {
     started: u64,
     refused: u64,
@@ -79,7 +81,7 @@ struct Transfers {
     ended: BTreeMap<&'static str, u64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Memory {
     rss: String,
     vms: String,
@@ -87,7 +89,7 @@ struct Memory {
     rss_bytes: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Descriptors {
     current: i64,
     soft_limit: i64,
@@ -95,13 +97,13 @@ struct Descriptors {
 }
 
 /// Nothing is shared between processes yet, so nothing is connected.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Redis {
     status: &'static str,
     caching_enabled: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Cache {
     entries: u64,
     hits: u64,
@@ -109,6 +111,17 @@ struct Cache {
 }
 
 /// How this server is; 503 while it drains.
+#[utoipa::path(
+    get,
+    path = "/health",
+    operation_id = "health",
+    tag = "operate",
+    responses(
+        (status = 200, description = "It serves", body = Health),
+        (status = 503, description = "It drains", body = Health),
+        Anywhere,
+    )
+)]
 pub(in crate::http) async fn show(State(app): State<AppState>) -> Result<Response, ApiError> {
     let abilities = abilities(&app).await;
     let health = look(&app, abilities);

@@ -2,18 +2,27 @@
 
 use axum::response::Response;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::http::error::ApiError;
 use crate::http::json;
+use crate::http::openapi::Anywhere;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Index {
     name: &'static str,
     version: &'static str,
-    endpoints: [&'static str; 10],
+    endpoints: [&'static str; 12],
 }
 
-/// The routes, as JSON.
+/// What can be asked here.
+#[utoipa::path(
+    get,
+    path = "/",
+    operation_id = "index",
+    tag = "operate",
+    responses((status = 200, description = "Name, version and routes", body = Index), Anywhere)
+)]
 pub(in crate::http) async fn show() -> Result<Response, ApiError> {
     json::no_store(&Index {
         name: env!("CARGO_PKG_NAME"),
@@ -29,6 +38,8 @@ pub(in crate::http) async fn show() -> Result<Response, ApiError> {
             "GET /livez",
             "GET /readyz",
             "GET /metrics",
+            "GET /openapi.json",
+            "GET /docs",
         ],
     })
 }

@@ -1,12 +1,13 @@
 //! `GET` and `HEAD` of `/stream` and `/download`: the bytes of a link.
 
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT_RANGES, CONTENT_LENGTH};
 use http::{Extensions, HeaderMap, Method, StatusCode};
 
 use crate::http::error::ApiError;
+use crate::http::openapi::OfMedia;
 use crate::http::{AppState, headers};
 use crate::server::StreamReset;
 use crate::services::{Delivered, Delivery, TextFile};
@@ -35,15 +36,61 @@ impl Parameters {
     }
 }
 
-/// Opens the link and passes its bytes.
-pub(in crate::http) async fn deliver(
-    State(app): State<AppState>,
-    method: Method,
-    RawQuery(query): RawQuery,
-    request_headers: HeaderMap,
-    extensions: Extensions,
+/// The bytes of a link.
+#[utoipa::path(
+    get,
+    path = "/stream",
+    operation_id = "stream",
+    tag = "media",
+    params(
+        ("data" = String, Query, description = "The part of a link after `data=`"),
+        ("inline" = Option<String>, Query, description = "`1` to show the file instead of saving it"),
+        ("Range" = Option<String>, Header, description = "A single range of bytes"),
+    ),
+    responses(
+        (status = 200, description = "The file", content((Vec<u8> = "video/mp4"), (Vec<u8> = "video/webm"), (Vec<u8> = "audio/mpeg"), (Vec<u8> = "audio/mp4"), (Vec<u8> = "audio/webm"), (Vec<u8> = "image/*"), (Vec<u8> = "application/zip"), (String = "text/vtt; charset=utf-8"), (String = "application/x-subrip; charset=utf-8"))),
+        (status = 206, description = "The part that was asked for", content((Vec<u8> = "video/mp4"), (Vec<u8> = "video/webm"), (Vec<u8> = "audio/mpeg"), (Vec<u8> = "audio/mp4"), (Vec<u8> = "audio/webm"), (Vec<u8> = "image/*"), (Vec<u8> = "application/zip"))),
+        (status = 304, description = "The file is the one that the client has"),
+        OfMedia,
+    ),
+    security((), ("api_key" = []), ("bearer" = []))
+)]
+pub(in crate::http) async fn stream(
+    app: State<AppState>,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let parameters = Parameters::of(&query.unwrap_or_default());
+    deliver(app, request).await
+}
+
+/// The bytes of a link; the same as the other.
+#[utoipa::path(
+    get,
+    path = "/download",
+    operation_id = "download",
+    tag = "media",
+    params(
+        ("data" = String, Query, description = "The part of a link after `data=`"),
+        ("inline" = Option<String>, Query, description = "`1` to show the file instead of saving it"),
+        ("Range" = Option<String>, Header, description = "A single range of bytes"),
+    ),
+    responses(
+        (status = 200, description = "The file", content((Vec<u8> = "video/mp4"), (Vec<u8> = "video/webm"), (Vec<u8> = "audio/mpeg"), (Vec<u8> = "audio/mp4"), (Vec<u8> = "audio/webm"), (Vec<u8> = "image/*"), (Vec<u8> = "application/zip"), (String = "text/vtt; charset=utf-8"), (String = "application/x-subrip; charset=utf-8"))),
+        (status = 206, description = "The part that was asked for", content((Vec<u8> = "video/mp4"), (Vec<u8> = "video/webm"), (Vec<u8> = "audio/mpeg"), (Vec<u8> = "audio/mp4"), (Vec<u8> = "audio/webm"), (Vec<u8> = "image/*"), (Vec<u8> = "application/zip"))),
+        (status = 304, description = "The file is the one that the client has"),
+        OfMedia,
+    ),
+    security((), ("api_key" = []), ("bearer" = []))
+)]
+pub(in crate::http) async fn download(
+    app: State<AppState>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    deliver(app, request).await
+}
+
+/// Opens the link and passes its bytes.
+async fn deliver(State(app): State<AppState>, request: Request) -> Result<Response, ApiError> {
+    let parameters = Parameters::of(request.uri().query().unwrap_or_default());
     let Some(token) = parameters.data else {
         return Err(ApiError::missing("query", "data", DATA_MISSING));
     };
@@ -54,7 +101,7 @@ pub(in crate::http) async fn deliver(
             DATA_MISSING,
         ));
     }
-    let ask = ask(&method, &request_headers, &extensions);
+    let ask = ask(request.method(), request.headers(), request.extensions());
     Ok(match app.deliverer.deliver(&token, ask).await? {
         Delivered::Media(delivery) => respond(*delivery, parameters.is_inline),
         Delivered::Text(file) => respond_text(*file, parameters.is_inline),

@@ -6,13 +6,33 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
 use crate::http::error::ApiError;
+use crate::http::openapi::Anywhere;
 use crate::http::{AppState, guard};
 use crate::observe::{self, Page};
 use crate::process;
 use crate::protect::KeyDigest;
 use crate::transfer::{Admission, Stats};
 
-/// The figures of the moment, for whoever shows `METRICS_TOKEN` where it is set.
+/// The figures of the moment.
+///
+/// For whoever shows `METRICS_TOKEN` where it is set.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "metrics",
+    tag = "operate",
+    responses(
+        (
+            status = 200,
+            description = "Figures as text for Prometheus",
+            body = String,
+            content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        ),
+        (status = 401, description = "A token is wanted", body = crate::http::openapi::ErrorBody),
+        Anywhere,
+    ),
+    security((), ("bearer" = []))
+)]
 pub(in crate::http) async fn show(
     State(app): State<AppState>,
     headers: HeaderMap,

@@ -4,6 +4,7 @@ use super::error::ApiError;
 use http::StatusCode;
 
 pub(super) mod broadcasts;
+pub(super) mod docs;
 pub(super) mod health;
 pub(super) mod index;
 pub(super) mod media;

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::extract::Part;
 use crate::http::error::ApiError;
-use crate::http::listing::listing;
+use crate::http::listing::{Listing, listing};
+use crate::http::openapi::{OfResolving, PlaylistRequest};
 use crate::http::{AppState, fields, json};
 
 /// Entries when the client names no limit.
@@ -16,7 +17,19 @@ const DEFAULT_LIMIT: usize = 100;
 /// Most entries of one answer, about 2 MiB; a higher limit counts as this one, and the rest is behind the cursor.
 const MAX_LIMIT: usize = 5000;
 
-/// Lists what the posted address names.
+/// A link to a list in, its posts out.
+#[utoipa::path(
+    post,
+    path = "/playlist",
+    operation_id = "playlist",
+    tag = "resolve",
+    request_body(content(
+        (PlaylistRequest = "application/json"),
+        (PlaylistRequest = "application/x-www-form-urlencoded"),
+    )),
+    responses((status = 200, description = "A part of the list", body = Listing), OfResolving),
+    security((), ("api_key" = []), ("bearer" = []))
+)]
 pub(in crate::http) async fn list(
     State(app): State<AppState>,
     headers: HeaderMap,

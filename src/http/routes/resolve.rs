@@ -13,7 +13,8 @@ use crate::app::App;
 use crate::extract::Extraction;
 use crate::extract::selector::Selector;
 use crate::http::error::ApiError;
-use crate::http::wire::Parts;
+use crate::http::openapi::{OfResolving, ResolveRequest};
+use crate::http::wire::{Parts, Post};
 use crate::http::{AppState, fields, json, wire};
 use crate::services::{
     CaptionLinks, Choice, Entry, Offers, PairsAsk, ResolveError, Span, Terms, Wish,
@@ -68,7 +69,27 @@ impl Answer {
     }
 }
 
-/// Resolves the posted address.
+/// A link to a post in, facts and download links out.
+#[utoipa::path(
+    post,
+    path = "/resolve",
+    operation_id = "resolve",
+    tag = "resolve",
+    request_body(content(
+        (ResolveRequest = "application/json"),
+        (ResolveRequest = "application/x-www-form-urlencoded"),
+    )),
+    responses(
+        (
+            status = 200,
+            description = "What the post is, and links to its files",
+            body = Post,
+            headers(("X-Cache" = String, description = "`hit` or `miss`")),
+        ),
+        OfResolving,
+    ),
+    security((), ("api_key" = []), ("bearer" = []))
+)]
 pub(in crate::http) async fn resolve(
     State(app): State<AppState>,
     headers: HeaderMap,
@@ -134,6 +155,35 @@ pub(in crate::http) async fn answer(app: &App, asked: &Asked) -> Result<Answer, 
         selected,
         is_hit: resolved.is_hit,
     })
+}
+
+/// The same, under the name that it had first.
+#[utoipa::path(
+    post,
+    path = "/tiktok",
+    operation_id = "resolve_by_first_name",
+    tag = "resolve",
+    request_body(content(
+        (ResolveRequest = "application/json"),
+        (ResolveRequest = "application/x-www-form-urlencoded"),
+    )),
+    responses(
+        (
+            status = 200,
+            description = "What the post is, and links to its files",
+            body = Post,
+            headers(("X-Cache" = String, description = "`hit` or `miss`")),
+        ),
+        OfResolving,
+    ),
+    security((), ("api_key" = []), ("bearer" = []))
+)]
+pub(in crate::http) async fn by_first_name(
+    app: State<AppState>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    resolve(app, headers, body).await
 }
 
 fn parse(body: &Bytes, is_form: bool) -> Result<Asked, ApiError> {

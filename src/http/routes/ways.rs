@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::http::AppState;
 use crate::net::{EgressStatus, Egresses, VpnStatus};
 
 /// One way out of several.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Way {
     name: String,
     kind: &'static str,
@@ -20,7 +21,7 @@ pub(super) struct Way {
 }
 
 /// The VPN that one of them goes through (api.md §9).
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Vpn {
     status: &'static str,
     public_ip: Option<String>,

@@ -120,6 +120,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const CRATES: &[(&[&str], &[&str])] = &[
     (&["axum"], &["http", "server"]),
     (&["tower_http"], &["http", "server"]),
+    (&["utoipa"], &["http"]),
     (&["reqwest"], &["net"]),
     (&["cookie_store"], &["net"]),
     (&["dotenvy"], &["config"]),
@@ -135,6 +136,16 @@ const WORDS: &[&str] = &["tiktok", "douyin", "youtube", "itag", "innertube"];
 const FIXED_TEXTS: &[(&str, &str)] = &[
     // The first route of ServerPY, alone or after a method.
     ("http/", "/tiktok\""),
+    // Examples in the document of the API.
+    (
+        "http/openapi.rs",
+        "https://www.tiktok.com/@whitehouse/video/7587051948285644087",
+    ),
+    ("http/openapi.rs", "https://vm.tiktok.com/ZMabcdefg/"),
+    (
+        "http/openapi.rs",
+        "https://www.youtube.com/playlist?list=PLBCF2DAC6FFB574DE",
+    ),
     // What a person is told to try first.
     ("cli/serve.rs", "{base_url}/tiktok "),
     ("cli/serve.rs", "https://www.tiktok.com/@user/video/ID"),

@@ -1,0 +1,269 @@
+//! The API documents itself: the document against the router, the page, and schemathesis over both.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use http::Method;
+use serde_json::Value;
+
+use crate::harness::upstream::tiktok::Item;
+use crate::harness::upstream::youtube::{Layout, Playlist, YouTube};
+use crate::harness::{Api, Builder, PythonEnv, Stage, fetch, link, run, skip, text, token};
+use crate::observe::{figure, metrics};
+
+/// The release that is run.
+const PACKAGE: &str = "schemathesis==4.32.5";
+/// The post of the document's example.
+const ID: &str = "7587051948285644087";
+
+/// The list of the document's example.
+const LIST: &str = "PLBCF2DAC6FFB574DE";
+const PLAY: &str = "h264_720p_1490112";
+
+/// Made-up links name no post: of every two, one is replaced by a link that does, so that answers are seen, too.
+const HOOKS: &str = r#"
+import os
+import schemathesis
+
+turn = 0
+
+def is_its_turn():
+    global turn
+    turn += 1
+    return turn % 2 == 0
+
+@schemathesis.hook
+def map_body(context, body):
+    if isinstance(body, dict) and isinstance(body.get("url"), str) and is_its_turn():
+        is_list = context.operation.path == "/playlist"
+        return {**body, "url": os.environ["LIST" if is_list else "POST"]}
+    return body
+
+@schemathesis.hook
+def map_query(context, query):
+    if isinstance(query, dict) and "data" in query and is_its_turn():
+        return {**query, "data": os.environ["TOKEN"]}
+    return query
+"#;
+
+async fn document(api: &Api) -> Value {
+    let answer = api.get("/openapi.json").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), "application/json");
+    answer.json()
+}
+
+/// Methods and paths of the document.
+fn operations(document: &Value) -> Vec<(Method, String)> {
+    let paths = document["paths"].as_object().expect("paths");
+    let operations = paths.iter().flat_map(|(path, methods)| {
+        let methods = methods.as_object().expect("methods");
+        methods.keys().map(move |method| {
+            let method = method.to_uppercase().parse().expect("a method");
+            (method, path.replace("{file}", "start.js"))
+        })
+    });
+    operations.collect()
+}
+
+#[tokio::test]
+async fn every_route_is_in_the_document_and_no_other() {
+    let server = Builder::offline().start().await;
+    let document = document(server.api()).await;
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+    let operations = operations(&document);
+    assert!(operations.len() >= 14, "{operations:?}");
+    for (method, path) in &operations {
+        let answer = fetch(server.api().request(method.clone(), path)).await;
+        assert!(
+            !matches!(answer.status.as_u16(), 404 | 405),
+            "{method} {path}: {}",
+            answer.status
+        );
+        let other = if *method == Method::GET {
+            Method::POST
+        } else {
+            Method::GET
+        };
+        let refused = fetch(server.api().request(other, path)).await;
+        assert_eq!(refused.status, 405, "{path}");
+        assert!(refused.header("allow").contains(method.as_str()), "{path}");
+    }
+    let documented: BTreeSet<&str> = operations.iter().map(|(_, path)| path.as_str()).collect();
+    let index = server.api().get("/").await.json();
+    for endpoint in index["endpoints"].as_array().expect("endpoints") {
+        let endpoint = endpoint.as_str().expect("a text");
+        let path = endpoint.split([' ', '?']).nth(1).expect("a path");
+        assert!(documented.contains(path), "{path}");
+    }
+    // Routes come with their description or not at all.
+    let sources = [
+        include_str!("../../src/http/mod.rs"),
+        include_str!("../../src/cli/serve.rs"),
+        include_str!("../../src/server/mod.rs"),
+    ];
+    for door in [".route(", ".nest(", ".route_service("] {
+        assert!(
+            !sources.iter().any(|source| source.contains(door)),
+            "{door}"
+        );
+    }
+}
+
+/// All references in the document.
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(Value::String(reference)) = fields.get("$ref") {
+                found.insert(reference.clone());
+            }
+            fields.values().for_each(|value| references(value, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn document_stands_by_itself() {
+    let server = Builder::offline()
+        .env("BASE_URL", "https://media.example/dl")
+        .start()
+        .await;
+    let document = document(server.api()).await;
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    assert!(found.len() > 5, "{found:?}");
+    for reference in found {
+        let place = reference.strip_prefix('#').expect("inside the document");
+        assert!(document.pointer(place).is_some(), "{reference}");
+    }
+    assert_eq!(document["servers"][0]["url"], "/dl");
+    let names: BTreeSet<_> = document["paths"]
+        .as_object()
+        .expect("paths")
+        .values()
+        .flat_map(|path| path.as_object().expect("methods").values())
+        .map(|operation| operation["operationId"].as_str().expect("a name"))
+        .collect();
+    assert_eq!(names.len(), operations(&document).len(), "{names:?}");
+}
+
+#[tokio::test]
+async fn page_has_all_it_needs_on_this_server() {
+    let server = Builder::offline().start().await;
+    let page = server.api().get("/docs").await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    let policy = page.header("content-security-policy").to_owned();
+    assert!(
+        policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"),
+        "{policy}"
+    );
+    let text = String::from_utf8(page.body.to_vec()).expect("UTF-8");
+    let named: Vec<&str> = text
+        .split(['"', '\''])
+        .filter(|part| part.starts_with("docs/") || *part == "openapi.json")
+        .collect();
+    assert_eq!(named.len(), 5, "{text}");
+    assert!(
+        !text.contains("http:") && !text.contains("https:") && !text.contains("//"),
+        "{text}"
+    );
+    for name in named {
+        let file = server.api().get(&format!("/{name}")).await;
+        assert_eq!(file.status, 200, "{name}");
+        assert!(!file.headers.contains_key("content-encoding"), "{name}");
+        assert!(file.body.len() > 100, "{name}");
+        let zipped = server.api().request(Method::GET, &format!("/{name}"));
+        let zipped = fetch(zipped.header("accept-encoding", "gzip")).await;
+        assert_eq!(zipped.header("content-type"), file.header("content-type"));
+        if zipped.header("content-encoding") == "gzip" {
+            let mut plain = Vec::new();
+            let mut reader = flate2::read::GzDecoder::new(&zipped.body[..]);
+            std::io::Read::read_to_end(&mut reader, &mut plain).expect("gzip");
+            assert!(
+                plain == file.body && zipped.body.len() < file.body.len() / 2,
+                "{name}"
+            );
+        }
+    }
+    assert_eq!(server.api().get("/docs/other.js").await.status, 404);
+}
+
+#[tokio::test]
+async fn documents_can_be_closed() {
+    let server = Builder::offline().env("DOCS", "0").start().await;
+    for path in ["/docs", "/docs/start.js", "/openapi.json"] {
+        let answer = server.api().get(path).await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert_eq!(answer.json()["error_code"], "route_not_found");
+    }
+}
+
+#[tokio::test]
+async fn schemathesis_finds_nothing() {
+    let name = PACKAGE.replace("==", "-venv-");
+    let environment = match PythonEnv::with(&name, &[PACKAGE]).await {
+        Ok(environment) => environment,
+        Err(reason) => return skip("schemathesis", &reason),
+    };
+    let stage = Stage::new().await;
+    let video = stage.resolve(&Item::video(ID)).await;
+    let youtube = YouTube::open(stage.world());
+    youtube.playlist(Playlist::new(LIST, Layout::Classic, 3));
+    let hooks = stage.server.dir().join("hooks.py");
+    std::fs::write(&hooks, HOOKS).expect("hooks");
+    let variables = BTreeMap::from([
+        ("SCHEMATHESIS_HOOKS", "hooks.py".to_owned()),
+        ("POST", text(&video, "/url")),
+        (
+            "LIST",
+            format!("https://www.youtube.com/playlist?list={LIST}"),
+        ),
+        ("TOKEN", token(&link(&video, PLAY)).to_owned()),
+    ]);
+    let url = format!("{}/openapi.json", stage.server.base());
+    let checks = "not_a_server_error,status_code_conformance,content_type_conformance,\
+                  response_headers_conformance,response_schema_conformance,unsupported_method";
+    let arguments = [
+        "-c",
+        "from schemathesis.cli import schemathesis; schemathesis()",
+        "run",
+        &url,
+        "--checks",
+        checks,
+        "--phases",
+        "examples,coverage,fuzzing,stateful",
+        "--max-examples",
+        "10",
+        "--seed",
+        "1",
+        "--no-color",
+        "--request-timeout",
+        "30",
+    ];
+    let output = run(
+        environment.python(),
+        arguments,
+        &variables,
+        stage.server.dir(),
+    )
+    .await;
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{said}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let page = metrics(stage.api()).await;
+    for route in [
+        "/resolve\",method=\"POST",
+        "/playlist\",method=\"POST",
+        "/stream\",method=\"GET",
+    ] {
+        let series = format!("serverrs_http_requests_total{{route=\"{route}\",status=\"200\"}}");
+        assert!(figure(&page, &series) >= 1.0, "{series} in {page}\n{said}");
+    }
+    stage.assert_well().await;
+}
