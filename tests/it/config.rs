@@ -184,3 +184,145 @@ async fn secret_comes_from_a_file_too() {
         .await;
     assert!(!server.logs().contains("`ENCRYPTION_KEY` is not set"));
 }
+
+/// Of each variable a value that it can't have.
+const WRONG: [(&str, &str); 85] = [
+    ("RUST_LOG", "serverrs=loud"),
+    ("LOG_LEVEL", "loud"),
+    ("LOG_FORMAT", "xml"),
+    ("HOST", "localhost"),
+    ("PORT", "70000"),
+    ("BASE_URL", "media.example"),
+    ("MAX_CONNECTIONS", "0"),
+    ("MAX_CONNECTIONS_PER_CLIENT", "0"),
+    ("HEADER_TIMEOUT", "0"),
+    ("BODY_TIMEOUT", "0"),
+    ("KEEPALIVE_TIMEOUT", "0"),
+    ("CLIENT_STALL_TIMEOUT", "0"),
+    ("SHUTDOWN_DELAY", "-1"),
+    ("SHUTDOWN_GRACE", "soon"),
+    ("TRUSTED_PROXIES", "proxy.example"),
+    ("CORS_ORIGINS", "example.com"),
+    ("METRICS_TOKEN_FILE", "/nonexistent/file"),
+    ("DOCS", "maybe"),
+    ("API_KEY", "same, same"),
+    ("API_KEY_FILE", "/nonexistent/file"),
+    ("API_KEYS_FILE", "/nonexistent/file"),
+    ("API_KEY_MEDIA", "maybe"),
+    ("RATE_LIMIT_PER_MINUTE", "-1"),
+    ("RATE_LIMIT_MEDIA_PER_MINUTE", "many"),
+    ("ENCRYPTION_KEY", "short"),
+    ("ENCRYPTION_KEY_FILE", "/nonexistent/file"),
+    ("ENCRYPTION_KEY_PREVIOUS", "short"),
+    ("ENCRYPTION_KEY_PREVIOUS_FILE", "/nonexistent/file"),
+    ("LINK_TTL_MINUTES", "0"),
+    ("ALLOW_INSECURE_KEY", "maybe"),
+    ("MAX_WORKERS", "0"),
+    ("YTDLP_TIMEOUT", "0"),
+    ("MAX_EXTRACTIONS", "0"),
+    ("MAX_STREAMS", "0"),
+    ("MAX_QUEUE", "-1"),
+    ("QUEUE_TIMEOUT", "-1"),
+    ("EXTRACT_TIMEOUT", "0"),
+    ("CACHE_TTL", "soon"),
+    ("CACHE_MAX_ENTRIES", "-1"),
+    ("SLIDESHOW_CONCURRENCY", "0"),
+    ("SLIDESHOW_TIMEOUT", "0"),
+    ("STREAM_BUFFER_BYTES", "0"),
+    ("STREAM_BUFFER_TOTAL_BYTES", "0"),
+    ("QUEUE_SIZE", "0"),
+    ("CHUNK_SIZE", "large"),
+    ("CLIENT_MIN_RATE", "-1"),
+    ("PROXY", "gopher://proxy.example"),
+    ("PROXY_FILE", "/nonexistent/file"),
+    ("HTTPS_PROXY", "gopher://proxy.example"),
+    ("EXTRA_CA_FILE", "/nonexistent/file"),
+    ("SSL_CERT_FILE", "/nonexistent/file"),
+    ("ALLOW_PRIVATE_UPSTREAM", "everything"),
+    ("CONNECT_TIMEOUT", "0"),
+    ("STREAM_IDLE_TIMEOUT", "0"),
+    ("TIKTOK_IDENTITY_FILE", "/nonexistent/file"),
+    ("DOUYIN_IDENTITY_FILE", "/nonexistent/file"),
+    ("ENABLE_YOUTUBE", "maybe"),
+    ("YOUTUBE_CLIENTS_FILE", "/nonexistent/file"),
+    ("YOUTUBE_PO_TOKENS", "nonsense"),
+    ("YOUTUBE_PO_TOKENS_FILE", "/nonexistent/file"),
+    ("YOUTUBE_POT_PROVIDER_URL", "nonsense"),
+    ("YOUTUBE_VISITOR_DATA_FILE", "/nonexistent/file"),
+    ("YOUTUBE_DETAILS", "maybe"),
+    ("TEMP_QUOTA_MB", "-1"),
+    ("TEMP_MIN_FREE_MB", "-1"),
+    ("CLEANUP_INTERVAL", "0"),
+    ("TLS_CERT_FILE", "/nonexistent/file"),
+];
+
+/// Names of the faults that these variables have.
+fn faults_of(pairs: &[(&str, &str)]) -> BTreeSet<String> {
+    let mut env = Env::from_pairs(pairs.iter().copied());
+    TelemetryConfig::from_env(&mut env);
+    drop(Settings::from_env(&mut env));
+    let faults = env.finish().err().map(|error| error.faults);
+    let names = faults.into_iter().flatten().map(|fault| fault.name);
+    names.collect()
+}
+
+#[test]
+fn wrong_value_of_any_variable_is_a_fault_of_that_variable() {
+    let accepted: Vec<_> = WRONG
+        .iter()
+        .filter(|(name, value)| !faults_of(&[(*name, *value)]).contains(*name))
+        // Without its twin, the missing half is what is named.
+        .filter(|(name, _)| !name.starts_with("TLS_"))
+        .collect();
+    assert!(accepted.is_empty(), "{accepted:?}");
+    assert!(faults_of(&[("TLS_CERT_FILE", "/nonexistent/file")]).contains("TLS_KEY_FILE"));
+}
+
+#[test]
+fn variables_without_a_wrong_value_are_known() {
+    // Free texts, paths of what may come later, and proxies of which one stands for all.
+    let free = [
+        "TLS_KEY_FILE",
+        "INSTANCE_ID",
+        "INSTANCE_REGION",
+        "METRICS_TOKEN",
+        "REDIS_URL",
+        "HTTP_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+        "USER_AGENT",
+        "COOKIES_PATH",
+        "TIKTOK_DEVICE_ID",
+        "TIKTOK_APP_INFO",
+        "DOUYIN_COOKIES_PATH",
+        "YOUTUBE_VISITOR_DATA",
+        "YOUTUBE_COOKIES_PATH",
+        "YOUTUBE_STATE_DIR",
+        "TEMP_DIR",
+        "FFMPEG_PATH",
+    ];
+    let wrong = WRONG.iter().map(|(name, _)| *name);
+    let known: BTreeSet<String> = wrong.chain(free).map(str::to_owned).collect();
+    let asked: BTreeSet<String> = names_asked_for().into_iter().collect();
+    assert_eq!(known, asked);
+}
+
+#[test]
+fn all_wrong_values_are_told_at_once() {
+    // A twin in a file would be a fault of its own beside the value.
+    let inline: Vec<_> = WRONG
+        .iter()
+        .filter(|(name, _)| !name.ends_with("_FILE") || !name.contains("KEY"))
+        .filter(|(name, _)| !matches!(*name, "PROXY_FILE" | "YOUTUBE_PO_TOKENS_FILE"))
+        // Not looked at beside `PROXY`.
+        .filter(|(name, _)| *name != "HTTPS_PROXY")
+        .filter(|(name, _)| !name.starts_with("TLS_") && *name != "ALLOW_INSECURE_KEY")
+        .copied()
+        .collect();
+    let told = faults_of(&inline);
+    let missing: Vec<_> = inline
+        .iter()
+        .filter(|(name, _)| !told.contains(*name))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
