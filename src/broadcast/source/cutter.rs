@@ -67,6 +67,17 @@ impl Cutter {
         }
     }
 
+    /// Begins with another file, which must have the same records.
+    pub(super) fn restart(&mut self) {
+        let mut options = std::mem::take(&mut self.options);
+        options.headers = self.headers().or(options.headers);
+        let unusable = self.unusable;
+        *self = Self {
+            unusable,
+            ..Self::new(options)
+        };
+    }
+
     /// Bytes of groups that are not closed.
     pub(super) fn open_bytes(&self) -> usize {
         self.open_bytes

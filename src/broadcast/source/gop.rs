@@ -43,6 +43,14 @@ impl Gop {
         self.end - self.start()
     }
 
+    /// Moves all times by so many nanoseconds.
+    pub(super) fn shift(&mut self, by: i64) {
+        for frame in self.video.iter_mut().chain(&mut self.audio) {
+            frame.at += by;
+        }
+        self.end += by;
+    }
+
     /// The memory it takes, in bytes.
     pub fn bytes(&self) -> usize {
         self.video.iter().chain(&self.audio).map(Frame::cost).sum()

@@ -116,6 +116,7 @@ pub fn channel(options: SourceOptions) -> (SourceSink, Source) {
         reader: Reader::new(),
         limits: options.limits,
         cutter: Cutter::new(options),
+        base: 0,
         shared: Arc::clone(&shared),
     };
     (sink, Source { shared })
@@ -127,6 +128,8 @@ pub struct SourceSink {
     reader: Reader,
     cutter: Cutter,
     limits: Limits,
+    /// Where the present child began, in the time of the first.
+    base: i64,
     shared: Arc<Shared>,
 }
 
@@ -166,8 +169,16 @@ impl SourceSink {
         self.hand_over(whole);
     }
 
-    /// The child ended before its time: the group that is open is thrown away, so that another child that begins at
-    /// [`Monitor::delivered`] continues without a hole.
+    /// The child ended before its time and another one goes on: what is written next is a file of its own, whose
+    /// beginning is at [`Monitor::delivered`]. The group that is open is thrown away, so that there is no hole. To the
+    /// splicer it is the same item; while it has nothing it shows the slate.
+    pub fn restart(&mut self) {
+        self.reader = Reader::new();
+        self.cutter.restart();
+        self.base = self.shared.lock().delivered;
+    }
+
+    /// The child ended before its time, and that is the end of the item: the group that is open is thrown away.
     pub fn abandon(self) {
         drop(self);
     }
@@ -206,7 +217,8 @@ impl SourceSink {
         if whole.is_empty() || state.is_closed {
             return;
         }
-        for gop in whole {
+        for mut gop in whole {
+            gop.shift(self.base);
             state.bytes += gop.bytes();
             state.length += gop.length();
             state.delivered = gop.end;
@@ -296,7 +308,7 @@ impl Monitor {
         self.shared.lock().buffered()
     }
 
-    /// Up to where the item was handed in, in whole groups, counted from the child's own beginning.
+    /// Up to where the item was handed in, in whole groups, counted from the first child's own beginning.
     pub fn delivered(&self) -> Duration {
         nanos(self.shared.lock().delivered)
     }

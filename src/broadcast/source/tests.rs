@@ -96,6 +96,35 @@ fn source_abandoned_keeps_whole_groups_only() {
 }
 
 #[test]
+fn source_restarted_goes_on_where_whole_groups_ended() {
+    let (mut sink, mut source) = channel(options());
+    let flv = Make::item(1, 150).flv();
+    // Killed in the middle of a tag.
+    sink.push(&flv[..flv.len() - 3]).unwrap();
+    let monitor = sink.monitor();
+    sink.restart();
+    assert_eq!(monitor.delivered(), Duration::from_secs(4));
+    sink.push(&Make::item(1, 90).flv()).unwrap();
+    sink.finish();
+    let gops = drain(&mut source);
+    let starts: Vec<_> = gops.iter().map(|gop| gop.start() / 1_000_000).collect();
+    assert_eq!(starts, [0, 2000, 4000, 6000]);
+    assert_eq!(gops[2].video[1].at, 4_033_333_333);
+    assert_eq!(gops[2].audio[0].at, 4_046_000_000);
+}
+
+#[test]
+fn source_restarted_with_other_records_is_refused() {
+    let (mut sink, _source) = channel(options());
+    sink.push(&Make::item(1, 150).flv()).unwrap();
+    sink.restart();
+    let mut flv = Make::item(1, 90).flv();
+    let record = flv.iter().position(|byte| *byte == 77).unwrap();
+    flv[record] = 66;
+    assert_eq!(sink.push(&flv), Err(SourceError::HeadersDiffer));
+}
+
+#[test]
 fn source_begins_at_the_first_key_frame() {
     let tags = Make::item(1, 150).tags();
     let (mut sink, source) = channel(options());
