@@ -117,12 +117,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     }
 
     async fn connect(&mut self, app: &str, address: &str) -> Result<(), PublishError> {
+        self.put(COMMANDS, &command::connect(app, address));
+        self.result_of(CONNECT, Step::Connect).await?;
+        // Not before: encoders say it here, and ingests expect nothing in front of the first command.
         self.put(CONTROLS, &command::control(kind::WINDOW_SIZE, WINDOW));
         let size = u32::try_from(CHUNK_SIZE).unwrap_or(u32::MAX);
         self.put(CONTROLS, &command::control(kind::SET_CHUNK_SIZE, size));
         self.writer.set_chunk_size(CHUNK_SIZE);
-        self.put(COMMANDS, &command::connect(app, address));
-        self.result_of(CONNECT, Step::Connect).await?;
         Ok(())
     }
 
