@@ -171,7 +171,7 @@ async fn nginx_records_and_serves_what_is_published() {
         .spawn()
         .unwrap();
     let viewing = tokio::time::timeout(Duration::from_secs(60), viewer.wait_with_output());
-    let (_, viewed) = tokio::join!(
+    let ((), viewed) = tokio::join!(
         publish(made, publisher(&url, nginx.port), &[0, 1, 2]),
         viewing
     );

@@ -94,7 +94,7 @@ fn assert_well_formed(publication: &Publication) {
 
 #[tokio::test]
 async fn pump_sends_a_list_as_one_stream() {
-    let ingest = Ingest::start([Manner::Keep]).await;
+    let ingest = Ingest::start([Manner::Keep]);
     let running = start(&ingest, |_| {});
     for (id, length) in [(1, 90), (2, 47), (3, 61)] {
         running.handle.queue(whole_item(id, length));
@@ -141,7 +141,7 @@ async fn pump_sends_a_list_as_one_stream() {
 #[tokio::test]
 async fn pump_through_closes_at_any_place_loses_nothing() {
     let manners = [1, 40, 77, 78, 3].map(Manner::CloseAfter);
-    let ingest = Ingest::start([&manners[..], &[Manner::Keep]].concat()).await;
+    let ingest = Ingest::start([&manners[..], &[Manner::Keep]].concat());
     let running = start(&ingest, |config| config.lead = Duration::ZERO);
     for id in 1..=3 {
         running.handle.queue(whole_item(id, 50));
@@ -185,7 +185,7 @@ async fn pump_through_closes_at_any_place_loses_nothing() {
 
 #[tokio::test]
 async fn pump_target_that_comes_back_later_gets_the_rest() {
-    let first = Ingest::start([Manner::CloseAfter(50)]).await;
+    let first = Ingest::start([Manner::CloseAfter(50)]);
     let port = first.port;
     let mut running = start(&first, |config| config.lead = Duration::ZERO);
     running.handle.queue(whole_item(1, 75));
@@ -204,7 +204,7 @@ async fn pump_target_that_comes_back_later_gets_the_rest() {
             losses += 1;
         }
     }
-    let second = Ingest::start_on(port, [Manner::Keep]).await;
+    let second = Ingest::start_on(port, [Manner::Keep]);
     let (end, _) = running.end().await;
     assert!(matches!(end, PumpEnd::Finished), "{end:?}");
     second.until("good-bye", |all| all[0].is_closed).await;
@@ -219,7 +219,7 @@ async fn pump_target_that_comes_back_later_gets_the_rest() {
 
 #[tokio::test]
 async fn pump_shows_the_slate_until_an_item_comes_and_again_when_it_starves() {
-    let ingest = Ingest::start([Manner::Keep]).await;
+    let ingest = Ingest::start([Manner::Keep]);
     let mut running = start(&ingest, |config| {
         config.start_with_slate = true;
         // The slate never ends, so that it must not be sent at once.
@@ -259,7 +259,7 @@ async fn pump_shows_the_slate_until_an_item_comes_and_again_when_it_starves() {
 
 #[tokio::test]
 async fn pump_keeps_real_time_but_for_the_cushion() {
-    let ingest = Ingest::start([Manner::Keep]).await;
+    let ingest = Ingest::start([Manner::Keep]);
     let running = start(&ingest, |config| config.lead = Duration::from_millis(500));
     running.handle.queue(whole_item(1, 60));
     running.handle.finish();
@@ -281,7 +281,7 @@ async fn pump_keeps_real_time_but_for_the_cushion() {
 async fn pump_stops_at_once_wherever_it_is() {
     // While the target takes nothing, while nothing is there to send, and while there is no target.
     for manner in [Some(Manner::StallAfter(30)), Some(Manner::Keep), None] {
-        let ingest = Ingest::start([manner.unwrap_or(Manner::CloseAfter(1))]).await;
+        let ingest = Ingest::start([manner.unwrap_or(Manner::CloseAfter(1))]);
         let port = ingest.port;
         let ingest = if manner.is_some() {
             Some(ingest)
@@ -319,7 +319,7 @@ async fn pump_stops_at_once_wherever_it_is() {
 
 #[tokio::test]
 async fn pump_skip_goes_to_the_next_item_after_its_group() {
-    let ingest = Ingest::start([Manner::Keep]).await;
+    let ingest = Ingest::start([Manner::Keep]);
     let running = start(&ingest, |config| config.lead = Duration::from_millis(100));
     running.handle.queue(whole_item(1, 3000));
     running.handle.queue(whole_item(2, 30));
@@ -343,7 +343,7 @@ async fn pump_skip_goes_to_the_next_item_after_its_group() {
 
 #[tokio::test]
 async fn pump_without_a_permitted_target_ends_at_once() {
-    let ingest = Ingest::start([Manner::Keep]).await;
+    let ingest = Ingest::start([Manner::Keep]);
     let config = PumpConfig::new(slate(), METADATA);
     let (pump, _handle, _events) = pump(config, publisher(&ingest.url(), 1));
     let end = pump.run().await;
@@ -353,9 +353,9 @@ async fn pump_without_a_permitted_target_ends_at_once() {
 
 #[tokio::test]
 async fn pump_gives_up_when_it_is_told_to() {
-    let ingest = Ingest::start([Manner::CloseAfter(1)]).await;
+    let ingest = Ingest::start([Manner::CloseAfter(1)]);
     let running = start(&ingest, |config| {
-        config.give_up_after = Some(Duration::from_millis(400))
+        config.give_up_after = Some(Duration::from_millis(400));
     });
     let (end, events) = running.end().await;
     assert!(matches!(end, PumpEnd::GaveUp(_)), "{end:?}");

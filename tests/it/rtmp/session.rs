@@ -29,7 +29,7 @@ fn assert_silent(error: &PublishError) {
 
 #[tokio::test]
 async fn session_publishes_tags_as_they_are() {
-    let ingest = Ingest::start([Manner::Keep]).await;
+    let ingest = Ingest::start([Manner::Keep]);
     let mut publisher = publisher(&ingest.url(), ingest.port)
         .connect()
         .await
@@ -71,7 +71,7 @@ async fn session_publishes_tags_as_they_are() {
 
 #[tokio::test]
 async fn session_answers_pings_and_follows_acknowledgements() {
-    let ingest = Ingest::start([Manner::Keep]).await;
+    let ingest = Ingest::start([Manner::Keep]);
     let mut publisher = publisher(&ingest.url(), ingest.port)
         .connect()
         .await
@@ -109,7 +109,7 @@ async fn session_refusals_are_typed_and_keep_the_key() {
             "NetStream.Publish.BadName",
         ),
     ] {
-        let ingest = Ingest::start([manner]).await;
+        let ingest = Ingest::start([manner]);
         let error = publisher(&ingest.url(), ingest.port)
             .connect()
             .await
@@ -133,7 +133,7 @@ async fn session_refusals_are_typed_and_keep_the_key() {
 async fn session_closed_at_any_byte_ends_with_an_error() {
     let limits = [0, 1, 1536, 1537, 3072, 3073, 3100, 3300, 3500, 4000, 10_000];
     for limit in limits {
-        let ingest = Ingest::start([Manner::CloseAfterBytes(limit)]).await;
+        let ingest = Ingest::start([Manner::CloseAfterBytes(limit)]);
         let mut rtmp = publisher(&ingest.url(), ingest.port);
         let error = match rtmp.connect().await {
             Err(error) => error,
@@ -153,7 +153,7 @@ async fn session_closed_at_any_byte_ends_with_an_error() {
 
 #[tokio::test]
 async fn session_close_is_noticed_while_nothing_is_sent() {
-    let ingest = Ingest::start([Manner::CloseAfter(1)]).await;
+    let ingest = Ingest::start([Manner::CloseAfter(1)]);
     let mut publisher = publisher(&ingest.url(), ingest.port)
         .connect()
         .await
@@ -169,7 +169,7 @@ async fn session_close_is_noticed_while_nothing_is_sent() {
 
 #[tokio::test]
 async fn session_with_another_protocol_is_refused() {
-    let ingest = Ingest::start([Manner::Foreign]).await;
+    let ingest = Ingest::start([Manner::Foreign]);
     let error = publisher(&ingest.url(), ingest.port)
         .connect()
         .await
@@ -179,7 +179,7 @@ async fn session_with_another_protocol_is_refused() {
 
 #[tokio::test]
 async fn session_private_target_is_never_dialled() {
-    let ingest = Ingest::start([Manner::Keep]).await;
+    let ingest = Ingest::start([Manner::Keep]);
     let (target, key) = Target::parse(&ingest.url(), Some(KEY)).unwrap();
     let dialer = std::sync::Arc::new(super::dialer(&[]));
     let error = Rtmp::new(dialer, target, key.unwrap())
@@ -196,7 +196,7 @@ async fn session_over_tls_publishes_and_is_verified() {
     let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), own.cert.pem()).unwrap();
-    let ingest = Ingest::start_tls([Manner::Keep], server_tls(&own)).await;
+    let ingest = Ingest::start_tls([Manner::Keep], server_tls(&own));
     let url = format!("rtmps://127.0.0.1:{}/live", ingest.port);
     let trusted = [("EXTRA_CA_FILE", file.path().to_str().unwrap())];
     let mut publisher = publisher_with(&url, ingest.port, &trusted)
@@ -233,29 +233,31 @@ fn server_tls(own: &rcgen::CertifiedKey<rcgen::KeyPair>) -> rustls::ServerConfig
         .unwrap()
 }
 
-/// The clock stands still but for timers that nobody else is to wait for.
+/// The clock stands still but for its timers.
 #[tokio::test(start_paused = true)]
-async fn session_every_silent_step_has_an_end() {
-    let (near, _far) = tokio::io::duplex(64 * 1024);
-    let error = Session::open(
-        near,
-        "live",
-        "rtmp://a.example/live",
-        Secret::new(KEY.to_owned()),
-    )
-    .await
-    .unwrap_err();
-    assert!(
-        matches!(error, PublishError::Timeout(Step::Handshake)),
-        "{error:?}"
-    );
-    assert_silent(&error);
+async fn session_every_step_that_stays_silent_has_an_end() {
+    for step in [
+        Step::Handshake,
+        Step::Connect,
+        Step::CreateStream,
+        Step::Publish,
+    ] {
+        let near = Ingest::in_memory(Manner::Silent(step));
+        let key = Secret::new(KEY.to_owned());
+        let open = Session::open(near, "live", "rtmp://a.example/live", key);
+        let error = open.await.unwrap_err();
+        assert!(
+            matches!(error, PublishError::Timeout(at) if at == step),
+            "{step}: {error:?}"
+        );
+        assert_silent(&error);
+    }
 }
 
 /// Nothing is acknowledged and nothing read: the system's own queue says so, long before it is full.
 #[tokio::test]
 async fn session_target_that_stops_reading_is_stalled() {
-    let ingest = Ingest::start([Manner::StallAfter(1)]).await;
+    let ingest = Ingest::start([Manner::StallAfter(1)]);
     let mut publisher = publisher(&ingest.url(), ingest.port)
         .connect()
         .await
@@ -275,7 +277,7 @@ async fn session_target_that_stops_reading_is_stalled() {
 /// One that reads and never acknowledges is healthy (ruling 41).
 #[tokio::test]
 async fn session_target_that_never_acknowledges_is_kept() {
-    let ingest = Ingest::start([Manner::NeverAcknowledge]).await;
+    let ingest = Ingest::start([Manner::NeverAcknowledge]);
     let mut publisher = publisher(&ingest.url(), ingest.port)
         .connect()
         .await

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rustls::ServerConfig;
-use serverrs::broadcast::flv::{Tag, TagKind, write_header, write_tag};
+use serverrs::broadcast::flv::{Tag, TagKind};
+use serverrs::broadcast::publisher::Step;
+use tokio::io::DuplexStream;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -31,8 +33,8 @@ pub(crate) enum Manner {
     CloseAfterBytes(usize),
     /// Reads nothing more after so many messages of media, and keeps the connection.
     StallAfter(usize),
-    /// Accepts, and says nothing.
-    Silent,
+    /// Says nothing more when it comes to this.
+    Silent(Step),
     /// Answers in another protocol.
     Foreign,
 }
@@ -80,20 +82,6 @@ impl Publication {
             .map(|tag| tag.data.clone())
             .collect()
     }
-
-    /// All of it as a file.
-    pub(crate) fn flv(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        write_header(&mut bytes);
-        for got in self
-            .media
-            .iter()
-            .filter(|got| got.tag.kind != TagKind::Script)
-        {
-            write_tag(&got.tag, &mut bytes);
-        }
-        bytes
-    }
 }
 
 /// What connections share.
@@ -127,23 +115,38 @@ impl Drop for Ingest {
 
 impl Ingest {
     /// An ingest that treats its connections in these manners, further ones like the last.
-    pub(crate) async fn start(manners: impl Into<Vec<Manner>>) -> Self {
-        Self::on(0, manners.into(), None).await
+    pub(crate) fn start(manners: impl Into<Vec<Manner>>) -> Self {
+        Self::on(0, manners.into(), None)
     }
 
     /// The same, on this port.
-    pub(crate) async fn start_on(port: u16, manners: impl Into<Vec<Manner>>) -> Self {
-        Self::on(port, manners.into(), None).await
+    pub(crate) fn start_on(port: u16, manners: impl Into<Vec<Manner>>) -> Self {
+        Self::on(port, manners.into(), None)
     }
 
     /// The same, over TLS.
-    pub(crate) async fn start_tls(manners: impl Into<Vec<Manner>>, tls: ServerConfig) -> Self {
+    pub(crate) fn start_tls(manners: impl Into<Vec<Manner>>, tls: ServerConfig) -> Self {
         let acceptor = TlsAcceptor::from(Arc::new(tls));
-        Self::on(0, manners.into(), Some(acceptor)).await
+        Self::on(0, manners.into(), Some(acceptor))
     }
 
-    async fn on(port: u16, manners: Vec<Manner>, tls: Option<TlsAcceptor>) -> Self {
-        let listener = listen(port).await;
+    /// One connection to an ingest of this manner, without a network: the clock may stand still.
+    pub(crate) fn in_memory(manner: Manner) -> DuplexStream {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        tokio::spawn(async move {
+            let ledger = Ledger::default();
+            ledger
+                .publications
+                .lock()
+                .unwrap()
+                .push(Publication::default());
+            let _ended = Box::pin(session::converse(far, manner, &ledger, 0)).await;
+        });
+        near
+    }
+
+    fn on(port: u16, manners: Vec<Manner>, tls: Option<TlsAcceptor>) -> Self {
+        let listener = listen(port);
         let port = listener.local_addr().unwrap().port();
         let ledger = Arc::new(Ledger::default());
         let task = tokio::spawn(accept_all(listener, manners, tls, Arc::clone(&ledger)));
@@ -176,7 +179,7 @@ impl Ingest {
     }
 }
 
-async fn listen(port: u16) -> TcpListener {
+fn listen(port: u16) -> TcpListener {
     let socket = TcpSocket::new_v4().unwrap();
     // So that a reader who stops is felt soon.
     socket.set_recv_buffer_size(32 * 1024).unwrap();
@@ -204,7 +207,7 @@ async fn accept_all(
             .push(Publication::default());
         let (ledger, tls) = (Arc::clone(&ledger), tls.clone());
         connections.spawn(async move {
-            converse(stream, manner, tls, &ledger, index).await;
+            Box::pin(converse(stream, manner, tls, &ledger, index)).await;
             ledger.note(index, |publication| publication.is_closed = true);
         });
     }

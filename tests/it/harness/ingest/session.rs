@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use serverrs::broadcast::flv::{Tag, TagKind};
+use serverrs::broadcast::publisher::Step;
 use serverrs::broadcast::publisher::amf0::Value;
 use serverrs::broadcast::publisher::rtmp::{ChunkReader, ChunkWriter, Message, kind};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -52,7 +53,7 @@ pub(super) async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         media: 0,
     };
     match manner {
-        Manner::Silent => tokio::time::sleep(KEPT).await,
+        Manner::Silent(Step::Handshake) => tokio::time::sleep(KEPT).await,
         Manner::Foreign => side.stream.write_all(&[b'5'; 2 * PACKET + 1]).await?,
         _ => side.run().await?,
     }
@@ -143,6 +144,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Side<'_, S> {
         let name = values[0].as_text().unwrap().to_owned();
         let transaction = values[1].clone();
         self.note(|publication| publication.commands.push(name.clone()));
+        if self.is_silent(&name) {
+            return Ok(Then::Go);
+        }
         match name.as_str() {
             "connect" => self.connect(&values[2]).await,
             "createStream" => {
@@ -164,6 +168,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Side<'_, S> {
             }
             _ => Ok(Then::Go),
         }
+    }
+
+    fn is_silent(&self, name: &str) -> bool {
+        let Manner::Silent(step) = self.manner else {
+            return false;
+        };
+        step.to_string() == name
     }
 
     async fn connect(&mut self, object: &Value) -> io::Result<Then> {
