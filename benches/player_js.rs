@@ -64,6 +64,7 @@ impl Bench {
         };
         Self {
             runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_time()
                 .build()
                 .expect("a runtime"),
             solver: solver(Limits::default(), Knowledge::default()).expect("the feature is on"),
