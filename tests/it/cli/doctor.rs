@@ -22,7 +22,8 @@ fn line<'a>(done: &'a Done, what: &str) -> &'a str {
 /// The variables that hold secrets: those that may come from a file too.
 fn secrets() -> Vec<String> {
     let asked = names_asked_for();
-    let has_twin = |name: &&String| asked.contains(&format!("{name}_FILE"));
+    // `EGRESS` stands in place of `PROXY`, and has a test of its own.
+    let has_twin = |name: &&String| *name != "EGRESS" && asked.contains(&format!("{name}_FILE"));
     let secrets: Vec<_> = asked.iter().filter(has_twin).cloned().collect();
     assert!(secrets.len() >= 5, "{secrets:?}");
     secrets
@@ -87,6 +88,20 @@ async fn healthy_site_is_ok_from_cookies_to_the_last_byte() {
     );
     assert!(!done.text().contains("YouTube"), "{}", done.text());
     bench.world().assert_no_unknown();
+}
+
+#[tokio::test]
+async fn every_way_out_is_tried_and_none_shows_its_password() {
+    let (bench, _, url) = Bench::with_video().await;
+    let proxy = bench.upstream.proxy_url();
+    let proxy = proxy.replace("://", &format!("://user:{CANARY}@"));
+    let ways = format!("one={proxy},two={proxy}");
+    let done = doctor(&bench, &[("EGRESS", &ways), ("PROXY", "")], &[&url]).await;
+    done.assert_code(0);
+    for name in ["one", "two"] {
+        let way = format!("{name}: by http://***@127.0.0.1");
+        assert!(done.text().contains(&way), "{}", done.text());
+    }
 }
 
 #[tokio::test]
