@@ -19,7 +19,7 @@ use crate::observe::Requests;
 use crate::protect::{KeyDigest, MemoryStore, Protect, ProtectConfig};
 use crate::services::{Deliverer, Joiner, Lister, Makes, Minter, Resolver, ServicesConfig, Tools};
 use crate::temp::{Temp, TempConfig};
-use crate::transfer::{ShutdownHandles, TransferConfig};
+use crate::transfer::{Engines, ShutdownHandles, TransferConfig};
 
 /// All settings, typed. Made from an [`Env`], whose `finish` then tells every fault at once.
 pub struct Settings {
@@ -145,22 +145,19 @@ impl App {
             tracker: lifecycle.tracker.clone(),
             cancel: lifecycle.hard.clone(),
         };
-        let joiner = Joiner::new(
-            &settings.services,
-            &settings.transfer,
-            resolver.clone(),
-            handles.clone(),
-        );
+        let engines = Engines::new(settings.transfer, handles.clone());
         let ffmpeg = settings.ffmpeg.clone();
         if let Some(ffmpeg) = &ffmpeg {
             lifecycle.spawn(lifecycle.clone().until_soft(ffmpeg.clone().examine()));
         }
         let temp = temp(&settings.temp, &lifecycle);
+        let can_remux = ffmpeg.is_some() && temp.is_some();
+        let joiner = Joiner::new(&settings.services, &engines, resolver.clone(), can_remux);
         let tools = Tools {
             joiner: joiner.clone(),
             ffmpeg: settings.ffmpeg.clone(),
             temp: temp.clone(),
-            transfer: settings.transfer,
+            engines,
             handles,
             clock,
         };

@@ -51,4 +51,5 @@ pub const TARGETS: &[Target] = targets![
     selector = extract::fuzz::selector,
     set_cookie = net::fuzz::set_cookie,
     watch_page = extract::fuzz::watch_page,
+    webp = media::fuzz::webp,
 ];

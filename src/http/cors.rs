@@ -9,6 +9,7 @@ use http::header::{
 use http::{HeaderName, Method};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use super::headers;
 use crate::config::{HttpConfig, Origins};
 
 /// The layer that answers preflights and marks every response, errors included.
@@ -55,7 +56,7 @@ fn of(origins: &Origins) -> CorsLayer {
             ACCEPT_RANGES,
             ETAG,
             RETRY_AFTER,
-            HeaderName::from_static("estimated-content-length"),
+            headers::ESTIMATED_LENGTH,
             HeaderName::from_static("x-request-id"),
             HeaderName::from_static("ratelimit-limit"),
             HeaderName::from_static("ratelimit-remaining"),

@@ -11,6 +11,8 @@ use crate::links::{Kind, Link};
 use crate::transfer::Head;
 
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+/// About how long a body of unknown length is going to be, in bytes.
+pub(super) const ESTIMATED_LENGTH: HeaderName = HeaderName::from_static("estimated-content-length");
 const FILENAME: HeaderName = HeaderName::from_static("x-filename");
 
 /// Longest file name in bytes, extension aside.

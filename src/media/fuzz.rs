@@ -2,52 +2,43 @@
 
 use std::ops::Range;
 
-use super::{Layout as _, fmp4, webm};
+use super::{Container, HeadReader, Progress, webp};
 
 /// Reads no head needs more of.
 const MOST_READS: usize = 10_000;
 
-/// Boxes: a head that is read joins with itself as a track of the other kind, or is refused; every byte of the result
-/// stands somewhere.
+/// Boxes.
 pub(crate) fn boxes(data: &[u8]) {
-    let mut reader = fmp4::HeadReader::new(data.len() as u64);
-    let mut wanted = reader.first(None);
-    for _ in 0..MOST_READS {
-        let Some(part) = part(data, &wanted) else {
-            return;
-        };
-        match reader.feed(wanted.start, part) {
-            Ok(fmp4::Progress::Need(next)) => wanted = next,
-            Ok(fmp4::Progress::Done(head)) => {
-                assert!(head.total() == data.len() as u64);
-                if let Ok(joined) = fmp4::Joined::new(&head, &head, None, &[]) {
-                    assert!(joined.total() >= joined.header().len() as u64);
-                }
-                return;
-            }
-            Err(_refused) => return,
-        }
-    }
-    assert!(data.is_empty(), "a head without end");
+    head(Container::Mp4, data);
 }
 
-/// As [`boxes`], for EBML.
+/// EBML.
 pub(crate) fn ebml(data: &[u8]) {
-    let mut reader = webm::HeadReader::new(data.len() as u64);
+    head(Container::Webm, data);
+}
+
+/// Pictures that move.
+pub(crate) fn webp(data: &[u8]) {
+    let _still = webp::first_frame(data);
+}
+
+/// A head asks for bytes that are there, and comes to an end.
+fn head(container: Container, data: &[u8]) {
+    let mut reader = HeadReader::new(container, data.len() as u64);
     let mut wanted = reader.first(None);
     for _ in 0..MOST_READS {
         let Some(part) = part(data, &wanted) else {
             return;
         };
         match reader.feed(wanted.start, part) {
-            Ok(webm::Progress::Need(next)) => wanted = next,
-            Ok(webm::Progress::Done(_)) | Err(_) => return,
+            Ok(Progress::Need(next)) => wanted = next,
+            Ok(Progress::Done(_)) | Err(_) => return,
         }
     }
     assert!(data.is_empty(), "a head without end");
 }
 
-/// The bytes that a reader asks for; none for what it must not ask for.
+/// The bytes that a reader asks for.
 fn part<'a>(data: &'a [u8], range: &Range<u64>) -> Option<&'a [u8]> {
     let index = |place: u64| usize::try_from(place).ok();
     let part = data.get(index(range.start)?..index(range.end)?);

@@ -17,8 +17,11 @@ pub mod movie;
 pub mod mp3;
 mod pass;
 pub mod pictures;
+pub mod remux;
 pub mod slideshow;
 pub mod sound;
+mod tags;
+mod track;
 pub mod webm;
 pub mod webp;
 pub mod zip;
@@ -29,6 +32,8 @@ use std::ops::Range;
 use bytes::Bytes;
 
 pub use pass::Pass;
+pub use tags::{Cover, Tags};
+pub use track::{Container, HeadReader, TrackHead};
 
 /// One of the two files that are joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,6 +53,33 @@ impl Side {
         match self {
             Self::Picture => 0,
             Self::Sound => 1,
+        }
+    }
+}
+
+/// A part of a video, in milliseconds of its own time. It is widened to whole runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Clip {
+    /// First moment wanted.
+    pub start_ms: u64,
+    /// First moment not wanted any more; `None` = to the end.
+    pub end_ms: Option<u64>,
+}
+
+/// How far the reading of a file's head is.
+#[derive(Debug)]
+pub enum Progress<Head> {
+    /// These bytes are needed next, at least the first of them.
+    Need(Range<u64>),
+    /// All is known. Bytes behind the head were ignored.
+    Done(Head),
+}
+
+impl<Head> Progress<Head> {
+    fn map<Other>(self, change: impl FnOnce(Head) -> Other) -> Progress<Other> {
+        match self {
+            Self::Need(range) => Progress::Need(range),
+            Self::Done(head) => Progress::Done(change(head)),
         }
     }
 }
@@ -87,6 +119,9 @@ pub trait Layout: fmt::Debug + Send + Sync + 'static {
     /// Bytes of the joined file.
     fn total(&self) -> u64;
 
+    /// Media type of the joined file.
+    fn media_type(&self) -> &'static str;
+
     /// Bytes of a source, as the map supposes; a source that has another number is another file.
     fn source_total(&self, side: Side) -> u64;
 
@@ -109,6 +144,9 @@ pub trait Patch: fmt::Debug + Send {
     /// Passes over bytes of that kind.
     fn skip(&mut self, count: u64);
 
+    /// Whether fields stand all over the run, so that its middle is reached only through all that comes before.
+    fn is_dense(&self) -> bool;
+
     /// Takes bytes from the front and changes them in place; returns how many it took. It stops before bytes that are
     /// opaque, and before a field that is cut off: fewer than [`MAX_UNIT`] bytes, to be brought again with what follows.
     ///
@@ -126,14 +164,40 @@ pub trait Patch: fmt::Debug + Send {
 /// Most bytes that a [`Patch`] needs at once.
 pub const MAX_UNIT: usize = 64;
 
-/// A run that is not what its index promised.
+/// Why two files don't make one, or a run is not what its index promised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Mismatch {
+    /// One file is MP4, the other WebM.
+    #[error("picture and sound are in different containers")]
+    Containers,
+    /// How long a file is, or what names its bytes, is not known.
+    #[error("a file of unknown length")]
+    Unknown,
     /// Of a fragmented MP4.
     #[error(transparent)]
     Fmp4(#[from] fmp4::Fault),
     /// Of a WebM file.
     #[error(transparent)]
     Webm(#[from] webm::Fault),
+}
+
+impl Mismatch {
+    /// Whether the files may well be sound, and only their structure is not one that is joined here: then FFmpeg, which
+    /// reads them from their first byte to the last, may do it. Not so for what is encrypted, broken or contradicts itself.
+    pub fn is_structural(&self) -> bool {
+        match self {
+            Self::Containers | Self::Unknown => true,
+            Self::Fmp4(fault) => fault.is_structural(),
+            Self::Webm(fault) => fault.is_structural(),
+        }
+    }
+
+    /// Whether there is no such part of the video as was asked for.
+    pub fn is_clip_outside(&self) -> bool {
+        matches!(
+            self,
+            Self::Fmp4(fmp4::Fault::ClipOutside) | Self::Webm(webm::Fault::Clip(_))
+        )
+    }
 }

@@ -29,6 +29,11 @@ impl Pass {
         self.patch.opaque()
     }
 
+    /// Whether fields stand all over the run.
+    pub fn is_dense(&self) -> bool {
+        self.patch.is_dense()
+    }
+
     /// Leaves out bytes of that kind.
     pub fn skip(&mut self, count: u64) {
         self.patch.skip(count);

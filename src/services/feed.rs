@@ -12,7 +12,7 @@ use super::origin::{LinkOrigin, Post};
 use super::{OriginError, Resolver};
 use crate::temp::{JobDir, TempError};
 use crate::transfer::{
-    Admission, Ask, Broken, Busy, Engine, Expected, ShutdownHandles, Transfer, TransferBody,
+    Admission, Ask, Broken, Busy, Engine, Engines, Expected, Transfer, TransferBody,
     TransferConfig, TransferError,
 };
 
@@ -73,19 +73,15 @@ pub(super) struct Feed {
 
 impl Feed {
     /// A feed whose transfers end with the server.
-    pub(super) fn new(
-        resolver: Resolver,
-        transfer: &TransferConfig,
-        handles: ShutdownHandles,
-    ) -> Self {
-        let config = TransferConfig {
+    pub(super) fn new(resolver: Resolver, engines: &Engines) -> Self {
+        let engine = engines.for_tracks(|config| TransferConfig {
             client_stall: READER_STALL,
             client_min_rate: 0,
-            ..transfer.clone()
-        };
+            ..config.clone()
+        });
         Self {
             resolver,
-            engine: Arc::new(Engine::of_tracks(config).with_handles(handles)),
+            engine: Arc::new(engine),
             // Whoever reads holds a place of its own already.
             places: Admission::new(usize::MAX, 0, Duration::ZERO),
         }

@@ -47,6 +47,39 @@ impl Jobs {
     }
 }
 
+/// Places for jobs that last as long as their clients take; fewer than all, so that slow clients never have all. Clones
+/// share them.
+#[derive(Clone)]
+pub(super) struct SlowJobs {
+    places: Admission,
+    jobs: Jobs,
+}
+
+/// The places that a slow job holds.
+#[derive(Debug)]
+pub(super) struct SlowPlace {
+    _place: Permit,
+    _job: JobPlace,
+}
+
+impl SlowJobs {
+    /// As many at once as `places` has, each of which is one of `jobs` too.
+    pub(super) fn new(places: Admission, jobs: Jobs) -> Self {
+        Self { places, jobs }
+    }
+
+    /// Takes a place.
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub(super) async fn admit(&self) -> Result<SlowPlace, Busy> {
+        Ok(SlowPlace {
+            _place: self.places.admit().await?,
+            _job: self.jobs.admit().await?,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

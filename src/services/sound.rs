@@ -8,18 +8,19 @@ use bytes::Bytes;
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
 
+use super::cover::Covers;
 use super::feed::{Beginning, Feed, FeedError};
-use super::jobs::{JobPlace, Jobs};
+use super::jobs::SlowJobs;
 use super::made::{Made, tag};
 use super::origin::{LinkOrigin, Post};
 use super::transcode::{SPOOLED, SoundOrigin, Track};
 use crate::extract::Content;
 use crate::links::Link;
 use crate::media::ffmpeg::Ffmpeg;
+use crate::media::mp3;
 use crate::media::sound::{Kind, Layout};
-use crate::media::{mp3, pictures};
 use crate::temp::{JobDir, Temp, TempError};
-use crate::transfer::{Admission, Busy, Expected, Permit};
+use crate::transfer::Expected;
 
 /// How long what was found out about a track serves further requests.
 const KEPT_FOR: Duration = Duration::from_secs(600);
@@ -33,8 +34,6 @@ const PROBED_BYTES: usize = 128 * 1024;
 const SNIFFED_BYTES: usize = 4096;
 /// Largest file that is read whole first because its index stands at its end.
 const MAX_SPOOLED_BYTES: u64 = 256 * 1024 * 1024;
-/// Largest cover that goes into a tag.
-const MAX_COVER_BYTES: usize = 256 * 1024;
 /// Longest wait for a piece, as a multiple of that for an upstream's: the feed may wait, resume and wait again before
 /// the encoder has something to say, and that one is given up after half of it.
 const IDLE_FACTOR: u32 = 8;
@@ -113,18 +112,10 @@ pub(super) struct Sounds {
     feed: Feed,
     ffmpeg: Option<Ffmpeg>,
     temp: Option<Temp>,
-    /// Transcodings at once: a slow client must not take all the workers.
-    places: Admission,
-    jobs: Jobs,
+    jobs: SlowJobs,
+    covers: Covers,
     looks: Cache<(String, String, String), Arc<Look>>,
     tags: Cache<(String, String), Bytes>,
-}
-
-/// The places that a transcoding holds.
-#[derive(Debug)]
-pub(super) struct Places {
-    _place: Permit,
-    _job: JobPlace,
 }
 
 impl Sounds {
@@ -132,14 +123,13 @@ impl Sounds {
     pub(super) fn new(
         feed: Feed,
         (ffmpeg, temp): (Option<Ffmpeg>, Option<Temp>),
-        places: Admission,
-        jobs: Jobs,
+        jobs: SlowJobs,
     ) -> Self {
         Self {
+            covers: Covers::new(feed.clone()),
             feed,
             ffmpeg,
             temp,
-            places,
             jobs,
             looks: Cache::builder()
                 .max_capacity(MAX_LOOKS)
@@ -230,10 +220,10 @@ impl Sounds {
     ) -> Result<SoundOrigin, FeedError> {
         let ffmpeg = self.ffmpeg.clone().ok_or(FeedError::Missing)?;
         let tag = self.tag(post).await;
-        let places = if is_head {
+        let place = if is_head {
             None
         } else {
-            Some(self.admit().await?)
+            Some(self.jobs.admit().await?)
         };
         let spooled = if is_head || look.layout.is_streamable {
             None
@@ -262,7 +252,7 @@ impl Sounds {
             ffmpeg,
             track,
             made,
-            places,
+            place,
         ))
     }
 
@@ -282,13 +272,6 @@ impl Sounds {
         } else {
             Err(FeedError::Missing)
         }
-    }
-
-    async fn admit(&self) -> Result<Places, Busy> {
-        Ok(Places {
-            _place: self.places.admit().await?,
-            _job: self.jobs.admit().await?,
-        })
     }
 
     /// Title, artist and cover of the post; a cover that can't be had is left out.
@@ -312,35 +295,14 @@ impl Sounds {
         };
         let title = named(music.map(|music| &*music.title), &extraction.title);
         let artist = named(music.map(|music| &*music.author), &extraction.author.name);
-        let cover = self.cover(post).await;
+        let cover = self.covers.fetch(post).await;
         mp3::tag(mp3::Tags {
             title: &title,
             artist: &artist,
             cover: cover
                 .as_ref()
-                .map(|(media_type, bytes)| (*media_type, &**bytes)),
+                .map(|cover| (cover.media_type(), &*cover.bytes)),
         })
-    }
-
-    async fn cover(&self, post: &Post) -> Option<(&'static str, Vec<u8>)> {
-        let music = post.extraction.music.as_ref();
-        let url = music
-            .and_then(|music| music.cover.as_deref())
-            .or(post.extraction.cover.as_deref())?;
-        let origin = Arc::new(LinkOrigin::at(self.feed.resolver(), post, url));
-        let limit = MAX_COVER_BYTES + 1;
-        let start = self.feed.beginning(origin, Expected::Image, limit).await;
-        let bytes = start
-            .inspect_err(|error| tracing::debug!(err = %error, "cover left out"))
-            .ok()?
-            .bytes;
-        let media_type = match pictures::Kind::of(&bytes)? {
-            pictures::Kind::Jpeg => "image/jpeg",
-            pictures::Kind::Png => "image/png",
-            // Players know no other types in a tag.
-            _ => return None,
-        };
-        (bytes.len() <= MAX_COVER_BYTES).then_some((media_type, bytes))
     }
 }
 

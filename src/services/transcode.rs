@@ -7,21 +7,22 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::stream;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWrite;
 
 use super::OriginError;
-use super::feed::{Feed, FeedError, piece};
+use super::feed::{Feed, FeedError};
+use super::jobs::SlowPlace;
 use super::made::{Made, broken};
 use super::origin::LinkOrigin;
-use super::sound::{Look, Places};
-use crate::media::ffmpeg::{self, Child, Ffmpeg, FfmpegError, Job};
+use super::piped::{Feeding, Piped, feed_in, is_way_broken};
+use super::sound::Look;
+use crate::media::ffmpeg::{self, Ffmpeg, FfmpegError, Job};
 use crate::media::launch::Bounds;
 use crate::media::mp3::{self, Fitted};
 use crate::net::{MediaResponse, NetError, RangeAsk};
@@ -34,13 +35,8 @@ const CPU_SECONDS: u64 = 1800;
 const ADDRESS_SPACE: u64 = 1024 * 1024 * 1024;
 /// How long a run may last: as long as the most patient client.
 const TIME_LIMIT: Duration = Duration::from_secs(12 * 3600);
-/// Bytes read from the encoder at once.
-const READ_BYTES: usize = 32 * 1024;
 /// Frames by which encoder and announcement may differ: half a second.
 const TOLERATED_FRAMES: u64 = 21;
-
-type Feeding = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
-type Output = Pin<Box<dyn AsyncRead + Send>>;
 
 /// A track to be transcoded.
 pub(super) struct Track {
@@ -67,7 +63,7 @@ pub(super) struct SoundOrigin {
     /// A run that failed would fail again.
     has_failed: Arc<AtomicBool>,
     /// None for HEAD.
-    places: Option<Places>,
+    place: Option<SlowPlace>,
 }
 
 impl SoundOrigin {
@@ -77,7 +73,7 @@ impl SoundOrigin {
         ffmpeg: Ffmpeg,
         track: Track,
         made: Made,
-        places: Option<Places>,
+        place: Option<SlowPlace>,
     ) -> Self {
         Self {
             feed,
@@ -86,7 +82,7 @@ impl SoundOrigin {
             patience: made.idle_timeout / 2,
             made,
             has_failed: Arc::default(),
-            places,
+            place,
         }
     }
 
@@ -94,7 +90,7 @@ impl SoundOrigin {
     fn is_in_tag(&self, ask: RangeAsk) -> bool {
         let tag = self.track.tag.len() as u64;
         let is_byte = matches!(ask, RangeAsk::Between(first, last) if first == last && last < tag);
-        is_byte && (self.places.is_none() || self.made.total.is_some())
+        is_byte && (self.place.is_none() || self.made.total.is_some())
     }
 
     /// Starts a run: the upstream has answered when this returns.
@@ -123,18 +119,12 @@ impl SoundOrigin {
             reads_stdin: body.is_some(),
             writes_stdout: true,
         })?;
-        let feeding: Option<Feeding> = match (body, child.stdin()) {
-            (Some(body), Some(stdin)) => Some(Box::pin(feed_in(body, stdin))),
-            _ => None,
-        };
-        let output = child.stdout().map(|output| Box::pin(output) as Output);
+        let stdin = body.zip(child.stdin());
+        let feeding = stdin.map(|(body, stdin)| Box::pin(feed(body, stdin)) as Feeding);
         Ok(Run {
-            output,
-            child: Some(child),
-            feeding,
+            piped: Piped::new(child, feeding.into_iter().collect()),
             fitted: Some(Fitted::new(track.frames)),
             track: Arc::clone(track),
-            buffer: BytesMut::new(),
         })
     }
 }
@@ -192,19 +182,12 @@ impl Origin for SoundOrigin {
     }
 }
 
-/// Passes the track on until its proven end.
-async fn feed_in(mut body: TransferBody, mut stdin: impl AsyncWrite + Unpin) -> io::Result<()> {
-    while let Some(piece) = piece(&mut body).await.map_err(io::Error::other)? {
-        match stdin.write_all(&piece).await {
-            Ok(()) => {}
-            // It has what it needs, or it has failed: its exit status says which.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            Err(error) => return Err(error),
-        }
-    }
-    match stdin.shutdown().await {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-        _ => Ok(()),
+/// Passes the track on for as long as the encoder wants it: it has what it needs then, or it has failed, and its exit
+/// status says which.
+async fn feed(body: TransferBody, stdin: impl AsyncWrite + Unpin) -> io::Result<()> {
+    match feed_in(body, stdin).await {
+        Err(error) if is_way_broken(&error) => Ok(()),
+        fed => fed,
     }
 }
 
@@ -227,7 +210,7 @@ impl Sending {
         let piece = match (self.tag.take(), &mut self.run) {
             (Some(tag), _) => Some(tag),
             (None, Some(run)) => {
-                let next = in_time(self.patience, run.next()).await;
+                let next = run.next(self.patience).await;
                 next.inspect_err(|error| self.note(error))?
             }
             (None, None) => None,
@@ -248,66 +231,31 @@ impl Sending {
     }
 }
 
-async fn in_time<T>(
-    patience: Duration,
-    work: impl Future<Output = io::Result<T>>,
-) -> io::Result<T> {
-    match tokio::time::timeout(patience, work).await {
-        Ok(done) => done,
-        Err(_elapsed) => Err(io::ErrorKind::TimedOut.into()),
-    }
-}
-
 /// A running encoder.
 struct Run {
-    child: Option<Child>,
-    output: Option<Output>,
-    feeding: Option<Feeding>,
+    piped: Piped,
     /// Taken at the end.
     fitted: Option<Fitted>,
     track: Arc<Track>,
-    buffer: BytesMut,
 }
 
 impl Run {
     /// The next frames; `None` after the last.
-    async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        loop {
-            let (Some(output), Some(fitted)) = (&mut self.output, &mut self.fitted) else {
-                return Ok(None);
+    async fn next(&mut self, patience: Duration) -> io::Result<Option<Bytes>> {
+        while let Some(fitted) = &mut self.fitted {
+            let Some(read) = self.piped.next(patience).await? else {
+                return self.end().map(Some);
             };
-            self.buffer.reserve(READ_BYTES);
-            let length = match &mut self.feeding {
-                Some(feeding) => tokio::select! {
-                    fed = feeding => {
-                        self.feeding = None;
-                        fed?;
-                        continue;
-                    }
-                    length = output.read_buf(&mut self.buffer) => length?,
-                },
-                None => output.read_buf(&mut self.buffer).await?,
-            };
-            if length == 0 {
-                return self.end().await.map(Some);
-            }
-            let piece = fitted.push(&self.buffer.split());
+            let piece = fitted.push(&read);
             if !piece.is_empty() {
                 return Ok(Some(piece));
             }
         }
+        Ok(None)
     }
 
     /// The last frames, once everything is known to have gone well.
-    async fn end(&mut self) -> io::Result<Bytes> {
-        self.output = None;
-        if let Some(child) = self.child.take() {
-            child.finish().await.map_err(told)?;
-        }
-        // The encoder was satisfied, but the rest of its input may still prove to be broken.
-        if let Some(feeding) = self.feeding.take() {
-            feeding.await?;
-        }
+    fn end(&mut self) -> io::Result<Bytes> {
         let Some(fitted) = self.fitted.take() else {
             return Ok(Bytes::new());
         };
@@ -321,13 +269,5 @@ impl Run {
             None if made == 0 => Err(io::Error::other("no sound in it")),
             _ => Ok(fitted.finish()),
         }
-    }
-}
-
-/// The failure with what the program said, for the log.
-fn told(error: FfmpegError) -> io::Error {
-    match &error {
-        FfmpegError::Failed { stderr, .. } => io::Error::other(format!("{error}: {stderr}")),
-        _ => io::Error::other(error),
     }
 }

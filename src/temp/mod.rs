@@ -172,6 +172,18 @@ async fn blocking<T: Send + 'static>(
     done.map_err(|error| TempError::Io(error.into()))?
 }
 
+#[cfg(not(target_vendor = "apple"))]
+fn make_pipe(path: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let mode = Mode::RUSR | Mode::WUSR;
+    Ok(mknodat(CWD, path, FileType::Fifo, mode, 0)?)
+}
+
+#[cfg(target_vendor = "apple")]
+fn make_pipe(_path: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// The files of one job; removed with all that is in it when dropped.
 #[derive(Debug)]
 pub struct JobDir {
@@ -185,6 +197,16 @@ impl JobDir {
     /// Where a file of this job lies or will lie.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
+    }
+
+    /// Makes a named pipe: bytes go through it, and none are kept. Only this user can open it.
+    ///
+    /// # Errors
+    /// [`TempError`] when it can't be made.
+    pub fn pipe(&self, name: &str) -> Result<PathBuf, TempError> {
+        let path = self.path(name);
+        make_pipe(&path)?;
+        Ok(path)
     }
 
     /// Counts bytes before they are written.

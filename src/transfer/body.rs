@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio_util::sync::CancellationToken;
 
+use super::Head;
 use super::channel::{Event, Receiver};
 use super::stats::{Outcome, Record};
 
@@ -39,11 +40,13 @@ struct Running {
 }
 
 impl TransferBody {
-    /// No body, as for HEAD.
-    pub(super) fn empty() -> Self {
+    /// No body, as for HEAD. It doesn't say that it is empty where `head` doesn't say how long the whole is: a length of 0
+    /// would be told to the client.
+    pub(super) fn empty(head: &Head) -> Self {
+        let is_known = head.is_not_modified || head.content_length().is_some();
         Self {
             running: None,
-            remaining: Some(0),
+            remaining: is_known.then_some(0),
         }
     }
 

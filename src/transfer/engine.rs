@@ -13,7 +13,7 @@ use super::conditions::Verdict;
 use super::opening::{Opened, Opening, Reply};
 use super::patience::Patience;
 use super::pump::Pump;
-use super::share::Budget;
+use super::share::Memory;
 use super::stats::{Counters, Record, Report, Stats};
 use super::suffix;
 use super::tail::Tails;
@@ -27,7 +27,7 @@ pub struct Engine {
     config: TransferConfig,
     counters: Arc<Counters>,
     tails: Tails,
-    budget: Arc<Budget>,
+    memory: Memory,
     handles: ShutdownHandles,
 }
 
@@ -38,6 +38,44 @@ pub struct ShutdownHandles {
     pub tracker: TaskTracker,
     /// Cancelling it breaks every transfer off, visibly to its client.
     pub cancel: CancellationToken,
+}
+
+/// Makes the engines of a process: they share the memory of `STREAM_BUFFER_TOTAL_BYTES`, and the life cycle ends them all.
+#[derive(Debug, Clone)]
+pub struct Engines {
+    config: TransferConfig,
+    memory: Memory,
+    handles: ShutdownHandles,
+}
+
+impl Engines {
+    /// Engines with these settings, ended by these handles.
+    pub fn new(config: TransferConfig, handles: ShutdownHandles) -> Self {
+        Self {
+            memory: Memory::new(config.buffer_total_bytes),
+            config,
+            handles,
+        }
+    }
+
+    /// The engine for transfers to clients.
+    pub fn for_clients(&self) -> Engine {
+        Engine {
+            memory: self.memory.clone(),
+            handles: self.handles.clone(),
+            ..Engine::new(self.config.clone())
+        }
+    }
+
+    /// An engine for transfers from which others are made, with settings that differ as `change` says: the log says of
+    /// their ends only when it says everything.
+    pub fn for_tracks(&self, change: impl FnOnce(&TransferConfig) -> TransferConfig) -> Engine {
+        Engine {
+            config: change(&self.config),
+            counters: Arc::new(Counters::of_tracks()),
+            ..self.for_clients()
+        }
+    }
 }
 
 /// What a client gets.
@@ -52,28 +90,13 @@ enum Chosen {
 impl Engine {
     /// An engine with these settings.
     pub fn new(config: TransferConfig) -> Self {
-        let budget = Budget::new(config.buffer_total_bytes, config.buffer_bytes);
         Self {
-            budget: Arc::new(budget),
+            memory: Memory::new(config.buffer_total_bytes),
             config,
             counters: Arc::new(Counters::default()),
             tails: Tails::new(),
             handles: ShutdownHandles::default(),
         }
-    }
-
-    /// An engine for transfers from which others are made: the log says of their ends only when it says everything.
-    pub fn of_tracks(config: TransferConfig) -> Self {
-        Self {
-            counters: Arc::new(Counters::of_tracks()),
-            ..Self::new(config)
-        }
-    }
-
-    /// The same engine, ended by the life cycle's own handles.
-    #[must_use]
-    pub fn with_handles(self, handles: ShutdownHandles) -> Self {
-        Self { handles, ..self }
     }
 
     /// The handles by which the life cycle ends the transfers.
@@ -114,14 +137,14 @@ impl Engine {
         let (head, opened) = match chosen.inspect_err(|_| self.counters.refuse())? {
             Chosen::Body(head, opened) => (head, opened),
             Chosen::Bare(head) => {
-                let (body, report) = (TransferBody::empty(), None);
+                let (body, report) = (TransferBody::empty(&head), None);
                 return Ok(Transfer { head, body, report });
             }
         };
         let (counters, host) = (Arc::clone(&self.counters), opened.response.host.clone());
         let record = Arc::new(Record::open(counters, permit, host));
         let report = Some(Report::of(&record));
-        let (sender, receiver) = channel(self.config.limits(), self.budget.gauge());
+        let (sender, receiver) = channel(self.config.limits(), self.memory.gauge());
         let content_id = origin.content_id();
         let pump = Pump {
             origin,
@@ -132,7 +155,7 @@ impl Engine {
             end: opened.facts.end,
             sender,
             record: Arc::clone(&record),
-            share: Budget::share(&self.budget),
+            share: self.memory.share(self.config.buffer_bytes),
             patience: Patience::new(self.config.client_stall, self.config.client_min_rate),
             give_up,
             refreshed_at,

@@ -34,7 +34,7 @@ use crate::net::{MediaResponse, NetError, RangeAsk};
 
 pub use body::{Broken, TransferBody};
 pub use conditions::Preconditions;
-pub use engine::{Engine, ShutdownHandles};
+pub use engine::{Engine, Engines, ShutdownHandles};
 pub use permits::{Admission, Busy, Permit};
 pub use settings::TransferConfig;
 pub use stats::{Outcome, Report, Stats};

@@ -11,22 +11,20 @@ use super::channel::Gauge;
 /// Least share: below, the calls cost more than the memory is worth.
 const MIN_SHARE: usize = 16 * 1024;
 
-/// What all transfers of an engine hold together.
-#[derive(Debug)]
-pub(super) struct Budget {
+/// What all transfers of a process may hold together, those from which others are made included. Clones are the same.
+#[derive(Debug, Clone)]
+pub(super) struct Memory {
     total: usize,
-    most: usize,
-    running: AtomicUsize,
+    running: Arc<AtomicUsize>,
     gauge: Gauge,
 }
 
-impl Budget {
-    /// `total` bytes for all, `most` for one.
-    pub(super) fn new(total: usize, most: usize) -> Self {
+impl Memory {
+    /// `total` bytes for all.
+    pub(super) fn new(total: usize) -> Self {
         Self {
             total,
-            most,
-            running: AtomicUsize::new(0),
+            running: Arc::default(),
             gauge: Gauge::default(),
         }
     }
@@ -36,25 +34,31 @@ impl Budget {
         self.gauge.clone()
     }
 
-    /// The share of one more transfer, until it is dropped.
-    pub(super) fn share(budget: &Arc<Self>) -> Share {
-        budget.running.fetch_add(1, Ordering::Relaxed);
-        Share(Arc::clone(budget))
+    /// The share of one more transfer, until it is dropped; never more than `most` bytes.
+    pub(super) fn share(&self, most: usize) -> Share {
+        self.running.fetch_add(1, Ordering::Relaxed);
+        Share {
+            memory: self.clone(),
+            most,
+        }
     }
 }
 
 /// What one transfer may hold.
 #[derive(Debug)]
-pub(super) struct Share(Arc<Budget>);
+pub(super) struct Share {
+    memory: Memory,
+    most: usize,
+}
 
 impl Share {
     /// Bytes that may wait for the client now. Those who came when few were running may still hold more than their share
     /// of now, so what is free counts too.
     pub(super) fn bytes(&self) -> usize {
-        let budget = &self.0;
-        let fair = budget.total / budget.running.load(Ordering::Relaxed).max(1);
-        let free = budget.total.saturating_sub(budget.gauge.bytes());
-        fair.min(free).max(MIN_SHARE).min(budget.most)
+        let memory = &self.memory;
+        let fair = memory.total / memory.running.load(Ordering::Relaxed).max(1);
+        let free = memory.total.saturating_sub(memory.gauge.bytes());
+        fair.min(free).max(MIN_SHARE).min(self.most)
     }
 
     /// Bytes of one read: half of what may wait, so that reading and sending take turns.
@@ -65,7 +69,7 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::Relaxed);
+        self.memory.running.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -79,12 +83,12 @@ mod tests {
 
     #[test]
     fn share_is_the_whole_bound_for_few_and_even_for_many() {
-        let budget = Arc::new(Budget::new(1 << 20, 1 << 18));
-        let first = Budget::share(&budget);
+        let memory = Memory::new(1 << 20);
+        let first = memory.share(1 << 18);
         assert_eq!((first.bytes(), first.read_bytes()), (1 << 18, 1 << 17));
-        let mut others: Vec<Share> = (0..7).map(|_| Budget::share(&budget)).collect();
+        let mut others: Vec<Share> = (0..7).map(|_| memory.share(1 << 18)).collect();
         assert_eq!(first.bytes(), 1 << 17);
-        others.extend((0..192).map(|_| Budget::share(&budget)));
+        others.extend((0..192).map(|_| memory.share(1 << 18)));
         assert_eq!(first.bytes(), MIN_SHARE);
         drop(others);
         assert_eq!(first.bytes(), 1 << 18);
@@ -92,14 +96,14 @@ mod tests {
 
     #[test]
     fn share_is_the_least_while_others_hold_all() {
-        let budget = Arc::new(Budget::new(1 << 20, 1 << 18));
+        let memory = Memory::new(1 << 20);
         let limits = Limits {
             bytes: 1 << 20,
             pieces: 4,
             piece_bytes: 1 << 20,
         };
-        let (mut sender, receiver) = channel::<()>(limits, budget.gauge());
-        let (first, second) = (Budget::share(&budget), Budget::share(&budget));
+        let (mut sender, receiver) = channel::<()>(limits, memory.gauge());
+        let (first, second) = (memory.share(1 << 18), memory.clone().share(1 << 18));
         assert_eq!((first.bytes(), second.bytes()), (1 << 18, 1 << 18));
         let sending = sender.send(Bytes::from(vec![0; (1 << 20) - (1 << 17)]));
         assert!(sending.now_or_never().is_some());
@@ -113,7 +117,6 @@ mod tests {
 
     #[test]
     fn share_of_a_small_bound_is_no_larger() {
-        let budget = Arc::new(Budget::new(1 << 20, 4096));
-        assert_eq!(Budget::share(&budget).bytes(), 4096);
+        assert_eq!(Memory::new(1 << 20).share(4096).bytes(), 4096);
     }
 }

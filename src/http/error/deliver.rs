@@ -7,8 +7,8 @@ use http::StatusCode;
 use super::extract::{blocked, net, upstream_error};
 use super::{ApiError, internal};
 use crate::extract::Block;
+use crate::media::Mismatch;
 use crate::media::ffmpeg::FfmpegError;
-use crate::media::fmp4::Fault;
 use crate::services::{ArchiveError, DeliverError, OriginError, SlideshowError};
 use crate::temp::TempError;
 use crate::transfer::TransferError;
@@ -32,8 +32,8 @@ impl From<DeliverError> for ApiError {
 }
 
 /// Two tracks of which the server can't make the file that a link names.
-fn not_joinable(fault: Fault) -> ApiError {
-    if fault == Fault::ClipOutside {
+fn not_joinable(fault: Mismatch) -> ApiError {
+    if fault.is_clip_outside() {
         return ApiError::new(
             StatusCode::BAD_REQUEST,
             "clip_out_of_range",

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT_RANGES, CONTENT_LENGTH};
-use http::{Extensions, HeaderMap, Method, StatusCode};
+use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::http::error::ApiError;
 use crate::http::openapi::OfMedia;
@@ -131,6 +131,9 @@ fn respond_text(file: TextFile, is_inline: bool) -> Response {
 pub(super) fn respond(delivery: Delivery, is_inline: bool) -> Response {
     let head = &delivery.transfer.head;
     let mut headers = headers::media(&delivery.link, head, is_inline);
+    if let Some(estimate) = delivery.estimate {
+        headers.insert(headers::ESTIMATED_LENGTH, HeaderValue::from(estimate));
+    }
     if head.is_not_modified {
         headers.remove(CONTENT_LENGTH);
         headers.remove(ACCEPT_RANGES);

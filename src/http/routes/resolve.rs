@@ -17,7 +17,7 @@ use crate::http::openapi::{OfResolving, ResolveRequest};
 use crate::http::wire::{Parts, Post};
 use crate::http::{AppState, fields, json, wire};
 use crate::services::{
-    CaptionLinks, Choice, Entry, Offers, PairsAsk, ResolveError, Span, Terms, Wish,
+    CaptionLinks, Choice, Entry, Offers, PairWish, ResolveError, Span, Terms, Wish,
 };
 
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
@@ -27,10 +27,8 @@ const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 pub(crate) struct Asked {
     url: String,
     no_cache: bool,
-    max_height: Option<u32>,
     choice: Option<Choice>,
-    is_exact: bool,
-    span: Option<Span>,
+    pairs: PairWish,
 }
 
 impl Asked {
@@ -120,20 +118,19 @@ pub(in crate::http) async fn answer(app: &App, asked: &Asked) -> Result<Answer, 
     let Some(extractor) = app.resolver.extractor(&extraction.site) else {
         return Err(ApiError::from(&ResolveError::Internal));
     };
-    let max_height = asked.max_height.or(extractor.max_height());
-    let ask = PairsAsk {
-        span: asked.span,
-        is_exact: asked.is_exact,
+    let max_height = asked.pairs.max_height.or(extractor.max_height());
+    let wish = PairWish {
         max_height,
+        ..asked.pairs
     };
-    let pairs = app.joiner.pairs(extractor, &extraction, ask).await;
-    if asked.span.is_some() && pairs.is_empty() {
+    let pairs = app.joiner.pairs(extractor, &extraction, wish).await;
+    if wish.span.is_some() && pairs.is_empty() {
         return Err(no_clips());
     }
     let terms = Terms {
         max_height,
         pairs,
-        is_clip: asked.span.is_some(),
+        is_clip: asked.pairs.span.is_some(),
     };
     let offers = app
         .minter
@@ -191,13 +188,16 @@ fn parse(body: &Bytes, is_form: bool) -> Result<Asked, ApiError> {
     Ok(Asked {
         url: fields::url(&fields)?,
         no_cache: fields.get("no_cache").is_some_and(fields::is_true),
-        max_height: fields
-            .get("max_height")
-            .and_then(fields::number)
-            .and_then(|height| u32::try_from(height).ok()),
         choice: choice(&fields)?,
-        is_exact: fields.get("exact").is_some_and(fields::is_true),
-        span: span(&fields)?,
+        pairs: PairWish {
+            span: span(&fields)?,
+            has_cover: fields.get("cover").is_some_and(fields::is_true),
+            is_exact: fields.get("exact").is_some_and(fields::is_true),
+            max_height: fields
+                .get("max_height")
+                .and_then(fields::number)
+                .and_then(|height| u32::try_from(height).ok()),
+        },
     })
 }
 
@@ -269,17 +269,20 @@ mod tests {
         let asked = Asked {
             url: "https://x.com/a b".to_owned(),
             no_cache: true,
-            max_height: Some(720),
             choice: Some(Choice::Format("137".to_owned())),
-            is_exact: true,
-            span: Some(Span {
-                start_ms: 1500,
-                end_ms: Some(4000),
-            }),
+            pairs: PairWish {
+                span: Some(Span {
+                    start_ms: 1500,
+                    end_ms: Some(4000),
+                }),
+                has_cover: true,
+                is_exact: true,
+                max_height: Some(720),
+            },
         };
         assert_eq!(
             parsed(
-                r#"{"url":" https://x.com/a b ","no_cache":true,"max_height":720,"format_id":"137","exact":true,"start":1.5,"end":4,"z":[]}"#,
+                r#"{"url":" https://x.com/a b ","no_cache":true,"max_height":720,"format_id":"137","exact":true,"cover":true,"start":1.5,"end":4,"z":[]}"#,
                 false
             )
             .as_ref(),
@@ -287,7 +290,7 @@ mod tests {
         );
         assert_eq!(
             parsed(
-                "url=https%3A%2F%2Fx.com%2Fa+b&no_cache=1&max_height=720&format_id=137&exact=1&start=1.5&end=4",
+                "url=https%3A%2F%2Fx.com%2Fa+b&no_cache=1&max_height=720&format_id=137&exact=1&cover=1&start=1.5&end=4",
                 true
             )
             .as_ref(),

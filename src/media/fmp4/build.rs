@@ -3,6 +3,8 @@
 use super::boxes::{Whole, append, append_full, put};
 use super::error::{Fault, FourCc};
 use super::movie::{Edit, Movie};
+use super::tags::append_tags;
+use crate::media::Tags;
 
 /// Most references of one index: the field has 16 bits.
 pub(super) const MAX_REFERENCES: usize = u16::MAX as usize;
@@ -70,12 +72,12 @@ pub(super) fn append_ftyp(out: &mut Vec<u8>) -> Result<(), Fault> {
     })
 }
 
-/// Appends the `moov`; `tags` is a whole `udta` or nothing.
+/// Appends the `moov`.
 pub(super) fn append_moov(
     out: &mut Vec<u8>,
     timescale: u32,
     tracks: &[TrackPlan<'_>; 2],
-    tags: &[u8],
+    tags: &Tags<'_>,
 ) -> Result<(), Fault> {
     let duration = tracks.iter().map(|track| track.duration).max();
     let duration = duration.unwrap_or_default();
@@ -91,8 +93,7 @@ pub(super) fn append_moov(
             })?;
             tracks.iter().try_for_each(|track| append_trex(out, track))
         })?;
-        out.extend_from_slice(tags);
-        Ok(())
+        append_tags(out, tags)
     })
 }
 

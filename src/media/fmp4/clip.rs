@@ -8,21 +8,12 @@ use super::head::TrackHead;
 use super::index::{Index, IndexedRun};
 use super::movie::{Edit, RATE};
 use super::patch::first_decode_time;
-use crate::media::Side;
+use crate::media::{Clip, Side};
 
 /// Bytes in which the first decode time of a run is looked for; it stands among the first hundred or so.
 const OPENING: u64 = 4096;
 /// Milliseconds per second.
 const MS: u32 = 1000;
-
-/// A part of a video, in milliseconds of its own time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Clip {
-    /// First moment shown.
-    pub start_ms: u64,
-    /// First moment not shown any more; `None` = to the end.
-    pub end_ms: Option<u64>,
-}
 
 /// A clip snapped to the runs of a pair.
 #[derive(Debug, Clone)]

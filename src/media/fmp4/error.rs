@@ -98,3 +98,14 @@ pub enum Fault {
     #[error("no clips of a file with several edits")]
     Edits,
 }
+
+impl Fault {
+    /// Whether a sound file can have it: one without an index, without fragments, or of more parts than are held here.
+    pub(in crate::media) fn is_structural(&self) -> bool {
+        match self {
+            Self::Missing(FourCc(kind)) => matches!(kind, b"sidx" | b"mvex"),
+            Self::Version(_) | Self::Unfragmented | Self::TooMany(_) | Self::TooLarge(_) => true,
+            _ => false,
+        }
+    }
+}

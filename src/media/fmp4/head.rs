@@ -11,6 +11,7 @@ use super::error::{Fault, FourCc};
 use super::index::{Index, IndexBuilder, IndexedRun};
 use super::movie::Movie;
 use super::sidx::Sidx;
+use crate::media::Progress;
 
 /// Bytes that are asked for when nobody says where the index ends.
 const FIRST: u64 = 64 * 1024;
@@ -24,15 +25,6 @@ const MAX_STEPS: usize = 64;
 const MAX_LEVELS: usize = 8;
 /// Most boxes before the first run.
 const MAX_BOXES: usize = 4096;
-
-/// What comes of feeding.
-#[derive(Debug)]
-pub enum Progress {
-    /// These bytes are needed next, at least the first of them.
-    Need(Range<u64>),
-    /// All is known.
-    Done(TrackHead),
-}
 
 /// What must be known of a track to join it.
 #[derive(Debug, Clone)]
@@ -100,7 +92,7 @@ impl HeadReader {
     ///
     /// # Errors
     /// The file can't be joined, and why.
-    pub fn feed(&mut self, start: u64, bytes: &[u8]) -> Result<Progress, Fault> {
+    pub fn feed(&mut self, start: u64, bytes: &[u8]) -> Result<Progress<TrackHead>, Fault> {
         self.keep(start, bytes)?;
         match self.read() {
             Ok(head) => Ok(Progress::Done(head)),

@@ -14,7 +14,7 @@ use super::head::TrackHead;
 use super::index::{Index, IndexedRun};
 use super::movie::Edit;
 use super::patch::{RunPatch, TrackChange};
-use crate::media::{Layout, Patch, Run, Side, Stretch};
+use crate::media::{Layout, Patch, Run, Side, Stretch, Tags};
 
 /// Which side a slot is of: its highest bit. There are fewer than 2^20 runs.
 const SOUND: u32 = 1 << 31;
@@ -35,7 +35,7 @@ pub struct Joined {
 }
 
 impl Joined {
-    /// Joins two tracks, or the part of them that `cut` names; `tags` is what [`super::Tags::write`] made.
+    /// Joins two tracks, or the part of them that `cut` names.
     ///
     /// # Errors
     /// They can't be joined, and why.
@@ -43,7 +43,7 @@ impl Joined {
         picture: &TrackHead,
         sound: &TrackHead,
         cut: Option<&Cut>,
-        tags: &[u8],
+        tags: &Tags<'_>,
     ) -> Result<Self, Fault> {
         let heads = [picture, sound];
         for (head, handler) in heads.iter().zip([*b"vide", *b"soun"]) {
@@ -105,6 +105,10 @@ impl Joined {
 impl Layout for Joined {
     fn total(&self) -> u64 {
         self.total
+    }
+
+    fn media_type(&self) -> &'static str {
+        "video/mp4"
     }
 
     fn source_total(&self, side: Side) -> u64 {
@@ -229,7 +233,7 @@ impl Plan {
         heads: [&TrackHead; 2],
         slots: &[u32],
         cut: Option<&Cut>,
-        tags: &[u8],
+        tags: &Tags<'_>,
     ) -> Result<Vec<u8>, Fault> {
         let tracks = [
             self.track(heads, Side::Picture, cut)?,

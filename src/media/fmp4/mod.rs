@@ -5,7 +5,7 @@
 //! before a byte of media has come. Codecs don't matter: descriptions of samples pass as they are.
 //!
 //! [`HeadReader`] reads what must be known of a track, [`Joined`] lays the new file out, [`Cut`] chooses a part of it,
-//! [`Tags`] are said of it inside.
+//! [`Tags`](crate::media::Tags) are said of it inside.
 
 mod boxes;
 mod build;
@@ -22,8 +22,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
-pub use clip::{Clip, Cut};
+pub use clip::Cut;
 pub use error::{Fault, FourCc};
-pub use head::{HeadReader, Progress, TrackHead};
+pub use head::{HeadReader, TrackHead};
 pub use layout::Joined;
-pub use tags::{Cover, Tags};

@@ -333,6 +333,11 @@ impl Patch for RunPatch {
         self.position += count.min(self.opaque());
     }
 
+    /// The data of a fragment stand behind its fields, in one.
+    fn is_dense(&self) -> bool {
+        false
+    }
+
     fn patch(&mut self, bytes: &mut [u8]) -> Result<usize, Mismatch> {
         Ok(self.advance(bytes)?)
     }

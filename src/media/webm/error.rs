@@ -10,6 +10,9 @@ pub enum Fault {
     /// A sound file, but of a kind that isn't joined here; another muxer may.
     #[error("WebM file can't be joined in place: {0}")]
     Unsupported(&'static str),
+    /// The media are encrypted.
+    #[error("media are encrypted")]
+    Encrypted,
     /// The Cues contradict themselves or the file.
     #[error("wrong index in WebM file: {0}")]
     Index(&'static str),
@@ -22,4 +25,14 @@ pub enum Fault {
     /// The part asked for isn't there.
     #[error("no such part: {0}")]
     Clip(&'static str),
+}
+
+impl Fault {
+    /// Whether a sound file can have it.
+    pub(in crate::media) fn is_structural(&self) -> bool {
+        matches!(
+            self,
+            Self::Unsupported(_) | Self::TooLarge(_) | Self::Mismatch(_)
+        )
+    }
 }

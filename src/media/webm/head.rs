@@ -8,7 +8,7 @@ use super::cues::{Bounds, Span, spans};
 use super::ebml::{Header, MAX_HEADER, elements, header};
 use super::ids;
 use super::track::{Entry, Info, Versions, parse_ebml, parse_info, parse_tracks};
-use crate::media::Side;
+use crate::media::{Progress, Side};
 
 /// Bytes that are asked for when nobody says where the index ends.
 const FIRST: u64 = 64 * 1024;
@@ -61,15 +61,6 @@ impl TrackHead {
     }
 }
 
-/// How far the reading of a head is.
-#[derive(Debug)]
-pub enum Progress {
-    /// These bytes are needed next, at least all of them; more is welcome.
-    Need(Range<u64>),
-    /// All is known. Bytes behind the head were ignored.
-    Done(TrackHead),
-}
-
 /// Takes a file from its first byte on, in parts of any size, until its head is known.
 #[derive(Debug)]
 pub struct HeadReader {
@@ -112,7 +103,7 @@ impl HeadReader {
     ///
     /// # Errors
     /// The file isn't one that can be joined, or these are other bytes. Reading is over then.
-    pub fn feed(&mut self, start: u64, bytes: &[u8]) -> Result<Progress, Fault> {
+    pub fn feed(&mut self, start: u64, bytes: &[u8]) -> Result<Progress<TrackHead>, Fault> {
         if start != self.bytes.len() as u64 {
             return Err(Fault::Malformed("other bytes came than were asked for"));
         }
@@ -139,7 +130,7 @@ impl HeadReader {
         }
     }
 
-    fn need(&self, len: u64) -> Result<Progress, Fault> {
+    fn need(&self, len: u64) -> Result<Progress<TrackHead>, Fault> {
         // Near the end of the file a header may be shorter than the longest.
         let len = len.min(self.total);
         if len <= self.bytes.len() as u64 {

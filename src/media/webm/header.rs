@@ -3,8 +3,10 @@
 use super::Fault;
 use super::ebml::{put, put_id, put_uint, put_uint_wide};
 use super::ids;
-use super::tags::Tags;
+use super::tags::to_ebml;
 use super::track::{Entry, Versions};
+use crate::media::Tags;
+use crate::media::tags::written;
 
 /// Largest size that eight bytes hold, less room for what stands before the segment's data.
 const MAX_SEGMENT: u64 = (1 << 56) - 2;
@@ -46,7 +48,7 @@ impl Parts<'_> {
         let mut elements = vec![
             (ids::INFO, self.info()),
             (ids::TRACKS, self.tracks()),
-            (ids::TAGS, self.tags.to_ebml()),
+            (ids::TAGS, to_ebml(self.tags)),
         ];
         elements.retain(|(_, data)| !data.is_empty());
         // Positions are written in eight bytes, so lengths don't depend on them.
@@ -97,7 +99,7 @@ impl Parts<'_> {
         if let Some(duration) = self.duration {
             put(&mut data, ids::DURATION, &duration.to_be_bytes());
         }
-        if let Some(title) = self.tags.written_title() {
+        if let Some(title) = written(self.tags.title) {
             put(&mut data, ids::TITLE, title.as_bytes());
         }
         put(&mut data, ids::MUXING_APP, b"serverrs");

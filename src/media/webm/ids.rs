@@ -31,6 +31,8 @@ pub(super) const TRACK_UID: u32 = 0x73C5;
 pub(super) const TRACK_TYPE: u32 = 0x83;
 pub(super) const CODEC_ID: u32 = 0x86;
 pub(super) const CONTENT_ENCODINGS: u32 = 0x6D80;
+pub(super) const CONTENT_ENCODING: u32 = 0x6240;
+pub(super) const CONTENT_ENCRYPTION: u32 = 0x5035;
 pub(super) const TRACK_OPERATION: u32 = 0xE2;
 
 pub(super) const CUES: u32 = 0x1C53_BB6B;

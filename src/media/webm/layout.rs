@@ -10,22 +10,11 @@ use super::ebml::vint_width_of;
 use super::head::TrackHead;
 use super::header::{Cue, Parts};
 use super::patch::{Plan, RunPatch};
-use super::tags::Tags;
 use super::track::{Entry, MAX_NUMBER, Versions};
-use crate::media::{Layout, Patch, Run, Side, Stretch};
+use crate::media::{Clip, Layout, Patch, Run, Side, Stretch, Tags};
 
 /// Nanoseconds per millisecond.
 const NANOS_PER_MS: u128 = 1_000_000;
-
-/// A part of a video. It is widened to whole runs of the picture, which begin with keyframes; the sound is cut to the
-/// blocks of that time. Both begin at 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Clip {
-    /// First moment wanted, in milliseconds.
-    pub start_ms: u64,
-    /// First moment not wanted any more, in milliseconds; `None` = to the end.
-    pub end_ms: Option<u64>,
-}
 
 /// A joined file: where each of its bytes comes from.
 #[derive(Debug, Clone)]
@@ -39,7 +28,8 @@ pub struct Joined {
 }
 
 impl Joined {
-    /// Joins two files, or a part of them.
+    /// Joins two files, or a part of them: widened to whole runs of the picture, which begin with keyframes, the sound cut
+    /// to the blocks of that time. Both begin at 0, for WebM has no edit list that could begin later.
     ///
     /// # Errors
     /// They don't go together, or there is no such part.
@@ -105,6 +95,10 @@ impl Joined {
 impl Layout for Joined {
     fn total(&self) -> u64 {
         self.total
+    }
+
+    fn media_type(&self) -> &'static str {
+        "video/webm"
     }
 
     fn source_total(&self, side: Side) -> u64 {

@@ -42,6 +42,5 @@ mod tags;
 mod track;
 
 pub use error::Fault;
-pub use head::{HeadReader, Progress, TrackHead};
-pub use layout::{Clip, Joined};
-pub use tags::Tags;
+pub use head::{HeadReader, TrackHead};
+pub use layout::Joined;

@@ -317,6 +317,11 @@ impl Patch for RunPatch {
         self.at += count;
     }
 
+    /// Each frame has fields of its own.
+    fn is_dense(&self) -> bool {
+        true
+    }
+
     fn patch(&mut self, bytes: &mut [u8]) -> Result<usize, Mismatch> {
         let mut taken = 0;
         while taken < bytes.len() && self.opaque() == 0 {

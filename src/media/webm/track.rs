@@ -114,9 +114,7 @@ fn parse_entry(data: &[u8]) -> Result<Entry, Fault> {
         match element.id {
             ids::TRACK_NUMBER => number = element.uint()?,
             ids::TRACK_UID => uid = element.uint()?,
-            ids::CONTENT_ENCODINGS => {
-                return Err(Fault::Unsupported("its track is encrypted or packed"));
-            }
+            ids::CONTENT_ENCODINGS => return Err(encoded(element.data)),
             ids::TRACK_OPERATION => {
                 return Err(Fault::Unsupported("its track is made from others"));
             }
@@ -139,6 +137,20 @@ fn parse_entry(data: &[u8]) -> Result<Entry, Fault> {
         uid,
         rest,
     })
+}
+
+/// What is wrong with a track whose data are encoded once more.
+fn encoded(encodings: &[u8]) -> Fault {
+    for encoding in elements(encodings) {
+        let Ok(encoding) = encoding else { break };
+        let is_encryption = |element: Result<Element<'_>, Fault>| {
+            element.is_ok_and(|element| element.id == ids::CONTENT_ENCRYPTION)
+        };
+        if encoding.id == ids::CONTENT_ENCODING && elements(encoding.data).any(is_encryption) {
+            return Fault::Encrypted;
+        }
+    }
+    Fault::Unsupported("its track is packed")
 }
 
 fn side_of(kind: u64, codec: &[u8]) -> Result<Side, Fault> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::links::LinkError;
-use crate::media::fmp4::Fault;
+use crate::media::Mismatch;
 use crate::services::archive::ArchiveError;
 use crate::services::feed::FeedError;
 use crate::services::{JoinError, OriginError, SlideshowError};
@@ -28,7 +28,7 @@ pub enum DeliverError {
     Transfer(TransferError<OriginError>),
     /// Two tracks that don't make one file.
     #[error("not joinable: {0}")]
-    Join(Fault),
+    Join(Mismatch),
     /// No archive of the pictures.
     #[error(transparent)]
     Archive(#[from] Arc<ArchiveError>),

@@ -1,6 +1,7 @@
 //! Link -> bytes.
 
 mod error;
+mod pair;
 
 use std::sync::Arc;
 
@@ -8,9 +9,10 @@ use bytes::Bytes;
 
 use super::archive::Archives;
 use super::feed::Feed;
-use super::jobs::Jobs;
+use super::jobs::{Jobs, SlowJobs};
 use super::joined::{Joiner, PairId};
 use super::origin::{LinkOrigin, Post};
+use super::remux::Remuxes;
 use super::slideshow::{FileOrigin, Limits, Rendering, Slideshows, Waiter};
 use super::sound::{Look, Sounds};
 use super::{OriginError, Resolver, ServicesConfig, captions};
@@ -20,8 +22,8 @@ use crate::links::{Kind, Link, LinkError, Purpose, Sealer};
 use crate::media::ffmpeg::Ffmpeg;
 use crate::temp::Temp;
 use crate::transfer::{
-    Admission, Ask, Engine, Expected, Origin, Permit, ShutdownHandles, Stats, Transfer,
-    TransferConfig, TransferError,
+    Admission, Ask, Engine, Engines, Expected, Origin, Permit, ShutdownHandles, Stats, Transfer,
+    TransferError,
 };
 
 pub use error::DeliverError;
@@ -33,6 +35,18 @@ pub struct Delivery {
     pub link: Link,
     /// Head and body.
     pub transfer: Transfer,
+    /// About how many bytes, where nobody knows how many.
+    pub estimate: Option<u64>,
+}
+
+impl Delivery {
+    fn new(link: Link, transfer: Transfer) -> Self {
+        Self {
+            link,
+            transfer,
+            estimate: None,
+        }
+    }
 }
 
 /// A small file that was read whole.
@@ -62,9 +76,9 @@ pub struct Tools {
     pub ffmpeg: Option<Ffmpeg>,
     /// Temporary files.
     pub temp: Option<Temp>,
-    /// Settings of transfers.
-    pub transfer: TransferConfig,
-    /// How the life cycle ends them.
+    /// What transfers are made by.
+    pub engines: Engines,
+    /// How the life cycle ends what runs.
     pub handles: ShutdownHandles,
     /// The time of day.
     pub clock: Clock,
@@ -81,6 +95,7 @@ pub struct Deliverer {
     archives: Archives,
     sounds: Sounds,
     slideshows: Slideshows,
+    remuxes: Remuxes,
 }
 
 impl Deliverer {
@@ -95,30 +110,28 @@ impl Deliverer {
             joiner,
             ffmpeg,
             temp,
-            transfer,
+            engines,
             handles,
             clock,
         } = tools;
-        let feed = Feed::new(resolver.clone(), &transfer, handles.clone());
-        // A transcoding lasts as long as its client takes, so half of the places are kept for what ends sooner.
-        let transcodings = config.max_workers.div_ceil(2);
+        let feed = Feed::new(resolver.clone(), &engines);
+        // What lasts as long as its client takes has half of the places; the others are kept for what ends sooner.
+        let slow = config.max_workers.div_ceil(2);
         let queue = |places| Admission::new(places, config.max_queue, config.queue_timeout);
         let jobs = Jobs::among(resolver.admission(), queue);
+        let slow = SlowJobs::new(queue(slow), jobs.clone());
+        let programs = (ffmpeg.clone(), temp.clone());
         let limits = Limits {
             concurrency: config.slideshow_concurrency,
             max_queue: config.max_queue,
             time_limit: config.slideshow_timeout,
         };
         Self {
-            engine: Arc::new(Engine::new(transfer).with_handles(handles.clone())),
+            engine: Arc::new(engines.for_clients()),
             admission: queue(config.max_streams),
             archives: Archives::new(feed.clone()),
-            sounds: Sounds::new(
-                feed.clone(),
-                (ffmpeg.clone(), temp.clone()),
-                queue(transcodings),
-                jobs.clone(),
-            ),
+            sounds: Sounds::new(feed.clone(), programs.clone(), slow.clone()),
+            remuxes: Remuxes::new(feed.clone(), programs, slow),
             slideshows: Slideshows::new(feed, (ffmpeg, temp), &limits, jobs, handles, clock),
             resolver,
             sealer,
@@ -232,39 +245,13 @@ impl Deliverer {
         ask: Ask,
     ) -> Result<Delivery, DeliverError> {
         let permit = self.admission.admit().await?;
-        let transfer = if let Some(pair) = PairId::of_link(&link) {
-            let pair = (&pair, link.egress.as_deref());
-            self.join(extractor, source, pair, ask, permit).await?
-        } else {
+        let Some(pair) = PairId::of_link(&link) else {
             let origin = LinkOrigin::find(&self.resolver, extractor, source, &link).await?;
-            self.start(Arc::new(origin), &link, ask, permit).await?
+            let transfer = self.start(Arc::new(origin), &link, ask, permit).await?;
+            return Ok(Delivery::new(link, transfer));
         };
-        Ok(Delivery { link, transfer })
-    }
-
-    async fn join(
-        &self,
-        extractor: &Arc<dyn Extractor>,
-        source: Source,
-        (pair, egress): (&PairId, Option<&str>),
-        ask: Ask,
-        permit: Permit,
-    ) -> Result<Transfer, DeliverError> {
-        let start = async |ask, permit| {
-            // Boxed, for most links are of one file.
-            let origin =
-                Box::pin(self.joiner.open(extractor, source.clone(), pair, egress)).await?;
-            let origin = Arc::new(origin);
-            let started = self.run(Arc::clone(&origin), ask, permit).await;
-            Ok::<_, DeliverError>((started, origin))
-        };
-        let (started, origin) = start(ask.clone(), permit).await?;
-        if started.is_ok() || origin.is_same() {
-            return Ok(started?);
-        }
-        // The site has other files by now, and nothing has been sent.
-        let permit = self.admission.admit().await?;
-        Ok(start(ask, permit).await?.0?)
+        self.deliver_pair(link, (extractor, source), &pair, (ask, permit))
+            .await
     }
 
     async fn deliver_text(
@@ -289,7 +276,7 @@ impl Deliverer {
         let origin = Arc::new(FileOrigin::new(rendering));
         let permit = self.admission.admit().await?;
         let transfer = self.run(origin, ask, permit).await?;
-        Ok(Delivery { link, transfer })
+        Ok(Delivery::new(link, transfer))
     }
 
     async fn deliver_archive(
@@ -303,7 +290,7 @@ impl Deliverer {
         let post = self.post(extractor, source, &link).await?;
         let origin = Arc::new(self.archives.origin(post).await?);
         let transfer = self.run(origin, ask, permit).await?;
-        Ok(Delivery { link, transfer })
+        Ok(Delivery::new(link, transfer))
     }
 
     /// The track itself where it is MP3, else a transcoding of it.
@@ -328,11 +315,11 @@ impl Deliverer {
                 started = self.transcode(&post, &origin, look, &ask, permit).await;
             }
             let transfer = started?;
-            return Ok(Delivery { link, transfer });
+            return Ok(Delivery::new(link, transfer));
         };
         extension.clone_into(&mut link.extension);
         let transfer = self.start(origin, &link, ask, permit).await?;
-        Ok(Delivery { link, transfer })
+        Ok(Delivery::new(link, transfer))
     }
 
     async fn transcode(

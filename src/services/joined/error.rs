@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::media::fmp4::Fault;
+use crate::media::Mismatch;
 use crate::services::OriginError;
 use crate::transfer::{Busy, TransferError};
 
@@ -12,7 +12,7 @@ use crate::transfer::{Busy, TransferError};
 pub enum JoinError {
     /// The files don't allow it.
     #[error("not joinable: {0}")]
-    Fault(#[from] Fault),
+    Fault(#[from] Mismatch),
     /// No addresses.
     #[error(transparent)]
     Origin(#[from] OriginError),

@@ -7,7 +7,7 @@ use http_body_util::BodyExt as _;
 
 use super::JoinError;
 use super::reader::open_track;
-use crate::media::fmp4::{Fault, HeadReader, Progress, TrackHead};
+use crate::media::{Container, HeadReader, Progress, TrackHead};
 use crate::services::origin::LinkOrigin;
 use crate::transfer::{Admission, Engine, TransferError};
 
@@ -26,12 +26,16 @@ impl Bytes<'_> {
     ///
     /// # Errors
     /// The file can't be read or can't be joined.
-    pub(super) async fn head(self, index_end: Option<u64>) -> Result<TrackHead, JoinError> {
-        let mut reader = HeadReader::new(self.total);
+    pub(super) async fn head(
+        self,
+        container: Container,
+        index_end: Option<u64>,
+    ) -> Result<TrackHead, JoinError> {
+        let mut reader = HeadReader::new(container, self.total);
         let mut need = reader.first(index_end);
         loop {
             if need.is_empty() {
-                return Err(Fault::Fed.into());
+                return Err(TransferError::Unusable("an empty file").into());
             }
             let bytes = self.read(need.clone()).await?;
             match reader.feed(need.start, &bytes)? {

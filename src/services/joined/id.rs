@@ -1,9 +1,10 @@
-//! The format id of a pair: `137+140`, of a part of it `137+140@2500-5000`.
+//! The format id of a pair: `137+140`, of a part of it `137+140@2500-5000`, with the cover `137+140~cover`.
 
 use std::fmt;
 
+use crate::extract::{Extraction, Format};
 use crate::links::Link;
-use crate::media::fmp4::Clip;
+use crate::media::{Clip, Side};
 
 /// A part of a video in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,11 +32,17 @@ pub(in crate::services) struct PairId {
     /// The site's id of the sound track, where that is one of several; not part of the text.
     pub(super) track: Option<String>,
     pub(super) span: Option<Span>,
+    /// Whether the file is to hold the post's cover.
+    pub(super) has_cover: bool,
 }
 
 impl PairId {
     /// Reads a format id; `None` when it is that of one file.
     fn read(id: &str) -> Option<Self> {
+        let (id, has_cover) = match id.strip_suffix(COVER) {
+            Some(id) => (id, true),
+            None => (id, false),
+        };
         let (pair, span) = match id.split_once('@') {
             Some((pair, span)) => (pair, Some(read_span(span)?)),
             None => (id, None),
@@ -46,6 +53,7 @@ impl PairId {
             sound: sound.to_owned(),
             track: None,
             span,
+            has_cover,
         })
     }
 
@@ -57,7 +65,27 @@ impl PairId {
             ..id
         })
     }
+
+    /// The format of one of them in an extraction of its post.
+    pub(in crate::services) fn among<'a>(
+        &self,
+        side: Side,
+        extraction: &'a Extraction,
+    ) -> Option<&'a Format> {
+        match side {
+            Side::Picture => extraction.format(&self.picture),
+            Side::Sound => extraction.format_again(&self.sound, self.track.as_deref()),
+        }
+    }
+
+    /// The part of the post.
+    pub(in crate::services) fn span(&self) -> Option<Span> {
+        self.span
+    }
 }
+
+/// What a pair with a cover ends with.
+const COVER: &str = "~cover";
 
 fn read_span(text: &str) -> Option<Span> {
     let (start, end) = text.split_once('-')?;
@@ -74,11 +102,11 @@ fn read_span(text: &str) -> Option<Span> {
 impl fmt::Display for PairId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}+{}", self.picture, self.sound)?;
-        let Some(span) = self.span else {
-            return Ok(());
-        };
-        write!(f, "@{}-", span.start_ms)?;
-        span.end_ms.map_or(Ok(()), |end| write!(f, "{end}"))
+        if let Some(span) = self.span {
+            write!(f, "@{}-", span.start_ms)?;
+            span.end_ms.map_or(Ok(()), |end| write!(f, "{end}"))?;
+        }
+        f.write_str(if self.has_cover { COVER } else { "" })
     }
 }
 
@@ -88,14 +116,20 @@ mod tests {
 
     #[test]
     fn pair_id_is_read_as_it_is_written() {
-        for text in ["137+140", "137+140-0@0-", "a+b@1500-2000"] {
+        for text in [
+            "137+140",
+            "137+140-0@0-",
+            "a+b@1500-2000",
+            "1+2~cover",
+            "1+2@5-~cover",
+        ] {
             assert_eq!(
                 PairId::read(text).map(|id| id.to_string()).as_deref(),
                 Some(text)
             );
         }
         for text in [
-            "137", "image-3", "137@1-2", "1+2@", "1+2@5", "1+2@-5", "1+2@a-b",
+            "137", "image-3", "137@1-2", "1+2@", "1+2@5", "1+2@-5", "1+2@a-b", "1~cover",
         ] {
             assert_eq!(PairId::read(text), None, "{text}");
         }

@@ -17,18 +17,21 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, stream};
 use moka::future::Cache;
 
+use super::cover::{Cover, Covers};
+use super::feed::Feed;
 use super::origin::{LinkOrigin, Post};
 use super::{OriginError, Resolver, ServicesConfig};
 use crate::extract::{Extraction, Extractor, Format, Source};
-use crate::media::fmp4::{Cut, Fault, Joined, TrackHead};
-use crate::media::{Layout, Side};
-use crate::transfer::{Admission, Engine, ShutdownHandles, TransferConfig};
+use crate::media::fmp4::Cut;
+use crate::media::{Clip, Container, Layout, Mismatch, Side, Tags, TrackHead, fmp4, webm};
+use crate::transfer::{Admission, Engine, Engines, TransferConfig};
 
 pub use error::JoinError;
 pub(super) use id::PairId;
 pub use id::Span;
 pub(super) use origin::JoinedOrigin;
 pub use pairs::Pair;
+pub(super) use pairs::container;
 use reader::Sources;
 
 /// Heads of tracks that are kept, in bytes; an ordinary one takes some kilobytes.
@@ -42,12 +45,14 @@ const TRACK_BUFFER_BYTES: usize = 128 * 1024;
 /// Time for the lengths that an answer is better with, but complete without.
 const SIZES_PATIENCE: Duration = Duration::from_secs(5);
 
-type Known = Result<Arc<TrackHead>, Fault>;
+type Known = Result<Arc<TrackHead>, Mismatch>;
 
 /// Joins tracks. Cheap to clone.
 #[derive(Clone)]
 pub struct Joiner {
     resolver: Resolver,
+    covers: Covers,
+    can_remux: bool,
     engine: Arc<Engine>,
     /// Places for the transfers of tracks: two for each transfer to a client.
     places: Admission,
@@ -56,11 +61,14 @@ pub struct Joiner {
 }
 
 /// What is wanted of the pairs of a post.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct PairsAsk {
-    /// Only a part of the post.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PairWish {
+    /// The part of the post; `None` = all of it.
     pub span: Option<Span>,
-    /// The sizes of all pairs; else that of the default one alone.
+    /// Whether the files are to hold the post's cover. It is fetched before their length is told; one that can't be had is
+    /// left out, which the entity tag shows.
+    pub has_cover: bool,
+    /// Whether all sizes are to be found out, not that of the default pair alone.
     pub is_exact: bool,
     /// Short side to which the default is limited.
     pub max_height: Option<u32>,
@@ -68,17 +76,17 @@ pub struct PairsAsk {
 
 /// The two tracks of a pair, found.
 struct Found {
-    extraction: Arc<Extraction>,
+    post: Post,
     tracks: [Arc<LinkOrigin>; 2],
 }
 
 impl Joiner {
-    /// A joiner over the sites of `resolver`, with the settings of transfers to clients.
+    /// A joiner over the sites of `resolver`. It offers pairs that only FFmpeg makes one file of where that is possible.
     pub fn new(
         config: &ServicesConfig,
-        transfer: &TransferConfig,
+        engines: &Engines,
         resolver: Resolver,
-        handles: ShutdownHandles,
+        can_remux: bool,
     ) -> Self {
         let weight = |key: &String, known: &Known| {
             let weight = known.as_ref().map_or(0, |head| head.weight());
@@ -86,8 +94,10 @@ impl Joiner {
         };
         let places = config.max_streams.saturating_mul(2);
         Self {
+            covers: Covers::new(Feed::new(resolver.clone(), engines)),
+            can_remux,
             resolver,
-            engine: Arc::new(Engine::of_tracks(track_config(transfer)).with_handles(handles)),
+            engine: Arc::new(engines.for_tracks(track_config)),
             places: Admission::new(places, config.max_queue, config.queue_timeout),
             heads: Cache::builder()
                 .max_capacity(HEADS_BYTES)
@@ -97,23 +107,17 @@ impl Joiner {
         }
     }
 
-    /// The pairs of a post, as formats with picture and sound; of a part of it where `span` is given. Their exact sizes
-    /// are told where they are known, and found out as `ask` says.
+    /// The pairs of a post, as formats with picture and sound. Their exact sizes are told where they are known.
     pub async fn pairs(
         &self,
         extractor: &Arc<dyn Extractor>,
         extraction: &Arc<Extraction>,
-        ask: PairsAsk,
+        wish: PairWish,
     ) -> Vec<Pair> {
-        let PairsAsk {
-            span,
-            is_exact,
-            max_height,
-        } = ask;
-        let mut pairs = pairs::of(extraction, span);
-        let default = pairs::default(extraction, &pairs, max_height);
+        let mut pairs = pairs::of(extraction, wish, self.can_remux);
+        let default = pairs::default(extraction, &pairs, wish.max_height);
         let sizes = pairs.iter().map(|pair| async {
-            let is_wanted = is_exact || default.as_ref() == Some(&pair.format.id);
+            let is_wanted = wish.is_exact || default.as_ref() == Some(&pair.format.id);
             let found = Found::new(&self.resolver, extractor, extraction, &pair.id).ok()?;
             self.size(&found, &pair.id, is_wanted).await
         });
@@ -134,7 +138,7 @@ impl Joiner {
             for key in known {
                 self.heads.get(&key?).await?.ok()?;
             }
-            // A part's length needs a look at its first runs.
+            // A part's length may need a look at its first runs.
             if id.span.is_some() {
                 return None;
             }
@@ -176,9 +180,9 @@ impl Joiner {
             found.content_id(Side::Picture)?,
             found.content_id(Side::Sound)?,
         ];
-        let etag = origin::etag(&layout, &names);
+        let etag = origin::etag(&*layout, &names);
         let sources = Sources {
-            layout: Arc::new(layout),
+            layout,
             tracks: found.tracks,
             engine: Arc::clone(&self.engine),
             places: self.places.clone(),
@@ -186,19 +190,50 @@ impl Joiner {
         Ok(JoinedOrigin::new(Arc::new(sources), names, etag))
     }
 
-    async fn lay_out(&self, found: &Found, id: &PairId) -> Result<Joined, JoinError> {
+    async fn lay_out(&self, found: &Found, id: &PairId) -> Result<Arc<dyn Layout>, JoinError> {
+        let containers = [
+            found.container(Side::Picture)?,
+            found.container(Side::Sound)?,
+        ];
+        if containers[0] != containers[1] {
+            return Err(Mismatch::Containers.into());
+        }
+        for side in Side::BOTH {
+            if !pairs::is_told(found.format(side)?) {
+                return Err(Mismatch::Unknown.into());
+            }
+        }
         // Both to their end, even where one fails: what was learnt of the other is remembered.
         let (picture, sound) = tokio::join!(
             self.head(found, Side::Picture),
             self.head(found, Side::Sound)
         );
-        let (picture, sound) = (picture?, sound?);
-        let cut = match id.span {
-            Some(span) => Some(self.cut(found, [&picture, &sound], span).await?),
-            None => None,
+        let cover = if id.has_cover {
+            self.covers.fetch(&found.post).await
+        } else {
+            None
         };
-        let tags = said::tags(&found.extraction)?;
-        Ok(Joined::new(&picture, &sound, cut.as_ref(), &tags)?)
+        let date = said::date(&found.post.extraction);
+        let tags = Tags {
+            cover: cover.as_ref().map(Cover::as_tag),
+            ..said::tags(&found.post.extraction, &date)
+        };
+        let clip = id.span.map(Span::clip);
+        match (&*picture?, &*sound?) {
+            (TrackHead::Fmp4(picture), TrackHead::Fmp4(sound)) => {
+                let cut = match clip {
+                    Some(clip) => Some(self.cut(found, [picture, sound], clip).await?),
+                    None => None,
+                };
+                let joined = fmp4::Joined::new(picture, sound, cut.as_ref(), &tags);
+                Ok(Arc::new(joined.map_err(Mismatch::from)?))
+            }
+            (TrackHead::Webm(picture), TrackHead::Webm(sound)) => {
+                let joined = webm::Joined::new(picture, sound, clip, &tags);
+                Ok(Arc::new(joined.map_err(Mismatch::from)?))
+            }
+            _ => Err(Mismatch::Containers.into()),
+        }
     }
 
     /// What must be known of a track; asked for once for all who want it at a time.
@@ -222,7 +257,7 @@ impl Joiner {
             track: &found.tracks[side.index()],
             total,
         };
-        match bytes.head(index_end).await {
+        match bytes.head(found.container(side)?, index_end).await {
             Ok(head) => Ok(Ok(Arc::new(head))),
             Err(JoinError::Fault(fault)) => Ok(Err(fault)),
             Err(error) => Err(error),
@@ -232,10 +267,10 @@ impl Joiner {
     async fn cut(
         &self,
         found: &Found,
-        heads: [&TrackHead; 2],
-        span: Span,
+        heads: [&fmp4::TrackHead; 2],
+        clip: Clip,
     ) -> Result<Cut, JoinError> {
-        let mut cut = Cut::find(heads, span.clip())?;
+        let mut cut = Cut::find(heads, clip).map_err(Mismatch::from)?;
         let opening = |side: Side| {
             let head = heads[side.index()];
             let bytes = heads::Bytes {
@@ -249,8 +284,9 @@ impl Joiner {
         };
         let (mut picture, mut sound) =
             tokio::try_join!(opening(Side::Picture), opening(Side::Sound))?;
-        cut.open(Side::Picture, heads[0], &mut picture)?;
-        cut.open(Side::Sound, heads[1], &mut sound)?;
+        cut.open(Side::Picture, heads[0], &mut picture)
+            .and_then(|()| cut.open(Side::Sound, heads[1], &mut sound))
+            .map_err(Mismatch::from)?;
         Ok(cut)
     }
 }
@@ -279,13 +315,17 @@ impl Found {
                 track(&id.picture, None)?,
                 track(&id.sound, id.track.as_deref())?,
             ],
-            extraction: Arc::clone(extraction),
+            post,
         })
     }
 
     fn format(&self, side: Side) -> Result<&Format, OriginError> {
-        let format = self.tracks[side.index()].among(&self.extraction);
+        let format = self.tracks[side.index()].among(&self.post.extraction);
         format.ok_or(OriginError::FormatGone)
+    }
+
+    fn container(&self, side: Side) -> Result<Container, OriginError> {
+        container(self.format(side)?).ok_or(OriginError::FormatGone)
     }
 
     fn content_id(&self, side: Side) -> Result<String, OriginError> {
@@ -295,7 +335,7 @@ impl Found {
 
     fn head_key(&self, side: Side) -> Option<String> {
         let content = self.content_id(side).ok()?;
-        let Extraction { site, id, .. } = &*self.extraction;
+        let Extraction { site, id, .. } = &*self.post.extraction;
         let format = self.tracks[side.index()].name();
         Some(format!("{site}/{id}/{format}/{content}"))
     }

@@ -106,7 +106,8 @@ impl JoinedOrigin {
             let place = format!("bytes {}-{}/{total}", range.start, range.end - 1);
             set(&mut response, header::CONTENT_RANGE, &place);
         }
-        set(&mut response, header::CONTENT_TYPE, "video/mp4");
+        let media_type = self.sources.layout.media_type();
+        set(&mut response, header::CONTENT_TYPE, media_type);
         set(&mut response, header::ETAG, &self.etag);
         Ok(response)
     }

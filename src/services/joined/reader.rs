@@ -12,7 +12,8 @@ use crate::media::{Layout, MAX_UNIT, Mismatch, Pass, Run, Side, Stretch};
 use crate::services::origin::LinkOrigin;
 use crate::transfer::{Admission, Ask, Broken, Engine, Expected, TransferBody, TransferError};
 
-/// Bytes before the first wanted one of a run that are rather read and dropped than looked around for.
+/// Bytes before the first wanted one of a run that are rather read and dropped than looked around for; more where fields
+/// stand all over it.
 const DROPPED: u64 = 64 * 1024;
 /// Bytes that are read at a time to look for where the data of a run begin; mostly one time does.
 const LOOKED_AT: u64 = 16 * 1024;
@@ -185,7 +186,7 @@ impl Reader {
     async fn enter(&mut self, run: Run) -> Result<u64, OpenError> {
         let wanted = self.position - run.output;
         let mut pass = Pass::new(self.sources.layout.patch(&run));
-        if wanted <= DROPPED {
+        if wanted <= DROPPED || pass.is_dense() {
             self.dropped = wanted;
             self.running = Some(Running { run, pass });
             return Ok(0);

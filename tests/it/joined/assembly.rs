@@ -1,11 +1,15 @@
 //! Joins files in memory, by the rooms of the house that do no I/O.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Value;
-use serverrs::media::fmp4::{Clip, Cut, HeadReader, Joined, Progress, Tags, TrackHead};
-use serverrs::media::{Layout, Pass, Side, Stretch};
+use serverrs::media::fmp4::{self, Cut};
+use serverrs::media::{
+    Clip, Container, Cover, HeadReader, Layout, Pass, Progress, Side, Stretch, Tags, TrackHead,
+    webm,
+};
 
 use crate::harness::text;
 
@@ -14,8 +18,12 @@ fn slice(file: &[u8], range: Range<u64>) -> &[u8] {
     &file[index(range.start)..index(range.end)]
 }
 
-pub(super) fn head(file: &[u8]) -> TrackHead {
-    let mut reader = HeadReader::new(file.len() as u64);
+fn head(file: &[u8]) -> TrackHead {
+    let container = match file {
+        [0x1A, 0x45, 0xDF, 0xA3, ..] => Container::Webm,
+        _ => Container::Mp4,
+    };
+    let mut reader = HeadReader::new(container, file.len() as u64);
     let mut need = reader.first(None);
     loop {
         match reader.feed(need.start, slice(file, need.clone())) {
@@ -26,47 +34,87 @@ pub(super) fn head(file: &[u8]) -> TrackHead {
     }
 }
 
-/// What a joined file says of a post, by the answer about the post.
-pub(super) fn tags(body: &Value) -> Vec<u8> {
-    let texts = ["/title", "/author/nickname", "/description", "/url"].map(|at| text(body, at));
-    let [title, artist, description, source] = &texts;
-    let date = body["create_time"].as_i64().map(|second| {
-        let moment = time::OffsetDateTime::from_unix_timestamp(second).expect("a date");
-        moment.date().to_string()
-    });
-    let tags = Tags {
-        title,
-        artist,
-        date: date.as_deref().unwrap_or_default(),
-        description,
-        source,
-        cover: None,
-    };
-    tags.write().expect("tags")
+/// What a joined file says of a post.
+pub(super) struct Said {
+    texts: [String; 5],
+    cover: Option<Bytes>,
+}
+
+impl Said {
+    /// By the answer about the post.
+    pub(super) fn of(body: &Value) -> Self {
+        let texts = ["/title", "/author/nickname", "/description", "/url"];
+        let [title, artist, description, source] = texts.map(|at| text(body, at));
+        let date = body["create_time"].as_i64().map(|second| {
+            let moment = time::OffsetDateTime::from_unix_timestamp(second).expect("a date");
+            moment.date().to_string()
+        });
+        let date = date.unwrap_or_default();
+        Self {
+            texts: [title, artist, date, description, source],
+            cover: None,
+        }
+    }
+
+    /// And shows this picture, a JPEG.
+    pub(super) fn with_cover(self, jpeg: Bytes) -> Self {
+        Self {
+            cover: Some(jpeg),
+            ..self
+        }
+    }
+
+    fn tags(&self) -> Tags<'_> {
+        let [title, artist, date, description, source] = &self.texts;
+        Tags {
+            title,
+            artist,
+            date,
+            description,
+            source,
+            cover: self.cover.as_deref().map(|bytes| Cover {
+                is_png: false,
+                bytes,
+            }),
+        }
+    }
+}
+
+fn cut(files: &[Bytes; 2], heads: [&fmp4::TrackHead; 2], clip: Clip) -> Cut {
+    let mut cut = Cut::find(heads, clip).expect("a clip");
+    for side in Side::BOTH {
+        let (file, head) = (&files[side.index()], heads[side.index()]);
+        let mut opening = slice(file, cut.opening(side, head)).to_vec();
+        cut.open(side, head, &mut opening).expect("a run");
+    }
+    cut
+}
+
+fn lay_out(files: &[Bytes; 2], said: &Said, clip: Option<Clip>) -> Arc<dyn Layout> {
+    let tags = said.tags();
+    match [head(&files[0]), head(&files[1])] {
+        [TrackHead::Fmp4(picture), TrackHead::Fmp4(sound)] => {
+            let cut = clip.map(|clip| cut(files, [&picture, &sound], clip));
+            let joined = fmp4::Joined::new(&picture, &sound, cut.as_ref(), &tags);
+            Arc::new(joined.expect("a pair"))
+        }
+        [TrackHead::Webm(picture), TrackHead::Webm(sound)] => {
+            Arc::new(webm::Joined::new(&picture, &sound, clip, &tags).expect("a pair"))
+        }
+        heads => panic!("no pair: {heads:?}"),
+    }
 }
 
 /// The joined file, or a part of it.
-pub(super) fn assemble(files: &[Bytes; 2], tags: &[u8], clip: Option<Clip>) -> Vec<u8> {
-    let heads = [head(&files[0]), head(&files[1])];
-    let cut = clip.map(|clip| {
-        let mut cut = Cut::find([&heads[0], &heads[1]], clip).expect("a clip");
-        for side in Side::BOTH {
-            let (file, head) = (&files[side.index()], &heads[side.index()]);
-            let mut opening = slice(file, cut.opening(side, head)).to_vec();
-            cut.open(side, head, &mut opening).expect("a run");
-        }
-        cut
-    });
-    let layout = Joined::new(&heads[0], &heads[1], cut.as_ref(), tags).expect("a pair");
+pub(super) fn assemble(files: &[Bytes; 2], said: &Said, clip: Option<Clip>) -> Vec<u8> {
+    let layout = lay_out(files, said, clip);
     let mut whole = Vec::new();
     while let Some(stretch) = layout.stretch(whole.len() as u64) {
         match stretch {
             Stretch::Made { bytes, .. } => whole.extend_from_slice(&bytes),
             Stretch::Run(run) => {
-                let source = slice(
-                    &files[run.side.index()],
-                    run.source..run.source + run.length,
-                );
+                let source = run.source..run.source + run.length;
+                let source = slice(&files[run.side.index()], source);
                 let mut pass = Pass::new(layout.patch(&run));
                 let mut out: Vec<Bytes> = Vec::new();
                 let pushed = pass.push(Bytes::copy_from_slice(source), &mut out);

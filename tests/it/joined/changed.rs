@@ -3,12 +3,9 @@
 use bytes::Bytes;
 use serde_json::json;
 
-use super::{ID, PAIR, Pair, link};
+use super::{ID, PAIR, PAST_HEADS, Pair, link};
 use crate::harness::upstream::youtube::{Track, Video};
 use crate::harness::upstream::{Fault, Rule};
-
-/// Reads of the media proper, past every head.
-const PAST_HEADS: u64 = 600;
 
 #[tokio::test]
 async fn ended_addresses_are_replaced_before_the_first_byte() {
@@ -190,8 +187,8 @@ async fn upstream_of_another_length_is_an_error() {
 }
 
 #[tokio::test]
-async fn head_that_is_cut_is_an_error() {
-    let Some(pair) = Pair::open().await else {
+async fn file_without_an_index_is_an_error_without_ffmpeg() {
+    let Some(pair) = Pair::with(|builder| builder.env("FFMPEG_PATH", "/nowhere")).await else {
         return;
     };
     let cut = with_bytes(&pair.tracks[1], |bytes| {

@@ -1,14 +1,14 @@
 //! Parts of a video by `start` and `end`.
 
 use serde_json::{Value, json};
-use serverrs::media::fmp4::Clip;
+use serverrs::media::Clip;
 
 use super::{ID, PAIR, Pair, assembly, entry, link};
 use crate::harness::upstream::youtube::{Track, Video};
 
 fn expected(pair: &Pair, body: &Value, start_ms: u64, end_ms: Option<u64>) -> Vec<u8> {
     let clip = Clip { start_ms, end_ms };
-    assembly::assemble(&pair.files(), &assembly::tags(body), Some(clip))
+    assembly::assemble(&pair.files(), &assembly::Said::of(body), Some(clip))
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn clips_that_cannot_be_are_refused() {
     assert_eq!(answer.status.as_u16(), 400);
     assert_eq!(answer.json()["error_code"], "clip_out_of_range");
     pair.youtube
-        .video(Video::new(ID).with_tracks(vec![Track::of(248, 8), Track::of(251, 8)]));
+        .video(Video::new(ID).with_tracks(vec![Track::of(248, 8), Track::of(140, 8)]));
     let answer = pair
         .resolve_with(json!({ "start": 1, "no_cache": true }))
         .await;

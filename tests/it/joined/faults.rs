@@ -1,10 +1,8 @@
 //! The fault matrix over joined links: whatever an upstream does to either track, a transfer that looks whole is whole.
 
-use super::{PAIR, Pair, link};
+use super::{PAIR, PAST_HEADS, Pair, WEBM_PAIR, link};
+use crate::harness::Builder;
 use crate::harness::upstream::{Fault, Gate, Rule, sha256_hex};
-
-/// Reads of the media proper, past every head.
-const PAST_HEADS: u64 = 600;
 
 /// Faults of one request for the media of one track, at a byte of its answer.
 fn faults(at: u64) -> Vec<(&'static str, Fault)> {
@@ -46,12 +44,19 @@ fn faults(at: u64) -> Vec<(&'static str, Fault)> {
     ]
 }
 
+/// The settings of the matrix: a silent upstream is not waited for.
+fn impatient(builder: Builder) -> Builder {
+    builder.env("STREAM_IDLE_TIMEOUT", "1")
+}
+
 /// Runs all faults at these bytes of these tracks; counts the transfers that came whole and those refused.
-async fn matrix(places: &[(&str, u64)], times: fn(Rule) -> Rule) -> (usize, usize) {
-    let lab = Pair::with(|builder| builder.env("STREAM_IDLE_TIMEOUT", "1")).await;
-    let Some(pair) = lab else { return (0, 0) };
+async fn matrix(
+    (pair, id): (Pair, &str),
+    places: &[(&str, u64)],
+    times: fn(Rule) -> Rule,
+) -> (usize, usize) {
     let body = pair.resolve().await;
-    let link = link(&body, PAIR);
+    let link = link(&body, id);
     let whole = pair.expected(&body);
     let expected = sha256_hex(&whole);
     let (mut survived, mut refused) = (0, 0);
@@ -79,28 +84,54 @@ async fn matrix(places: &[(&str, u64)], times: fn(Rule) -> Rule) -> (usize, usiz
     (survived, refused)
 }
 
+/// What is plainly another file, from the one address that there is, is refused; all else is survived.
+fn assert_survived((survived, refused): (usize, usize)) {
+    assert!(
+        refused <= 20 && survived >= 60,
+        "{survived} survived, {refused} refused"
+    );
+}
+
 #[tokio::test]
 async fn faults_that_pass_are_survived() {
+    let Some(pair) = Pair::with(impatient).await else {
+        return;
+    };
     let places = [
         ("136", 50_000),
         ("136", 200_000),
         ("140", 1_000),
         ("140", 40_000),
     ];
-    let (survived, refused) = matrix(&places, |rule| rule.first(1)).await;
-    // What is plainly another file, from the one address that there is, is refused.
-    assert!(refused <= 20, "{survived} survived, {refused} refused");
-    assert!(
-        survived == 0 || survived >= 60,
-        "{survived} survived, {refused} refused"
-    );
+    assert_survived(matrix((pair, PAIR), &places, |rule| rule.first(1)).await);
+}
+
+#[tokio::test]
+async fn faults_that_pass_are_survived_in_webm() {
+    let Some(pair) = Pair::open_webm_with(impatient).await else {
+        return;
+    };
+    let places = [
+        ("248", 10_000),
+        ("248", 100_000),
+        ("251", 1_000),
+        ("251", 40_000),
+    ];
+    assert_survived(matrix((pair, WEBM_PAIR), &places, |rule| rule.first(1)).await);
 }
 
 #[tokio::test]
 async fn faults_that_stay_are_told() {
-    let (survived, refused) = matrix(&[("140", 500)], |rule| rule).await;
-    // Chunks are no fault.
-    assert!(survived <= 1, "{survived} survived, {refused} refused");
+    let pairs = [
+        (Pair::with(impatient).await, PAIR, "140"),
+        (Pair::open_webm_with(impatient).await, WEBM_PAIR, "251"),
+    ];
+    for (pair, id, track) in pairs {
+        let Some(pair) = pair else { return };
+        let (survived, refused) = matrix((pair, id), &[(track, 500)], |rule| rule).await;
+        // Chunks are no fault.
+        assert!(survived <= 1, "{survived} survived, {refused} refused");
+    }
 }
 
 #[tokio::test]

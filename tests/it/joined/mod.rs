@@ -4,23 +4,33 @@
 mod assembly;
 mod changed;
 mod clips;
+mod covers;
 mod faults;
+mod judge;
 mod large;
 mod offered;
 mod page;
 mod ranges;
+mod remuxed;
+mod webm;
 mod whole;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::harness::upstream::Record;
-use crate::harness::upstream::youtube::{Track, Video, YouTube, joinable_tracks};
+use crate::harness::upstream::youtube::{
+    Track, Video, YouTube, joinable_tracks, joinable_webm_tracks,
+};
 use crate::harness::{Builder, Fetched, Stage, entry, link, skip, text};
 
 const ID: &str = "harbour0001";
 /// Picture and sound of [`joinable_tracks`].
 const PAIR: &str = "136+140";
+/// Picture and sound of [`joinable_webm_tracks`].
+const WEBM_PAIR: &str = "248+251";
+/// Reads of the media proper begin past this; those of heads at the first byte.
+const PAST_HEADS: u64 = 100;
 
 /// Server, upstream, and a video of two tracks that can be joined.
 struct Pair {
@@ -36,10 +46,17 @@ impl Pair {
     }
 
     async fn with(settings: impl FnOnce(Builder) -> Builder) -> Option<Self> {
-        let Some(tracks) = joinable_tracks().await else {
-            skip("ffmpeg", "it is not installed, or makes no such files");
-            return None;
-        };
+        let tracks = made(joinable_tracks().await)?;
+        Some(Self::on(Stage::with(settings).await, tracks))
+    }
+
+    /// As [`Pair::open`], in WebM.
+    async fn open_webm() -> Option<Self> {
+        Self::open_webm_with(|builder| builder).await
+    }
+
+    async fn open_webm_with(settings: impl FnOnce(Builder) -> Builder) -> Option<Self> {
+        let tracks = made(joinable_webm_tracks().await)?;
         Some(Self::on(Stage::with(settings).await, tracks))
     }
 
@@ -83,13 +100,31 @@ impl Pair {
         self.stage.api().get_range(link, range).await
     }
 
+    /// HEAD of a link tells what GET did, without a byte of media.
+    async fn assert_head(&self, link: &str, answer: &Fetched) {
+        let before = self.stage.world().records().len();
+        let head = self.stage.api().head(link).await;
+        assert_eq!(self.reads_since(before), []);
+        assert_eq!((head.status, head.body.len()), (answer.status, 0));
+        for name in [
+            "content-length",
+            "estimated-content-length",
+            "content-type",
+            "content-disposition",
+            "accept-ranges",
+            "etag",
+        ] {
+            assert_eq!(head.header(name), answer.header(name), "{name}");
+        }
+    }
+
     fn files(&self) -> [Bytes; 2] {
         [self.tracks[0].whole(ID), self.tracks[1].whole(ID)]
     }
 
     /// The joined file as the pure room makes it.
     fn expected(&self, body: &Value) -> Vec<u8> {
-        assembly::assemble(&self.files(), &assembly::tags(body), None)
+        assembly::assemble(&self.files(), &assembly::Said::of(body), None)
     }
 
     /// Reads of media since `records` were taken: which track, and which bytes.
@@ -100,6 +135,14 @@ impl Pair {
             .filter(|record| record.host.ends_with(".googlevideo.com"));
         media.map(read).collect()
     }
+}
+
+/// The tracks; said aloud when there are none.
+fn made<T>(tracks: Option<T>) -> Option<T> {
+    if tracks.is_none() {
+        skip("ffmpeg", "it is not installed, or makes no such files");
+    }
+    tracks
 }
 
 fn read(record: &Record) -> (String, std::ops::Range<u64>) {

@@ -90,12 +90,12 @@ async fn pairs_take_the_meant_sound() {
         .filter(|entry| entry["merged"] == true)
         .map(|entry| text(entry, "/format_id"))
         .collect();
-    assert_eq!(pairs, ["137+140-1"]);
+    assert_eq!(pairs, ["137+140-1", "248+251"]);
     assert_eq!(entry(&body, "140-1")["language"], "en");
 }
 
 #[tokio::test]
-async fn tracks_that_are_no_mp4_leave_the_answer_whole() {
+async fn tracks_that_are_no_media_leave_the_answer_whole() {
     let stage = Stage::new().await;
     let youtube = YouTube::open(stage.world());
     let video = Video::new(ID);

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
-use super::{PAIR, Pair, link, skip};
+use super::{PAIR, Pair, WEBM_PAIR, link, skip};
 use crate::harness::has_tool;
 
 /// Longest time for a page; it needs some seconds.
@@ -104,17 +104,8 @@ fn browser(profile: &std::path::Path, page: &str) -> Child {
     command.spawn().expect("chromium")
 }
 
-#[tokio::test]
-async fn page_plays_to_the_end_and_seeks() {
-    if !has_tool("chromium").await {
-        skip("chromium", "it is not installed");
-        return;
-    }
-    let Some(pair) = Pair::open().await else {
-        return;
-    };
-    let body = pair.resolve().await;
-    let source = link(&body, PAIR);
+/// A page plays a link to its end, jumping ahead and back before.
+async fn assert_plays(source: &str) {
     let page = format!(
         "<!doctype html><video muted preload=auto src=\"{source}\"></video><script>{SCRIPT}</script>"
     );
@@ -149,4 +140,34 @@ async fn page_plays_to_the_end_and_seeks() {
     ] {
         assert!(steps.iter().any(|told| told == step), "{step} in {steps:?}");
     }
+}
+
+async fn has_chromium() -> bool {
+    let is_there = has_tool("chromium").await;
+    if !is_there {
+        skip("chromium", "it is not installed");
+    }
+    is_there
+}
+
+#[tokio::test]
+async fn page_plays_to_the_end_and_seeks() {
+    if !has_chromium().await {
+        return;
+    }
+    let Some(pair) = Pair::open().await else {
+        return;
+    };
+    assert_plays(&link(&pair.resolve().await, PAIR)).await;
+}
+
+#[tokio::test]
+async fn page_plays_webm_to_the_end_and_seeks() {
+    if !has_chromium().await {
+        return;
+    }
+    let Some(pair) = Pair::open_webm().await else {
+        return;
+    };
+    assert_plays(&link(&pair.resolve().await, WEBM_PAIR)).await;
 }

@@ -13,18 +13,11 @@ fn next(state: &mut u64) -> u64 {
     *state >> 33
 }
 
-#[tokio::test]
-async fn parts_are_those_of_the_whole() {
-    let Some(pair) = Pair::open().await else {
-        return;
-    };
-    let body = pair.resolve().await;
-    let link = link(&body, PAIR);
-    let whole = pair.expected(&body);
-    let size = whole.len();
+/// The same ones each time: all, both ends, short ones and long ones.
+pub(super) fn random_ranges(size: usize, count: usize) -> Vec<(usize, usize)> {
     let mut ranges = vec![(0, 1), (0, size), (size - 1, size), (100, 5000)];
     let mut state = 7;
-    for _ in 0..150 {
+    for _ in 0..count {
         let start = usize::try_from(next(&mut state)).expect("fits") % size;
         let most = if state % 3 == 0 {
             size - start
@@ -34,9 +27,20 @@ async fn parts_are_those_of_the_whole() {
         let length = 1 + usize::try_from(next(&mut state)).expect("fits") % most;
         ranges.push((start, start + length));
     }
+    ranges
+}
+
+/// Each range of a link is that of the whole.
+pub(super) async fn assert_ranges(
+    pair: &Pair,
+    link: &str,
+    whole: &[u8],
+    ranges: Vec<(usize, usize)>,
+) {
+    let size = whole.len();
     for (start, end) in ranges {
         let range = format!("bytes={start}-{}", end - 1);
-        let part = pair.get_range(&link, &range).await;
+        let part = pair.get_range(link, &range).await;
         assert_eq!(
             (part.status.as_u16(), part.is_whole),
             (206, true),
@@ -49,17 +53,30 @@ async fn parts_are_those_of_the_whole() {
         assert_eq!(part.header("content-length"), (end - start).to_string());
         assert!(part.body == whole[start..end], "{range}");
     }
+}
+
+/// A pair, what is said of it, a link to it, and its bytes.
+async fn opened() -> Option<(Pair, String, Vec<u8>)> {
+    let pair = Pair::open().await?;
+    let body = pair.resolve().await;
+    let (link, whole) = (link(&body, PAIR), pair.expected(&body));
+    Some((pair, link, whole))
+}
+
+#[tokio::test]
+async fn parts_are_those_of_the_whole() {
+    let Some((pair, link, whole)) = opened().await else {
+        return;
+    };
+    assert_ranges(&pair, &link, &whole, random_ranges(whole.len(), 150)).await;
     pair.stage.assert_well().await;
 }
 
 #[tokio::test]
 async fn every_start_around_a_run_gives_its_bytes() {
-    let Some(pair) = Pair::open().await else {
+    let Some((pair, link, whole)) = opened().await else {
         return;
     };
-    let body = pair.resolve().await;
-    let link = link(&body, PAIR);
-    let whole = pair.expected(&body);
     let runs = whole.windows(4).enumerate();
     let runs: Vec<usize> = runs
         .filter(|(_, kind)| kind == b"moof")
@@ -77,12 +94,9 @@ async fn every_start_around_a_run_gives_its_bytes() {
 
 #[tokio::test]
 async fn open_and_suffix_ranges_are_understood_and_wrong_ones_refused() {
-    let Some(pair) = Pair::open().await else {
+    let Some((pair, link, whole)) = opened().await else {
         return;
     };
-    let body = pair.resolve().await;
-    let link = link(&body, PAIR);
-    let whole = pair.expected(&body);
     let size = whole.len();
     let part = pair.get_range(&link, "bytes=200000-").await;
     assert!(part.status == 206 && part.body == whole[200_000..]);
@@ -97,12 +111,9 @@ async fn open_and_suffix_ranges_are_understood_and_wrong_ones_refused() {
 
 #[tokio::test]
 async fn middle_of_a_run_is_reached_in_two_reads() {
-    let Some(pair) = Pair::open().await else {
+    let Some((pair, link, whole)) = opened().await else {
         return;
     };
-    let body = pair.resolve().await;
-    let link = link(&body, PAIR);
-    let whole = pair.expected(&body);
     // The first run of the picture: two seconds, some hundred kilobytes.
     let first = whole
         .windows(4)
@@ -122,12 +133,9 @@ async fn middle_of_a_run_is_reached_in_two_reads() {
 
 #[tokio::test]
 async fn resumed_download_is_the_file_and_that_of_another_begins_anew() {
-    let Some(pair) = Pair::open().await else {
+    let Some((pair, link, whole)) = opened().await else {
         return;
     };
-    let body = pair.resolve().await;
-    let link = link(&body, PAIR);
-    let whole = pair.expected(&body);
     let etag = pair.stage.api().head(&link).await.header("etag").to_owned();
     let ask = |condition: &str| {
         let request = pair.stage.api().request(Method::GET, &link);

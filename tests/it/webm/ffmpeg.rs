@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serverrs::media::webm::{Clip, Tags};
+use serverrs::media::{Clip, Tags};
 use tokio::process::Command;
 
 use crate::harness::{run, skip};

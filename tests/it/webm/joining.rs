@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use serverrs::media::webm::{Clip, HeadReader, Joined, Progress, Tags};
-use serverrs::media::{Layout, Side, Stretch};
+use serverrs::media::webm::{HeadReader, Joined};
+use serverrs::media::{Clip, Layout, Progress, Side, Stretch, Tags};
 
 use super::pair::{Pair, head};
 use super::synth::{Cluster, Synth, cue, el};
@@ -207,6 +207,7 @@ fn tags_are_written() {
         date: "2026-01-02",
         description: &"ж".repeat(10_000),
         source: "https://video.example/1",
+        cover: None,
     };
     let pair = Pair::with(&picture, &sound, None, &tags).unwrap();
     let file = check(&pair, &walk(&picture), &walk(&sound));

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use serverrs::media::webm::{Clip, Fault, HeadReader, Joined, Progress, Tags, TrackHead};
-use serverrs::media::{Layout, Mismatch, Pass, Run, Side, Stretch};
+use serverrs::media::webm::{Fault, HeadReader, Joined, TrackHead};
+use serverrs::media::{Clip, Layout, Mismatch, Pass, Progress, Run, Side, Stretch, Tags};
 
 /// Reads the head of a file, fed no more than it asks for.
 pub(crate) fn head(file: &[u8]) -> Result<TrackHead, Fault> {

@@ -4,9 +4,9 @@ use bytes::Bytes;
 
 use super::made::{Made, Shape};
 use super::{Clip, Pair, Random, TrackHead, read_head};
-use crate::media::Layout;
 use crate::media::fmp4::index::{IndexBuilder, IndexedRun};
 use crate::media::fmp4::{Fault, Joined};
+use crate::media::{Layout, Tags};
 
 /// Changed files for each test; more than 100,000 in all.
 const CASES: u64 = 40_000;
@@ -62,7 +62,7 @@ fn changed_heads_never_panic_and_never_lie_about_length() {
             heads: [head, head_of(&sound)],
             files: [picture.into(), sound.clone()],
         };
-        let Ok(layout) = Joined::new(&pair.heads[0], &pair.heads[1], None, &[]) else {
+        let Ok(layout) = Joined::new(&pair.heads[0], &pair.heads[1], None, &Tags::default()) else {
             continue;
         };
         joined += 1;
@@ -93,7 +93,7 @@ fn changed_runs_never_panic() {
     let picture = Made::file(*b"vide", &shape, 2);
     let sound = Bytes::from(Made::file(*b"soun", &shape, 2));
     let heads = [head_of(&picture), head_of(&sound)];
-    let layout = Joined::new(&heads[0], &heads[1], None, &[]).unwrap();
+    let layout = Joined::new(&heads[0], &heads[1], None, &Tags::default()).unwrap();
     let begin = usize::try_from(heads[0].index.runs[0].start).unwrap();
     let mut random = Random(2);
     let mut refused = 0;

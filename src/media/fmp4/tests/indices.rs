@@ -122,3 +122,13 @@ fn what_follows_the_runs_is_known_or_refused() {
     assert_eq!(and(&boxed(*b"styp", &[0; 8])), Err(Fault::Unindexed));
     assert!(and(&[0; 3]).is_err());
 }
+
+#[test]
+fn runs_named_twice_are_refused() {
+    let file = indexed(|size| {
+        let second = sidx(1, 1000, 0, &media(size, 2));
+        let first = sidx(1, 0, second.len() as u64, &media(size, 1));
+        vec![(first, 0), (second, 3)]
+    });
+    assert_eq!(read_head(&file).err(), Some(Fault::Overlap));
+}

@@ -13,8 +13,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{Clip, Cut, Fault, HeadReader, Joined, Progress, TrackHead};
-use crate::media::{Layout, Mismatch, Pass, Side, Stretch};
+use super::{Cut, Fault, HeadReader, Joined, TrackHead};
+use crate::media::{Clip, Layout, Mismatch, Pass, Progress, Side, Stretch, Tags};
 
 /// Numbers that follow from a seed: `SplitMix64`.
 #[derive(Debug, Clone)]
@@ -72,7 +72,7 @@ impl Pair {
     }
 
     fn joined(&self) -> Joined {
-        Joined::new(&self.heads[0], &self.heads[1], None, &[]).unwrap()
+        Joined::new(&self.heads[0], &self.heads[1], None, &Tags::default()).unwrap()
     }
 
     fn clip(&self, clip: Clip) -> Result<Joined, Fault> {
@@ -84,7 +84,7 @@ impl Pair {
             let mut opening = slice(&self.files[side.index()], place).to_vec();
             cut.open(side, head, &mut opening)?;
         }
-        Joined::new(picture, sound, Some(&cut), &[])
+        Joined::new(picture, sound, Some(&cut), &Tags::default())
     }
 
     fn whole(&self, layout: &Joined) -> Vec<u8> {

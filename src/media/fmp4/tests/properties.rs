@@ -10,7 +10,7 @@ use crate::media::fmp4::boxes::Whole;
 use crate::media::fmp4::error::FourCc;
 use crate::media::fmp4::index::{IndexBuilder, IndexedRun};
 use crate::media::fmp4::movie::Movie;
-use crate::media::{Layout, Side, Stretch};
+use crate::media::{Layout, Side, Stretch, Tags};
 
 /// A head whose runs have these sizes, durations and gaps before them.
 fn head(
@@ -50,17 +50,22 @@ fn tracks() -> impl Strategy<Value = (u32, Vec<(u32, u32, u64)>)> {
     (1_u32..200_000, prop::collection::vec(run, 1..60))
 }
 
+/// Picture and sound.
+fn heads() -> impl Strategy<Value = [TrackHead; 2]> {
+    (tracks(), tracks()).prop_map(|((picture_scale, picture), (sound_scale, sound))| {
+        [
+            head(*b"vide", picture_scale, picture.into_iter()),
+            head(*b"soun", sound_scale, sound.into_iter()),
+        ]
+    })
+}
+
 proptest! {
     #[test]
     fn every_byte_stands_somewhere_once(
-        (picture_scale, picture) in tracks(),
-        (sound_scale, sound) in tracks(),
+        heads in heads(),
     ) {
-        let heads = [
-            head(*b"vide", picture_scale, picture.into_iter()),
-            head(*b"soun", sound_scale, sound.into_iter()),
-        ];
-        let Ok(layout) = Joined::new(&heads[0], &heads[1], None, &[]) else {
+        let Ok(layout) = Joined::new(&heads[0], &heads[1], None, &Tags::default()) else {
             // Only a stretch of the index may be too long.
             return Ok(());
         };
@@ -87,14 +92,9 @@ proptest! {
 
     #[test]
     fn runs_stand_in_the_order_of_their_times(
-        (picture_scale, picture) in tracks(),
-        (sound_scale, sound) in tracks(),
+        heads in heads(),
     ) {
-        let heads = [
-            head(*b"vide", picture_scale, picture.into_iter()),
-            head(*b"soun", sound_scale, sound.into_iter()),
-        ];
-        let Ok(layout) = Joined::new(&heads[0], &heads[1], None, &[]) else {
+        let Ok(layout) = Joined::new(&heads[0], &heads[1], None, &Tags::default()) else {
             return Ok(());
         };
         let mut at = layout.header().len() as u64;
@@ -131,7 +131,7 @@ fn references(layout: &Joined) -> Vec<(u64, u64)> {
 fn ten_hours_of_tiny_runs_stay_small() {
     let runs = |size| (0..36_000).map(move |_| (size, 1000, 0));
     let heads = [head(*b"vide", 1000, runs(5)), head(*b"soun", 1000, runs(7))];
-    let layout = Joined::new(&heads[0], &heads[1], None, &[]).unwrap();
+    let layout = Joined::new(&heads[0], &heads[1], None, &Tags::default()).unwrap();
     let bytes = layout.weight() + heads.iter().map(TrackHead::weight).sum::<usize>();
     assert!(bytes < 4 << 20, "{bytes} bytes");
     assert_eq!(layout.total(), layout.header().len() as u64 + 36_000 * 12);
@@ -147,7 +147,7 @@ fn more_runs_than_an_index_holds_share_references() {
         head(*b"vide", 1000, runs(360_000)),
         head(*b"soun", 1000, runs(10)),
     ];
-    let layout = Joined::new(&heads[0], &heads[1], None, &[]).unwrap();
+    let layout = Joined::new(&heads[0], &heads[1], None, &Tags::default()).unwrap();
     let references = references(&layout);
     assert_eq!(references.len(), 60_000);
     let sizes: u64 = references.iter().map(|(size, _)| size).sum();
@@ -165,7 +165,7 @@ fn files_beyond_four_gigabytes_are_reckoned() {
         head(*b"vide", 1000, runs(50_000_000)),
         head(*b"soun", 1000, runs(80_000)),
     ];
-    let layout = Joined::new(&heads[0], &heads[1], None, &[]).unwrap();
+    let layout = Joined::new(&heads[0], &heads[1], None, &Tags::default()).unwrap();
     let media = 3000 * (50_000_000 + 80_000);
     assert_eq!(layout.total(), layout.header().len() as u64 + media);
     let Some(Stretch::Run(run)) = layout.stretch(layout.total() - 1) else {
@@ -179,5 +179,5 @@ fn files_beyond_four_gigabytes_are_reckoned() {
 fn run_too_long_for_the_index_is_refused() {
     let runs = || std::iter::once((0x7fff_ffff, 1000, 0));
     let heads = [head(*b"vide", 1000, runs()), head(*b"soun", 1000, runs())];
-    assert!(Joined::new(&heads[0], &heads[1], None, &[]).is_err());
+    assert!(Joined::new(&heads[0], &heads[1], None, &Tags::default()).is_err());
 }

@@ -6,7 +6,7 @@ use super::indices::media;
 use super::made::{Made, Moov, Shape, boxed, ftyp, full, run, sidx, words};
 use super::{Fault, Pair, pass, read_head};
 use crate::media::fmp4::FourCc;
-use crate::media::{Layout, Mismatch, Stretch};
+use crate::media::{Layout, Mismatch, Stretch, Tags};
 
 fn sound() -> Bytes {
     Made::file(*b"soun", &Shape::default(), 3).into()
@@ -310,7 +310,7 @@ fn files_that_cannot_be_joined_say_why() {
 #[test]
 fn two_pictures_are_no_pair() {
     let head = read_head(&Made::file(*b"vide", &Shape::default(), 1)).unwrap();
-    let joined = super::Joined::new(&head, &head, None, &[]);
+    let joined = super::Joined::new(&head, &head, None, &Tags::default());
     assert_eq!(joined.err(), Some(Fault::Kind));
 }
 

@@ -1,4 +1,4 @@
-//! Real tracks, made by ffmpeg: fragmented MP4 with one index, picture and sound apart, as the site stores them.
+//! Real tracks, made by ffmpeg: fragmented MP4 and WebM with one index, picture and sound apart, as the site stores them.
 
 use std::ops::Range;
 use std::path::Path;
@@ -8,25 +8,58 @@ use bytes::Bytes;
 use super::super::media::Payload;
 use super::track::Track;
 
-/// Picture and sound of eight seconds; `{}` is the file.
-const COMMANDS: [&str; 2] = [
-    "-f lavfi -i testsrc2=s=320x180:r=25:d=8 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 50 \
-     -frag_duration 2000000",
-    "-f lavfi -i anoisesrc=a=0.1:r=44100:s=1:d=8 -c:a aac -b:a 96k -frag_duration 2000000",
-];
-/// One `sidx` before all fragments.
-const ONE_INDEX: &str =
-    "-threads 1 -fflags +bitexact -movflags +dash+global_sidx+delay_moov -f mp4 -y";
-
-/// Picture (itag 136) and sound (itag 140) that can be joined; `None` without an ffmpeg that makes them. There is a table
-/// behind their runs, which the site's own files don't have.
-pub(crate) async fn joinable_tracks() -> Option<[Track; 2]> {
-    tracks(|content| content).await
+/// How a track of eight seconds is made, and what it is called.
+struct Recipe {
+    itag: u64,
+    source: &'static str,
+    muxer: &'static str,
+    /// The index in the bytes of the file.
+    index: fn(&[u8]) -> Option<Range<u64>>,
 }
 
-/// The same without anything behind the runs.
+/// One `sidx` before all fragments.
+const ONE_SIDX: &str = "-movflags +dash+global_sidx+delay_moov -frag_duration 2000000 -f mp4";
+/// Cues before all clusters.
+const CUES_FIRST: &str = "-dash 1 -cues_to_front 1 -f webm";
+
+const MP4: [Recipe; 2] = [
+    Recipe {
+        itag: 136,
+        source: "testsrc2=s=320x180:r=25:d=8 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 50",
+        muxer: ONE_SIDX,
+        index: sidx,
+    },
+    Recipe {
+        itag: 140,
+        source: "anoisesrc=a=0.1:r=44100:s=1:d=8 -c:a aac -b:a 96k",
+        muxer: ONE_SIDX,
+        index: sidx,
+    },
+];
+const WEBM: [Recipe; 2] = [
+    Recipe {
+        itag: 248,
+        source: "testsrc2=s=320x180:r=25:d=8 -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 500k -g 50 \
+                 -cluster_time_limit 2000",
+        muxer: CUES_FIRST,
+        index: cues,
+    },
+    Recipe {
+        itag: 251,
+        source: "anoisesrc=a=0.1:r=48000:s=1:d=8 -c:a libopus -b:a 96k -cluster_time_limit 5000",
+        muxer: CUES_FIRST,
+        index: cues,
+    },
+];
+
+/// Picture (itag 136) and sound (itag 140) in MP4 that can be joined; `None` without an ffmpeg that makes them.
+pub(crate) async fn joinable_tracks() -> Option<[Track; 2]> {
+    tracks(MP4, |content| content).await
+}
+
+/// The same without the table behind their runs, which the site's own files don't have.
 pub(crate) async fn joinable_tracks_without_tail() -> Option<[Track; 2]> {
-    tracks(|content| {
+    tracks(MP4, |content| {
         let tail = boxes(&content).find(|(kind, _)| kind == b"mfra");
         let end = tail.map_or(content.len(), |(_, at)| {
             usize::try_from(at.start).expect("a short file")
@@ -36,24 +69,49 @@ pub(crate) async fn joinable_tracks_without_tail() -> Option<[Track; 2]> {
     .await
 }
 
-async fn tracks(finish: impl Fn(Bytes) -> Bytes) -> Option<[Track; 2]> {
+/// Picture (itag 248) and sound (itag 251) in WebM that can be joined; `None` without an ffmpeg that makes them.
+pub(crate) async fn joinable_webm_tracks() -> Option<[Track; 2]> {
+    tracks(WEBM, |content| content).await
+}
+
+async fn tracks(recipes: [Recipe; 2], finish: impl Fn(Bytes) -> Bytes) -> Option<[Track; 2]> {
     let dir = tempfile::tempdir().expect("temporary directory");
     let mut tracks = Vec::new();
-    for (itag, command) in [136, 140].into_iter().zip(COMMANDS) {
-        let file = dir.path().join(format!("{itag}.mp4"));
-        let arguments = format!("-v error -nostdin -threads 1 {command} {ONE_INDEX}");
+    for Recipe {
+        itag,
+        source,
+        muxer,
+        index,
+    } in recipes
+    {
+        let file = dir.path().join(itag.to_string());
+        let arguments = format!(
+            "-v error -nostdin -threads 1 -f lavfi -i {source} -threads 1 -fflags +bitexact {muxer} -y"
+        );
         if !encode(&arguments, &file, dir.path()).await {
             return None;
         }
         let content = finish(std::fs::read(&file).expect("ffmpeg's file").into());
-        let index = boxes(&content)
-            .find(|(kind, _)| kind == b"sidx")
-            .map(|(_, at)| at)
-            .expect("an index");
+        let index = index(&content).expect("an index");
         let track = Track::of(itag, 8);
         tracks.push(track.holding(Payload::Bytes(content), index.start, index.end));
     }
     tracks.try_into().ok()
+}
+
+fn sidx(file: &[u8]) -> Option<Range<u64>> {
+    let index = boxes(file).find(|(kind, _)| kind == b"sidx")?;
+    Some(index.1)
+}
+
+/// `Cues` reach to the first `Cluster`; the same identifier stands in `SeekHead` before.
+fn cues(file: &[u8]) -> Option<Range<u64>> {
+    let find = |id: [u8; 4]| file.windows(4).position(|bytes| bytes == id);
+    let end = find([0x1F, 0x43, 0xB6, 0x75])?;
+    let start = file[..end]
+        .windows(4)
+        .rposition(|bytes| bytes == [0x1C, 0x53, 0xBB, 0x6B])?;
+    Some(start as u64..end as u64)
 }
 
 async fn encode(arguments: &str, file: &Path, dir: &Path) -> bool {
