@@ -102,6 +102,13 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// MP3 of which nothing else is known.
+    pub const MP3: Self = Self {
+        kind: Kind::Mp3,
+        duration: None,
+        is_streamable: true,
+    };
+
     /// Reads the beginning of a file; `None` when it is no sound that is known.
     pub fn of(start: &[u8]) -> Option<Self> {
         let kind = Kind::of(start)?;

@@ -8,7 +8,9 @@ use http::Method;
 use url::Url;
 
 use super::{ResolveError, Resolver};
-use crate::extract::{Content, Extraction, Extractor, Format, Source, SourceKey, Tracks, select};
+use crate::extract::{
+    Container, Content, Extraction, Extractor, Format, Source, SourceKey, Tracks, select,
+};
 use crate::links::{Hint, Kind, Link};
 use crate::net::{Client, Jar, MediaRequest, MediaResponse, MediaSession, NetError, RangeAsk};
 use crate::transfer::Origin;
@@ -205,6 +207,15 @@ impl LinkOrigin {
             is_for_client: false,
             addresses: ArcSwap::new(self.addresses.load_full()),
         }
+    }
+
+    /// Whether its format is MP3 as the site says.
+    pub(super) fn is_declared_mp3(&self) -> bool {
+        let addresses = self.addresses.load();
+        let extraction = addresses.extraction.as_ref();
+        extraction
+            .and_then(|extraction| self.among(extraction))
+            .is_some_and(|format| format.container == Container::Mp3)
     }
 
     /// What the site says names the bytes of now.

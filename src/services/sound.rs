@@ -143,7 +143,8 @@ impl Sounds {
         }
     }
 
-    /// Looks at the beginning of the track that a link names: its bytes say what it is, whatever the site calls it.
+    /// Looks at the beginning of the track that a link names: its bytes say what it is, whatever the site calls it. The
+    /// site's word counts only where they say nothing.
     ///
     /// # Errors
     /// [`FeedError`] when it can't be read or is no sound.
@@ -169,14 +170,17 @@ impl Sounds {
     /// Most tracks are MP3, which a few bytes tell.
     async fn new_look(&self, source: &Arc<LinkOrigin>) -> Result<Look, FeedError> {
         let start = self.beginning(source, SNIFFED_BYTES).await?;
-        let kind = Kind::of(&start.bytes).ok_or(FeedError::Missing)?;
-        let start = if kind == Kind::Mp4 || !Kind::is_told_by(&start.bytes) {
+        let is_mp4 = Kind::of(&start.bytes) == Some(Kind::Mp4);
+        let start = if is_mp4 || !Kind::is_told_by(&start.bytes) {
             self.beginning(source, PROBED_BYTES).await?
         } else {
             start
         };
+        // MP3 may begin with anything: what the bytes don't tell, the site's word decides.
+        let declared = || source.is_declared_mp3().then_some(Layout::MP3);
+        let layout = Layout::of(&start.bytes).or_else(declared);
         Ok(Look {
-            layout: Layout::of(&start.bytes).ok_or(FeedError::Missing)?,
+            layout: layout.ok_or(FeedError::Missing)?,
             name: format!("{}.{}", start.total.unwrap_or(0), start.name),
             total: start.total,
             verdict: Verdict::default(),
