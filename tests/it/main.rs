@@ -34,6 +34,7 @@ mod rtmp;
 mod shutdown;
 mod slow;
 mod ssrf;
+mod supply;
 mod tls;
 mod webm;
 mod wire;
