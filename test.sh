@@ -30,7 +30,8 @@ missing_packages() {
     local entry
     for entry in "${PROGRAMS[@]}"; do
         # A builtin such as `kill` doesn't count: tests start the program.
-        type -P "${entry%%:*}" >/dev/null || echo "${entry#*:}"
+        # Servers lie outside of the path of users.
+        PATH="$PATH:/usr/sbin" type -P "${entry%%:*}" >/dev/null || echo "${entry#*:}"
     done
     if ! type -P python3 >/dev/null || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
         echo python3-venv
@@ -58,6 +59,17 @@ as_root() {
     fi
 }
 
+# Packages of servers start them; what this policy refuses is not started.
+# shellcheck disable=SC2016
+readonly INSTALL='
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        trap "rm -f $policy" EXIT
+        printf "#!/bin/sh\nexit 101\n" >"$policy" && chmod 755 "$policy"
+    fi
+    apt-get -qq install -y --no-install-recommends "$@"
+'
+
 install_packages() {
     local packages
     mapfile -t packages < <(missing_packages)
@@ -65,7 +77,7 @@ install_packages() {
     say "Debian packages: ${packages[*]}"
     if type -P apt-get >/dev/null \
         && as_root DEBIAN_FRONTEND=noninteractive apt-get -qq update \
-        && as_root DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${packages[@]}"; then
+        && as_root DEBIAN_FRONTEND=noninteractive sh -c "$INSTALL" sh "${packages[@]}"; then
         return 0
     fi
     echo "can't install them here; as root: apt-get install ${packages[*]}"
@@ -104,7 +116,7 @@ check_nginx() {
     local nginx
     # Debian keeps it out of the path of users.
     if ! nginx="$(PATH="$PATH:/usr/sbin" type -P nginx)"; then
-        skip "nginx -t (nginx is not installed, and installing it would start it)"
+        skip "nginx -t (nginx is not installed)"
         return 0
     fi
     local config

@@ -14,10 +14,12 @@ use crate::extract::{self, Extractor};
 use crate::lifecycle::Lifecycle;
 use crate::links::{LinksConfig, Sealer};
 use crate::media::ffmpeg::Ffmpeg;
-use crate::net::{EgressConfig, Egresses, NetError};
+use crate::net::{self, EgressConfig, Egresses, NetError, StoreConfig};
 use crate::observe::Requests;
-use crate::protect::{KeyDigest, MemoryStore, Protect, ProtectConfig};
-use crate::services::{Deliverer, Joiner, Lister, Makes, Minter, Resolver, ServicesConfig, Tools};
+use crate::protect::{self, KeyDigest, MemoryStore, Protect, ProtectConfig, SharedStore};
+use crate::services::{
+    Deliverer, Joiner, Lister, Makes, Minter, Resolver, ServicesConfig, Shared, Sources, Tools,
+};
 use crate::temp::{Temp, TempConfig};
 use crate::transfer::{Engines, ShutdownHandles, TransferConfig};
 
@@ -31,6 +33,8 @@ pub struct Settings {
     pub protect: ProtectConfig,
     /// Links and their key.
     pub links: LinksConfig,
+    /// The Redis that instances share, if there is one.
+    pub store: Option<StoreConfig>,
     /// Limits of the services.
     pub services: ServicesConfig,
     /// Transfers.
@@ -55,6 +59,7 @@ impl Settings {
             http: HttpConfig::from_env(env),
             protect: ProtectConfig::from_env(env),
             links: LinksConfig::from_env(env),
+            store: StoreConfig::from_env(env),
             services: ServicesConfig::from_env(env),
             transfer: TransferConfig::from_env(env),
             net: EgressConfig::from_env(env),
@@ -133,14 +138,18 @@ impl App {
         warn_of_key(&settings.links);
         let sealer = Arc::new(Sealer::new(&settings.links, clock));
         warm_up(&sealer, &lifecycle);
+        let (instance, ttl) = (settings.server.instance_name(), settings.services.cache_ttl);
         let egresses = Egresses::new(settings.net)?;
         lifecycle.spawn(lifecycle.clone().until_soft(egresses.clone().watch()));
-        let resolver = Resolver::new(
-            &settings.services,
-            settings.extractors,
+        let store = settings.store.map(|config| connected(config, &lifecycle));
+        let counts = counts(store.as_ref());
+        let sources = Sources {
+            extractors: settings.extractors,
             egresses,
-            &lifecycle,
-        );
+            shared: store
+                .map(|store| Shared::new(store, Arc::clone(&sealer), clock, ttl, instance)),
+        };
+        let resolver = Resolver::new(&settings.services, sources, &lifecycle);
         let handles = ShutdownHandles {
             tracker: lifecycle.tracker.clone(),
             cancel: lifecycle.hard.clone(),
@@ -176,7 +185,7 @@ impl App {
         };
         Ok(Arc::new(Self {
             base_url: settings.server.public_url(port),
-            protect: Protect::new(settings.protect, clock, Arc::new(MemoryStore::default())),
+            protect: Protect::new(settings.protect, clock, counts),
             metrics_token: metrics_token.map(|token| KeyDigest::of(token.reveal().as_bytes())),
             http: settings.http,
             lister,
@@ -221,6 +230,21 @@ fn broadcasts(
         lister: lister.clone(),
         clock,
     }))
+}
+
+/// Where requests are counted.
+fn counts(store: Option<&net::Store>) -> Arc<dyn protect::Store> {
+    match store {
+        Some(store) => Arc::new(SharedStore::new(store.clone())),
+        None => Arc::new(MemoryStore::default()),
+    }
+}
+
+/// The store, connected in the background as long as the server runs.
+fn connected(config: StoreConfig, lifecycle: &Lifecycle) -> net::Store {
+    let store = net::Store::new(config);
+    lifecycle.spawn(lifecycle.clone().until_soft(store.clone().keep()));
+    store
 }
 
 /// The temporary files, swept from time to time; without them the server runs on, and says so.

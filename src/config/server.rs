@@ -84,6 +84,11 @@ impl ServerConfig {
         if self.tls.is_some() { "https" } else { "http" }
     }
 
+    /// The name of this instance, if it has one.
+    pub fn instance_name(&self) -> Option<&str> {
+        Some(self.instance_id.as_str()).filter(|name| *name != UNKNOWN)
+    }
+
     /// Prefix of every link when listening on `port`, without a trailing slash.
     pub fn public_url(&self, port: u16) -> String {
         self.base_url
@@ -100,8 +105,11 @@ impl ServerConfig {
     }
 }
 
+/// What stands for a name that was not given.
+const UNKNOWN: &str = "unknown";
+
 fn unknown() -> String {
-    "unknown".to_owned()
+    UNKNOWN.to_owned()
 }
 
 fn base_url(env: &mut Env) -> Option<String> {

@@ -22,7 +22,7 @@ pub struct LinksConfig {
 
 impl LinksConfig {
     /// Reads `ENCRYPTION_KEY`, `ENCRYPTION_KEY_PREVIOUS`, `LINK_TTL_MINUTES`. A weak key is a fault unless
-    /// `ALLOW_INSECURE_KEY`; so is an unset one together with `REDIS_URL` or `INSTANCE_ID`: with several processes
+    /// `ALLOW_INSECURE_KEY`; so is an unset one together with a Redis or an `INSTANCE_ID`: with several processes
     /// a link must open on each.
     pub fn from_env(env: &mut Env) -> Self {
         let key = env.secret("ENCRYPTION_KEY");
@@ -35,7 +35,8 @@ impl LinksConfig {
             refuse_weak(env, "ENCRYPTION_KEY", key.as_slice());
             refuse_weak(env, "ENCRYPTION_KEY_PREVIOUS", &previous);
         }
-        let others = ["REDIS_URL", "INSTANCE_ID"].map(|name| env.text(name).map(|_| name));
+        let others = ["REDIS_URL", "REDIS_URL_FILE", "REDIS_HOST", "INSTANCE_ID"]
+            .map(|name| env.text(name).map(|_| name));
         if let (true, Some(name)) = (is_unset, others.into_iter().flatten().next()) {
             env.fault(
                 "ENCRYPTION_KEY",
@@ -153,7 +154,7 @@ mod tests {
 
     #[test]
     fn links_config_several_processes_need_a_key() {
-        for name in ["REDIS_URL", "INSTANCE_ID"] {
+        for name in ["REDIS_URL", "REDIS_URL_FILE", "REDIS_HOST", "INSTANCE_ID"] {
             assert_eq!(read(&[(name, "x")]).1, ["ENCRYPTION_KEY"]);
             assert!(read(&[(name, "x"), ("ENCRYPTION_KEY", GOOD)]).1.is_empty());
         }

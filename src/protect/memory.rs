@@ -89,7 +89,7 @@ fn count(full_at: Instant, quota: Quota, now: Instant) -> (Instant, Standing) {
 }
 
 /// How often `part` fits into `time`.
-fn whole(time: std::time::Duration, part: std::time::Duration) -> u32 {
+pub(super) fn whole(time: std::time::Duration, part: std::time::Duration) -> u32 {
     let times = time.as_nanos().checked_div(part.as_nanos()).unwrap_or(0);
     u32::try_from(times).unwrap_or(u32::MAX)
 }

@@ -8,12 +8,14 @@ mod config;
 mod keys;
 mod limiter;
 mod memory;
+mod shared;
 
 pub use client::{block, client_address};
 pub use config::ProtectConfig;
 pub use keys::{Key, KeyDigest, KeyFault, KeyFile, Keys, KeysConfig};
 pub use limiter::{Bucket, Limiter, Limits, Quota, Standing, Store, Subject};
 pub use memory::MemoryStore;
+pub use shared::SharedStore;
 
 use std::net::IpAddr;
 use std::sync::Arc;

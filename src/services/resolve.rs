@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use moka::future::Cache;
 use tracing::{debug, warn};
 
 use super::egress::{Done, by_egress};
 use super::flight::Flights;
-use super::{ServicesConfig, address};
+use super::shared::{Duty, Found};
+use super::{ServicesConfig, Shared, address};
 use crate::extract::{
     ExtractError, Extraction, Extractor, OK, Refusal, Source, SourceKey, Unavailable,
 };
 use crate::lifecycle::Lifecycle;
-use crate::net::{Client, Egress, Egresses, MediaSession, NoEgress};
+use crate::net::{Client, Egress, Egresses, MediaSession, NoEgress, StoreStatus};
 use crate::observe::{Extractions, Verdict};
 use crate::transfer::{Admission, Busy};
 
@@ -101,9 +102,9 @@ pub struct CacheStats {
 type PostKey = (&'static str, String);
 /// A post and the number of the way out that it was asked for by.
 type KeptKey = (&'static str, String, usize);
-/// A post and the name of the way out that is wanted.
-type FlightKey = (&'static str, String, Option<String>);
-type Outcome = Result<Arc<Extraction>, Arc<ResolveError>>;
+/// A post, the name of the way out that is wanted, and whether the site is to be asked whatever others know.
+type FlightKey = (&'static str, String, Option<String>, bool);
+type Outcome = Result<Resolved, Arc<ResolveError>>;
 
 /// Resolves addresses. Cheap to clone.
 #[derive(Clone)]
@@ -111,16 +112,40 @@ pub struct Resolver {
     inner: Arc<Inner>,
 }
 
-/// An extraction that is kept, and the [`Egress::generation`] it belongs to.
+/// Where extractions come from.
+pub struct Sources {
+    /// Every site that is served.
+    pub extractors: Vec<Arc<dyn Extractor>>,
+    /// The ways out to them.
+    pub egresses: Egresses,
+    /// What other instances have asked them; `None` when nothing is shared.
+    pub shared: Option<Shared>,
+}
+
+/// An extraction that is kept, until when, and the [`Egress::generation`] it belongs to.
 #[derive(Debug, Clone)]
 struct Kept {
     extraction: Arc<Extraction>,
     generation: u64,
+    until: Instant,
+}
+
+/// A post to be asked for.
+#[derive(Clone)]
+struct Question {
+    extractor: Arc<dyn Extractor>,
+    post: Source,
+    /// Name of the way out that is wanted.
+    egress: Option<String>,
+    /// Whether the site is to be asked, whatever others know.
+    is_fresh: bool,
 }
 
 struct Inner {
     extractors: Vec<Arc<dyn Extractor>>,
     egresses: Egresses,
+    shared: Option<Shared>,
+    cache_ttl: Duration,
     admission: Admission,
     deadline: Duration,
     posts: Cache<KeptKey, Kept>,
@@ -134,12 +159,12 @@ struct Inner {
 
 impl Resolver {
     /// A resolver over these sites; its tasks end with `lifecycle`.
-    pub fn new(
-        config: &ServicesConfig,
-        extractors: Vec<Arc<dyn Extractor>>,
-        egresses: Egresses,
-        lifecycle: &Lifecycle,
-    ) -> Self {
+    pub fn new(config: &ServicesConfig, sources: Sources, lifecycle: &Lifecycle) -> Self {
+        let Sources {
+            extractors,
+            egresses,
+            shared,
+        } = sources;
         let cache = |ttl: Duration| {
             Cache::builder()
                 .max_capacity(config.cache_max_entries)
@@ -148,6 +173,8 @@ impl Resolver {
         let inner = Inner {
             extractors,
             egresses,
+            shared,
+            cache_ttl: config.cache_ttl,
             admission: Admission::new(
                 config.max_extractions,
                 config.max_queue,
@@ -189,12 +216,26 @@ impl Resolver {
                 is_hit: true,
             });
         }
+        // It asks the site, as far as is known.
         self.inner.misses.fetch_add(1, Ordering::Relaxed);
-        let extraction = self.fetch(extractor, post, None).await?;
-        Ok(Resolved {
-            extraction,
-            is_hit: false,
-        })
+        let resolved = self
+            .fetch(Question {
+                extractor,
+                post,
+                egress: None,
+                is_fresh: wish.no_cache,
+            })
+            .await;
+        if resolved.as_ref().is_ok_and(|resolved| resolved.is_hit) {
+            self.inner.misses.fetch_sub(1, Ordering::Relaxed);
+            self.inner.hits.fetch_add(1, Ordering::Relaxed);
+        }
+        resolved
+    }
+
+    /// How the store is that extractions are shared by; `None` when nothing is shared.
+    pub fn shared_status(&self) -> Option<StoreStatus> {
+        self.inner.shared.as_ref().map(Shared::status)
     }
 
     /// The extractor called `site`.
@@ -263,7 +304,8 @@ impl Resolver {
 
     async fn kept(&self, post: &Source, egress: &Egress) -> Option<Arc<Extraction>> {
         let kept = self.inner.posts.get(&kept_key(post, egress)).await?;
-        (kept.generation == egress.generation()).then_some(kept.extraction)
+        let is_good = kept.generation == egress.generation() && Instant::now() < kept.until;
+        is_good.then_some(kept.extraction)
     }
 
     /// Asks the site, by the way out named `egress` where that may be taken, unless somebody has asked it since `stale`
@@ -274,13 +316,22 @@ impl Resolver {
         post: Source,
         stale: Option<&Arc<Extraction>>,
         egress: Option<&str>,
-    ) -> Outcome {
+    ) -> Result<Arc<Extraction>, Arc<ResolveError>> {
         if let Some(cached) = self.cached(&post, egress).await
             && stale.is_none_or(|stale| !Arc::ptr_eq(stale, &cached))
         {
             return Ok(cached);
         }
-        self.fetch(Arc::clone(extractor), post, egress).await
+        let resolved = self
+            .fetch(Question {
+                extractor: Arc::clone(extractor),
+                post,
+                egress: egress.map(str::to_owned),
+                // What others know may be as stale.
+                is_fresh: stale.is_some(),
+            })
+            .await?;
+        Ok(resolved.extraction)
     }
 
     /// The counts of what came of asking the sites.
@@ -350,23 +401,16 @@ impl Resolver {
         Ok(post)
     }
 
-    async fn fetch(
-        &self,
-        extractor: Arc<dyn Extractor>,
-        post: Source,
-        egress: Option<&str>,
-    ) -> Outcome {
-        let key = post_key(&post);
+    async fn fetch(&self, question: Question) -> Outcome {
+        let key = post_key(&question.post);
         if let Some(error) = self.inner.not_found.get(&key).await {
             return Err(error);
         }
+        let key = (key.0, key.1, question.egress.clone(), question.is_fresh);
         let resolver = self.clone();
-        let egress = egress.map(str::to_owned);
         self.inner
             .extracting
-            .join((key.0, key.1, egress.clone()), || async move {
-                resolver.extract(extractor, post, egress).await
-            })
+            .join(key, || async move { resolver.answer(question).await })
             .await
             .unwrap_or_else(|| Err(Arc::new(ResolveError::Internal)))
     }
@@ -385,18 +429,72 @@ impl Resolver {
         self.extractions().done(site, result, verdict, took);
     }
 
-    async fn extract(
-        self,
-        extractor: Arc<dyn Extractor>,
-        post: Source,
-        egress: Option<String>,
-    ) -> Outcome {
+    /// What other instances know, else what the site says.
+    async fn answer(self, question: Question) -> Outcome {
+        let Some((shared, egress)) = self.sharing(&question) else {
+            let _place = self.inner.admission.admit().await.map_err(failed)?;
+            return Ok(self.extract(&question).await?.0);
+        };
+        let place = shared.place(question.extractor.as_ref(), &question.post, &egress);
+        if !question.is_fresh
+            && let Some(found) = shared.get(&place, &question.post).await
+        {
+            return Ok(self.keep_found(&question, found, &egress).await);
+        }
         let _place = self.inner.admission.admit().await.map_err(failed)?;
-        let key = post_key(&post);
-        let started = std::time::Instant::now();
+        let duty = if question.is_fresh {
+            Duty::Alone
+        } else {
+            let deadline = self.inner.deadline;
+            shared.duty(&place, &question.post, deadline).await
+        };
+        if let Duty::Done(found) = duty {
+            return Ok(self.keep_found(&question, *found, &egress).await);
+        }
+        let question = Question {
+            // The place is that of this way out.
+            egress: egress.name().map(str::to_owned),
+            ..question
+        };
+        let outcome = self.extract(&question).await;
+        if let Ok((resolved, by)) = &outcome {
+            let place = if by.number() == egress.number() {
+                place
+            } else {
+                shared.place(question.extractor.as_ref(), &question.post, by)
+            };
+            shared.put(&place, &resolved.extraction).await;
+        }
+        shared.release(duty).await;
+        Ok(outcome?.0)
+    }
+
+    /// What is shared, and the way out that the site would be asked by; where none may be taken, others may still know.
+    fn sharing(&self, question: &Question) -> Option<(Shared, Arc<Egress>)> {
+        let shared = self.inner.shared.clone()?;
+        let wanted = question.egress.as_deref();
+        let (egresses, site) = (&self.inner.egresses, question.post.site);
+        let best = egresses.best(site, wanted);
+        let egress = best.unwrap_or_else(|| egresses.for_media(wanted, site));
+        Some((shared, Arc::clone(egress)))
+    }
+
+    /// Asks the site; the caller holds a place.
+    async fn extract(
+        &self,
+        question: &Question,
+    ) -> Result<(Resolved, Arc<Egress>), Arc<ResolveError>> {
+        let Question {
+            extractor,
+            post,
+            egress,
+            ..
+        } = question;
+        let key = post_key(post);
+        let started = Instant::now();
         let egresses = &self.inner.egresses;
         let extracted = by_egress(egresses, key.0, egress.as_deref(), |client: Client| {
-            let (extractor, post) = (Arc::clone(&extractor), post.clone());
+            let (extractor, post) = (Arc::clone(extractor), post.clone());
             async move { extractor.extract(&client, &post).await }
         });
         let outcome = within(self.inner.deadline, extracted).await;
@@ -408,13 +506,14 @@ impl Resolver {
             Ok(done) => {
                 let egress = done.egress.name();
                 debug!(site, source_id, egress, elapsed_ms, "extracted");
-                Ok(self.keep(&post, done).await)
+                let by = Arc::clone(&done.egress);
+                Ok((self.keep(post, done).await, by))
             }
             Err(error) => {
                 warn!(site, source_id, elapsed_ms, err = %error, "extraction failed");
                 if is_not_found(&error) {
                     for egress in egresses.all() {
-                        self.inner.posts.invalidate(&kept_key(&post, egress)).await;
+                        self.inner.posts.invalidate(&kept_key(post, egress)).await;
                     }
                     self.inner.not_found.insert(key, Arc::clone(&error)).await;
                 }
@@ -424,17 +523,34 @@ impl Resolver {
     }
 
     /// Keeps an extraction for the way out that it took, whose name its session bears from now on.
-    async fn keep(&self, post: &Source, done: Done<Extraction>) -> Arc<Extraction> {
+    async fn keep(&self, post: &Source, done: Done<Extraction>) -> Resolved {
         let mut extraction = done.value;
         extraction.session.egress = done.egress.name().map(str::to_owned);
-        let extraction = Arc::new(extraction);
         let kept = Kept {
-            extraction: Arc::clone(&extraction),
+            extraction: Arc::new(extraction),
             generation: done.generation,
+            until: Instant::now() + self.inner.cache_ttl,
         };
-        let key = kept_key(post, &done.egress);
-        self.inner.posts.insert(key, kept).await;
-        extraction
+        self.insert(post, &done.egress, kept, false).await
+    }
+
+    /// Keeps an extraction by another instance for the way out of the name that its session bears, else for `egress`.
+    async fn keep_found(&self, question: &Question, found: Found, egress: &Egress) -> Resolved {
+        let name = found.extraction.session.egress.as_deref();
+        let named = self.inner.egresses.named(name);
+        let egress = named.map_or(egress, Arc::as_ref);
+        let kept = Kept {
+            extraction: Arc::new(found.extraction),
+            generation: egress.generation(),
+            until: Instant::now() + found.left,
+        };
+        self.insert(&question.post, egress, kept, true).await
+    }
+
+    async fn insert(&self, post: &Source, egress: &Egress, kept: Kept, is_hit: bool) -> Resolved {
+        let extraction = Arc::clone(&kept.extraction);
+        self.inner.posts.insert(kept_key(post, egress), kept).await;
+        Resolved { extraction, is_hit }
     }
 }
 

@@ -31,6 +31,7 @@ mod protect;
 mod raw;
 mod resolve;
 mod rtmp;
+mod scale;
 mod shutdown;
 mod slow;
 mod ssrf;

@@ -15,6 +15,7 @@ use crate::http::error::ApiError;
 use crate::http::openapi::Anywhere;
 use crate::http::{AppState, json};
 use crate::media::abilities::Abilities;
+use crate::net::StoreStatus;
 use crate::process;
 use crate::services::CacheStats;
 use crate::transfer::{Admission, Stats};
@@ -96,7 +97,7 @@ struct Descriptors {
     hard_limit: i64,
 }
 
-/// Nothing is shared between processes yet, so nothing is connected.
+/// What instances share (api.md §9).
 #[derive(Serialize, ToSchema)]
 struct Redis {
     status: &'static str,
@@ -173,10 +174,7 @@ fn look(app: &AppState, abilities: Abilities) -> Health {
         transfers: transfers(&app.deliverer.stats()),
         memory: memory(),
         file_descriptors: descriptors(),
-        redis: Redis {
-            status: "disconnected",
-            caching_enabled: false,
-        },
+        redis: redis(app),
         cache: Cache {
             entries,
             hits,
@@ -198,11 +196,24 @@ fn look(app: &AppState, abilities: Abilities) -> Health {
     }
 }
 
+fn redis(app: &AppState) -> Redis {
+    let status = app.resolver.shared_status();
+    Redis {
+        status: status.unwrap_or(StoreStatus::Disconnected).as_str(),
+        caching_enabled: status.is_some(),
+    }
+}
+
 /// Parts that are missing, with what they would be needed for.
 fn degraded(app: &AppState, abilities: Abilities) -> Vec<&'static str> {
+    let status = app.resolver.shared_status();
     let parts = [
         ("ffmpeg", abilities == Abilities::ALL),
         ("temp", app.temp.is_some()),
+        (
+            "redis",
+            status.is_none_or(|status| status == StoreStatus::Connected),
+        ),
     ];
     let missing = parts.into_iter().filter(|(_, is_there)| !is_there);
     let missing = missing.map(|(name, _)| name);

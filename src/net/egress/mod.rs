@@ -288,6 +288,27 @@ impl Egresses {
         egress.rest(site, Instant::now()).is_none()
     }
 
+    /// The way out that [`Egresses::take`] would give now.
+    pub fn best(&self, site: &str, wanted: Option<&str>) -> Option<&Arc<Egress>> {
+        self.choose(site, wanted, &[])
+    }
+
+    fn choose(
+        &self,
+        site: &str,
+        wanted: Option<&str>,
+        tried: &[Arc<Egress>],
+    ) -> Option<&Arc<Egress>> {
+        let now = Instant::now();
+        let is_tried = |egress: &Egress| tried.iter().any(|other| other.number == egress.number);
+        let usable = || {
+            let left = self.all.iter().filter(|egress| !is_tried(egress));
+            left.filter(|egress| egress.rest(site, now).is_none())
+        };
+        let wanted = wanted.and_then(|name| usable().find(|egress| egress.name() == Some(name)));
+        wanted.or_else(|| usable().min_by_key(|egress| egress.rank(site, now)))
+    }
+
     /// A way out for an extraction at `site`: the one named `wanted` if it may be taken, else the best that is not among
     /// those `tried`.
     ///
@@ -300,13 +321,8 @@ impl Egresses {
         tried: &[Arc<Egress>],
     ) -> Result<Turn, NoEgress> {
         let now = Instant::now();
-        let is_tried = |egress: &Egress| tried.iter().any(|other| other.number == egress.number);
-        let left = || self.all.iter().filter(|egress| !is_tried(egress));
-        let usable = || left().filter(|egress| egress.rest(site, now).is_none());
-        let wanted = wanted.and_then(|name| usable().find(|egress| egress.name() == Some(name)));
-        let Some(egress) = wanted.or_else(|| usable().min_by_key(|egress| egress.rank(site, now)))
-        else {
-            let rests = left().filter_map(|egress| egress.rest(site, now));
+        let Some(egress) = self.choose(site, wanted, tried) else {
+            let rests = self.all.iter().filter_map(|egress| egress.rest(site, now));
             let retry_after = rests.min().unwrap_or(VPN_RETRY);
             return Err(NoEgress { retry_after });
         };

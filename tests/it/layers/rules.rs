@@ -10,7 +10,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("config", &[]),
     ("observe", &[]),
-    ("protect", &[]),
+    // Limits may be counted where instances share them.
+    ("protect", &["net"]),
     ("net", &[]),
     ("process", &[]),
     ("telemetry", &[]),
@@ -122,6 +123,7 @@ const CRATES: &[(&[&str], &[&str])] = &[
     (&["tower_http"], &["http", "server"]),
     (&["utoipa"], &["http"]),
     (&["reqwest"], &["net"]),
+    (&["redis"], &["net"]),
     (&["cookie_store"], &["net"]),
     (&["dotenvy"], &["config"]),
     (&["std", "env"], &["config"]),

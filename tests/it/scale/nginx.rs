@@ -1,0 +1,230 @@
+//! Replicas behind nginx with the sample of `deploy/`.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+
+use crate::harness::upstream::tiktok::{WWW, captcha};
+use crate::harness::upstream::{Page, Upstream};
+use crate::harness::{Api, Builder, TestServer, eventually, link, skip};
+
+use super::redis::free_port;
+use super::serve;
+
+const SAMPLE: &str = include_str!("../../../deploy/nginx.conf");
+/// The line of the sample that names the replicas.
+const SERVER: &str = "server serverrs:3021 max_fails=0;";
+
+/// An nginx with the sample's settings in front of some replicas. It is killed when dropped.
+struct Nginx {
+    _child: Child,
+    _dir: TempDir,
+    api: Api,
+}
+
+/// Where nginx is; Debian keeps it out of the path of users.
+fn program() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    folders
+        .map(|folder| folder.join("nginx"))
+        .find(|file| file.is_file())
+}
+
+/// The sample, for these replicas and in this folder.
+fn config(replicas: &[&TestServer], port: u16, dir: &Path) -> String {
+    let servers: Vec<String> = replicas
+        .iter()
+        .map(|replica| {
+            let address = replica.base().trim_start_matches("http://");
+            SERVER.replace("serverrs:3021", address)
+        })
+        .collect();
+    let changes = [
+        (SERVER, servers.join("\n")),
+        ("listen 8080;", format!("listen 127.0.0.1:{port};")),
+        ("/tmp/", format!("{}/", dir.display())),
+        (
+            "worker_connections 16384;",
+            "worker_connections 512;".to_owned(),
+        ),
+    ];
+    changes
+        .iter()
+        .fold(SAMPLE.to_owned(), |text, (part, other)| {
+            assert!(text.contains(part), "the sample has no `{part}`");
+            text.replace(part, other)
+        })
+}
+
+impl Nginx {
+    async fn start(replicas: &[&TestServer]) -> Option<Self> {
+        let Some(program) = program() else {
+            skip("nginx", "nginx is not installed");
+            return None;
+        };
+        let dir = TempDir::new().expect("a folder");
+        let port = free_port();
+        let file = dir.path().join("nginx.conf");
+        std::fs::write(&file, config(replicas, port, dir.path())).expect("a file");
+        let child = Command::new(program)
+            .arg("-c")
+            .arg(&file)
+            // One process, so that its end is the end of all.
+            .args(["-g", "daemon off; master_process off;"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("nginx");
+        eventually("nginx listens", async || {
+            TcpStream::connect(("127.0.0.1", port)).await.ok()
+        })
+        .await;
+        Some(Self {
+            _child: child,
+            _dir: dir,
+            api: Api::new(&format!("http://127.0.0.1:{port}")),
+        })
+    }
+}
+
+fn path_of(link: &str) -> &str {
+    &link[link.find("/stream?").expect("a link")..]
+}
+
+#[tokio::test]
+async fn link_of_one_replica_is_served_by_the_other() {
+    let upstream = Upstream::start().await;
+    let first = TestServer::start(&upstream).await;
+    let second = TestServer::start(&upstream).await;
+    let Some(nginx) = Nginx::start(&[&first, &second]).await else {
+        return;
+    };
+    let body = first.api().resolve(&serve(&upstream, 1000)).await;
+    let path = link(&body, "h264_720p_1490112");
+    let (status, _) = first.stop().await;
+    assert!(status.success());
+    // Whichever of the two nginx turns to first.
+    for _ in 0..4 {
+        let fetched = nginx.api.get(path_of(&path)).await;
+        assert_eq!((fetched.status.as_u16(), fetched.is_whole), (200, true));
+        let part = nginx.api.get_range(path_of(&path), "bytes=10-19").await;
+        assert_eq!((part.status.as_u16(), part.body.len()), (206, 10));
+    }
+}
+
+/// A replica whose address the site turns away says so by 503, and nginx asks the next one, for POST too.
+#[tokio::test]
+async fn replica_that_is_blocked_is_passed_over() {
+    let (blocked, free) = (Upstream::start().await, Upstream::start().await);
+    let way = |upstream: &Upstream| {
+        Builder::new(upstream)
+            .without("PROXY")
+            .env("EGRESS", &format!("own={}", upstream.proxy_url()))
+    };
+    let (first, second) = (way(&blocked).start().await, way(&free).start().await);
+    let Some(nginx) = Nginx::start(&[&first, &second]).await else {
+        return;
+    };
+    let urls: Vec<String> = (1100..1112).map(|number| serve(&free, number)).collect();
+    blocked
+        .world
+        .page(Page::new(WWW, "/*/*/*", vec![captcha()]));
+    for url in &urls {
+        for route in ["/tiktok", "/resolve"] {
+            let body = serde_json::json!({ "url": url }).to_string();
+            let answer = nginx.api.post(route, &body).await;
+            assert_eq!(answer.status, 200, "{}", answer.json());
+        }
+    }
+    let asked = |upstream: &Upstream| upstream.world.look(|traffic| traffic.to_host(WWW).count());
+    assert!(asked(&blocked) >= 1, "it was asked, and said no");
+    assert_eq!(asked(&free), urls.len());
+    let told = first.logs().matches("ip_blocked").count() + first.logs().matches("503").count();
+    assert!(told > 1, "it went on saying no at once: {}", first.logs());
+}
+
+/// One request that nginx may send again, which must be answered.
+async fn ask(api: &Api, is_post: bool, url: &str, path: &str) {
+    let answer = if is_post {
+        let body = serde_json::json!({ "url": url }).to_string();
+        api.post("/tiktok", &body).await
+    } else {
+        api.head(path).await
+    };
+    assert_eq!(answer.status, 200);
+}
+
+/// What nginx may send again is not lost when a replica dies: nothing of the answer has come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replica_that_is_killed_under_load_loses_no_request() {
+    let upstream = Upstream::start().await;
+    let mut first = TestServer::start(&upstream).await;
+    let second = TestServer::start(&upstream).await;
+    let Some(nginx) = Nginx::start(&[&first, &second]).await else {
+        return;
+    };
+    let url = serve(&upstream, 1200);
+    let body = first.api().resolve(&url).await;
+    let path = path_of(&link(&body, "h264_720p_1490112")).to_owned();
+    second.api().resolve(&url).await;
+    let done = Arc::new(AtomicUsize::new(0));
+    let mut clients = tokio::task::JoinSet::new();
+    for number in 0..8 {
+        let (api, url, path) = (nginx.api.clone(), url.clone(), path.clone());
+        let done = Arc::clone(&done);
+        clients.spawn(async move {
+            for _ in 0..40 {
+                ask(&api, number % 2 == 0, &url, &path).await;
+                done.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+    }
+    eventually("the load runs", async || {
+        (done.load(Ordering::SeqCst) >= 80).then_some(())
+    })
+    .await;
+    first.signal("KILL").await;
+    first.wait().await;
+    let before = done.load(Ordering::SeqCst);
+    assert!(before < 320, "the load was over too soon");
+    clients.join_all().await;
+}
+
+#[tokio::test]
+async fn bad_posts_take_no_replica_out() {
+    let upstream = Upstream::start().await;
+    let first = TestServer::start(&upstream).await;
+    let second = TestServer::start(&upstream).await;
+    let Some(nginx) = Nginx::start(&[&first, &second]).await else {
+        return;
+    };
+    // A page that can't be read: 502 from each replica in turn.
+    let broken = Page::new(
+        WWW,
+        "/*/*/*",
+        vec![crate::harness::upstream::Answer::html("<html>")],
+    );
+    upstream.world.page(broken);
+    for number in 0..8_u64 {
+        let url = format!(
+            "https://{WWW}/@x/video/{}",
+            7_524_919_459_643_970_000 + number
+        );
+        let body = serde_json::json!({ "url": url }).to_string();
+        let answer = nginx.api.post("/tiktok", &body).await;
+        assert!(answer.status.is_server_error(), "{}", answer.status);
+        assert!(
+            answer.json()["error_code"].is_string(),
+            "the API's own error"
+        );
+    }
+    let good = serve(&upstream, 1300);
+    nginx.api.resolve(&good).await;
+}
