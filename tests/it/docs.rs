@@ -7,12 +7,14 @@ use crate::config::names_asked_for;
 use crate::harness::run;
 
 /// Names of older servers, of compose files, and of the tests, which the server asks nobody for.
-const FOREIGN: [&str; 7] = [
+const FOREIGN: [&str; 9] = [
     "YT_DLP_PATH",
     "MEMORY_LIMIT",
     "NODE_ENV",
     "DOWNLOAD_TIMEOUT",
     "CLEANUP_MAX_AGE",
+    "SERVERRS_PROOFS",
+    "SERVERRS_REQUIRE",
     "SERVERRS_TARGET",
     "AUTHOR_ID",
 ];

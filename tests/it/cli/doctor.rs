@@ -187,6 +187,7 @@ async fn machine_without_tools_gets_warnings_and_advice() {
         ("FFMPEG_PATH", "/nowhere/ffmpeg"),
         ("TEMP_DIR", "/proc/temp"),
         ("ENCRYPTION_KEY", ""),
+        ("REDIS_URL", ""),
     ];
     let done = doctor(&bench, &more, &[&url]).await;
     done.assert_code(0);

@@ -1,0 +1,91 @@
+//! How long links take to be opened and refused, and whether the time tells what is wrong with one (proofs T1).
+//!
+//! `cargo bench --bench links`. Every kind in turn, 100,000 times; medians, so that what else runs doesn't count.
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a benchmark that can't begin has nothing to measure, and its figures go to the terminal"
+)]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::FutureExt as _;
+use serverrs::clock::Clock;
+use serverrs::config::Secret;
+use serverrs::links::{Hint, Kind, Link, LinksConfig, Purpose, Sealer};
+
+const ROUNDS: usize = 100_000;
+/// Bytes before the nonce, and before what is encrypted.
+const NONCE_AT: usize = 2;
+const CLAIMS_AT: usize = 14;
+
+fn sealer(key: &str) -> Sealer {
+    let config = LinksConfig {
+        key: Some(Secret::new(key.to_owned())),
+        previous: Vec::new(),
+        ttl: Duration::from_secs(3600),
+    };
+    Sealer::new(&config, Clock::System)
+}
+
+fn link() -> Link {
+    Link {
+        expires_at: Clock::System.unix_seconds() + 3600,
+        site: "tiktok".to_owned(),
+        id: "7524919459643919201".to_owned(),
+        format: "h264_720p_1490112".to_owned(),
+        kind: Kind::Video,
+        author: "harbour.keeper".to_owned(),
+        extension: "mp4".to_owned(),
+        index: None,
+        track: None,
+        egress: None,
+        hint: Some(Hint {
+            url: format!("https://v16-webapp-prime.tiktok.com/{}", "v".repeat(300)),
+            cookie: None,
+        }),
+    }
+}
+
+fn flipped(sealed: &[u8], at: usize) -> String {
+    let mut forged = sealed.to_vec();
+    forged[at] ^= 1;
+    URL_SAFE_NO_PAD.encode(forged)
+}
+
+fn main() {
+    let ours = sealer("a key of ours, long enough");
+    let text = ours.seal(Purpose::Media, &link()).now_or_never();
+    // The first call derives the key on another thread; the benchmark waits for it there.
+    let text = text.unwrap_or_else(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let runtime = runtime.expect("a runtime");
+        runtime.block_on(ours.seal(Purpose::Media, &link()))
+    });
+    let sealed = URL_SAFE_NO_PAD.decode(&text).expect("a link");
+    let last = sealed.len() - 1;
+    let kinds = [
+        ("good", text.clone()),
+        ("nonce", flipped(&sealed, NONCE_AT)),
+        ("first byte of the claims", flipped(&sealed, CLAIMS_AT)),
+        ("middle of the claims", flipped(&sealed, last / 2)),
+        ("first byte of the tag", flipped(&sealed, last - 15)),
+        ("last byte of the tag", flipped(&sealed, last)),
+    ];
+    let mut times = kinds.each_ref().map(|_| Vec::with_capacity(ROUNDS));
+    for _ in 0..ROUNDS {
+        for ((_, text), times) in kinds.iter().zip(&mut times) {
+            let begin = Instant::now();
+            let opened = ours.open(Purpose::Media, black_box(text)).now_or_never();
+            times.push(begin.elapsed());
+            black_box(&opened);
+        }
+    }
+    for ((name, _), mut times) in kinds.into_iter().zip(times) {
+        times.sort_unstable();
+        println!("{name}: {} ns", times[ROUNDS / 2].as_nanos());
+    }
+}
