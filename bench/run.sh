@@ -1,6 +1,6 @@
 #!/bin/sh
 # Measures the shipped binary beside nginx on this machine: prints the table and rewrites bench/RESULTS.md.
-# bench/run.sh [--quick] [--only start,extraction,bytes,delay,joined,slideshow,crowd]; see bench/README.md.
+# bench/run.sh [--quick] [--only start,extraction,overload,bytes,delay,joined,slideshow,crowd]; see bench/README.md.
 set -eu
 cd "$(dirname "$0")/.."
 profile=${BENCH_PROFILE:-release}

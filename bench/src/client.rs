@@ -62,6 +62,23 @@ pub(crate) async fn read_head(stream: &mut TcpStream) -> Result<Head> {
     }
 }
 
+/// Status of an answer to a POST of a link to `/resolve`, on a connection that is kept.
+pub(crate) async fn resolve(stream: &mut TcpStream, url: &str) -> Result<u16> {
+    let body = serde_json::json!({ "url": url }).to_string();
+    let request = format!(
+        "POST /resolve HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    Ok(exchange(stream, &request).await?.0)
+}
+
+/// Status of `GET path`, on a connection that is kept.
+pub(crate) async fn status(stream: &mut TcpStream, path: &str) -> Result<u16> {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n");
+    Ok(exchange(stream, &request).await?.0)
+}
+
 /// GET on a connection of its own, read whole.
 pub(crate) async fn get(port: u16, path: &str) -> Result<(u16, Vec<u8>)> {
     let mut stream = connect(port, 1).await?;

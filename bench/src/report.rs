@@ -24,6 +24,8 @@ pub(crate) struct Row {
 pub(crate) enum Goal {
     /// Our figure, at most.
     AtMost(f64),
+    /// Our figure, at least.
+    AtLeast(f64),
     /// Our figure divided by nginx's, at most.
     RatioAtMost(f64),
     /// Our figure divided by nginx's, at least.
@@ -63,6 +65,7 @@ impl Row {
     fn goal_text(&self) -> String {
         match self.goal {
             Some(Goal::AtMost(most)) => format!("≤ {}", number(most)),
+            Some(Goal::AtLeast(least)) => format!("≥ {}", number(least)),
             Some(Goal::RatioAtMost(most)) => format!("≤ {most:.2} × nginx"),
             Some(Goal::RatioAtLeast(least)) => format!("≥ {least:.2} × nginx"),
             None => String::new(),
@@ -72,6 +75,7 @@ impl Row {
     fn verdict(&self) -> &'static str {
         let is_met = match (self.goal, self.ratio()) {
             (Some(Goal::AtMost(most)), _) => self.ours <= most,
+            (Some(Goal::AtLeast(least)), _) => self.ours >= least,
             (Some(Goal::RatioAtMost(most)), Some(ratio)) => ratio <= most,
             (Some(Goal::RatioAtLeast(least)), Some(ratio)) => ratio >= least,
             (Some(_), None) => false,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::interface::Interface;
-use super::page::{File, Pages};
+use super::page::{File, Pages, delay};
 use super::photo;
 use crate::{Result, payload};
 
@@ -149,6 +149,7 @@ async fn answer(
             .await?;
         return Ok(());
     };
+    tokio::time::sleep(delay(&request.path)).await;
     let cookie =
         "set-cookie: tt_chain_token=bench; Domain=.tiktok.com; Path=/; Secure; HttpOnly\r\n";
     send_page(stream, "text/html; charset=utf-8", cookie, &page).await

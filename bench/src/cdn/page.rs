@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -18,6 +19,10 @@ const BENCH_HOST: &str = "v16-webapp-prime.tiktok.com";
 const RECORDED_ID: &str = "7524919459643919624";
 /// First digit of the ids of posts that are made up.
 const MADE_UP: char = '9';
+/// First digit of the ids of posts whose pages come late.
+const SLOW: &str = "/@bench/video/6";
+/// How late.
+pub(crate) const LATE: Duration = Duration::from_millis(200);
 /// Bytes of the page that stands in for the recorded one; about its size.
 const STAND_IN_BYTES: usize = 506_000;
 
@@ -98,6 +103,20 @@ pub(crate) fn recorded_post(number: usize) -> String {
     format!("https://www.tiktok.com/@bench/video/7{number:018}")
 }
 
+/// Address of one of many posts whose pages come late.
+pub(crate) fn slow_post(number: usize) -> String {
+    format!("https://www.tiktok.com{SLOW}{number:018}")
+}
+
+/// How late the page at `path` comes.
+pub(super) fn delay(path: &str) -> Duration {
+    if path.starts_with(SLOW) {
+        LATE
+    } else {
+        Duration::ZERO
+    }
+}
+
 /// The pages of the site, compressed once each.
 pub(super) struct Pages {
     recording: Vec<u8>,
@@ -142,6 +161,9 @@ impl Pages {
     fn write(&self, id: &str) -> Vec<u8> {
         if let Some(count) = photo::of_post(id) {
             return page_of(&photo::item(id, count), "").into_bytes();
+        }
+        if delay(&format!("/@bench/video/{id}")) > Duration::ZERO {
+            return page_of(&item(id, STAND_IN_FILE), "").into_bytes();
         }
         match File::of_post(id) {
             Some(file) => page_of(&item(id, file), "").into_bytes(),

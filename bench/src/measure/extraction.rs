@@ -37,8 +37,9 @@ impl Bench {
         one_after_another(&subject, video, WARM_UP, true).await?;
         let tracks = one_after_another(&subject, video, count, true).await?;
         // Each client has a post of its own, else they would share one extraction.
-        at_once(&subject, CLIENTS).await?;
-        let many = at_once(&subject, self.plan.amount(1600, 320)).await?;
+        at_once(&subject, CLIENTS, true).await?;
+        let many = at_once(&subject, self.plan.amount(1600, 320), true).await?;
+        let known = at_once(&subject, self.plan.amount(80_000, 16_000), false).await?;
         let rows = [
             Row::own(
                 "CPU of one fresh extraction (500 KB page), ms",
@@ -55,7 +56,16 @@ impl Bench {
                 milliseconds(tracks.cpu_each()),
                 Some(Goal::AtMost(8.0)),
             ),
-            Row::own("fresh posts per second, 8 clients", many.per_second(), None),
+            Row::own(
+                "fresh posts per second, 8 clients",
+                many.per_second(),
+                Some(Goal::AtLeast(300.0)),
+            ),
+            Row::own(
+                "cached posts per second, 8 clients",
+                known.per_second(),
+                Some(Goal::AtLeast(10_000.0)),
+            ),
             Row::own(
                 "cached post, p50 µs",
                 milliseconds(cached.p50()) * 1000.0,
@@ -111,12 +121,12 @@ async fn one_after_another(
     })
 }
 
-async fn at_once(subject: &Subject, count: usize) -> Result<Posts> {
+async fn at_once(subject: &Subject, count: usize, is_fresh: bool) -> Result<Posts> {
     let (began, cpu) = (Instant::now(), subject.process.cpu());
     let mut clients = JoinSet::new();
     for number in 0..CLIENTS {
         let address = recorded_post(number);
-        clients.spawn(client(subject.port, address, count / CLIENTS, true));
+        clients.spawn(client(subject.port, address, count / CLIENTS, is_fresh));
     }
     let mut times = Vec::with_capacity(count);
     while let Some(ended) = clients.join_next().await {

@@ -5,6 +5,7 @@ mod crowd;
 mod delay;
 mod extraction;
 mod joined;
+mod overload;
 mod slideshow;
 mod start;
 
@@ -91,6 +92,9 @@ impl Bench {
         }
         if self.plan.selection.has("extraction") {
             self.extraction().await?;
+        }
+        if self.plan.selection.has("overload") {
+            self.overload().await?;
         }
         if self.plan.selection.has("bytes") {
             self.bytes().await?;
