@@ -12,7 +12,7 @@ use super::origin::{LinkOrigin, Post};
 use super::{OriginError, Resolver};
 use crate::temp::{JobDir, TempError};
 use crate::transfer::{
-    Admission, Ask, Broken, Busy, Engine, Engines, Expected, Transfer, TransferBody,
+    Admission, Ask, Broken, Busy, Engine, Engines, Expected, Origin, Transfer, TransferBody,
     TransferConfig, TransferError,
 };
 
@@ -192,16 +192,33 @@ impl Feed {
         expected: Expected,
         range: Option<String>,
     ) -> Result<Transfer, FeedError> {
-        let permit = self.places.admit().await?;
         let known_length = origin.known_length();
         let ask = Ask {
             range,
             ..Ask::default()
         };
+        let permit = self.places.admit().await?;
         let started = self
             .engine
             .start(origin, expected, known_length, ask, permit);
         // Boxed, for it runs within the start of another transfer.
+        Ok(Box::pin(started).await?)
+    }
+
+    /// Opens media of any origin.
+    ///
+    /// # Errors
+    /// Everything that can be known before the first byte.
+    pub(super) async fn transfer<O: Origin<Error = OriginError>>(
+        &self,
+        origin: Arc<O>,
+        known_length: Option<u64>,
+        ask: Ask,
+    ) -> Result<Transfer, FeedError> {
+        let permit = self.places.admit().await?;
+        let started = self
+            .engine
+            .start(origin, Expected::Media, known_length, ask, permit);
         Ok(Box::pin(started).await?)
     }
 }

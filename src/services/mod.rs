@@ -1,7 +1,7 @@
 //! What the product does, one struct per use case; no axum, no site names.
 //!
 //! [`Resolver`]: address -> extraction. [`Lister`]: address of a list -> the posts in it. [`Minter`]: extraction -> sealed
-//! links. [`Choice`]: one of them. [`Joiner`]: two tracks -> one file. [`Deliverer`]: link -> bytes: passed on, joined,
+//! links. [`Choice`]: one of them. [`Playout`]: post -> the file of it that is played here. [`Joiner`]: two tracks -> one file. [`Deliverer`]: link -> bytes: passed on, joined,
 //! packed, transcoded or rendered.
 
 mod address;
@@ -22,6 +22,7 @@ mod offers;
 mod origin;
 mod piped;
 mod remux;
+mod playout;
 mod resolve;
 mod shared;
 mod slideshow;
@@ -39,4 +40,5 @@ pub use offers::{Entry, Makes, Minter, Offers, Picks, Terms};
 pub use origin::OriginError;
 pub use resolve::{CacheStats, ResolveError, Resolved, Resolver, Sources, Wish};
 pub use shared::Shared;
+pub use playout::{Playable, Playout, PlayoutError, Taste};
 pub use slideshow::{Progress, SlideshowError, State, Step, Waiter};

@@ -38,7 +38,7 @@ pub(in crate::services) struct PairId {
 
 impl PairId {
     /// Reads a format id; `None` when it is that of one file.
-    fn read(id: &str) -> Option<Self> {
+    pub(in crate::services) fn read(id: &str) -> Option<Self> {
         let (id, has_cover) = match id.strip_suffix(COVER) {
             Some(id) => (id, true),
             None => (id, false),

@@ -130,6 +130,12 @@ impl Joiner {
         pairs
     }
 
+    /// The pairs of a post as formats, without asking for anything.
+    pub(super) fn pair_formats(extraction: &Extraction) -> Vec<Format> {
+        let pairs = pairs::of(extraction, None).into_iter();
+        pairs.map(|pair| pair.format).collect()
+    }
+
     /// Bytes of a pair; `None` when they can't be known now. Only when `is_wanted` the site is asked for what they
     /// follow from.
     async fn size(&self, found: &Found, id: &PairId, is_wanted: bool) -> Option<u64> {

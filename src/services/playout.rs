@@ -1,0 +1,332 @@
+//! Posts that are played here instead of being sent to a client: which file of a post is taken, and its bytes.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use super::feed::{Feed, FeedError};
+use super::joined::{JoinedOrigin, PairId};
+use super::origin::{LinkOrigin, Post};
+use super::{Joiner, ResolveError, Resolver, Wish, address};
+use crate::extract::selector::Selector;
+use crate::extract::{
+    Codec, Content, ExtractError, Extraction, Format, Refusal, Tracks, Unavailable,
+};
+use crate::transfer::{Ask, ShutdownHandles, Transfer, TransferConfig};
+
+/// Short side of the picture that is taken when nobody says otherwise, at most.
+const SHORT_SIDE: u32 = 720;
+
+/// Which file of a post is wanted.
+#[derive(Debug, Clone)]
+pub enum Taste {
+    /// A file of at most 720 lines: merged where the site has one, else joined from two tracks.
+    Usual,
+    /// What a selector says, to the letter.
+    Selector(Selector),
+}
+
+/// Why a post is not played.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlayoutError {
+    /// The site gives nothing.
+    #[error(transparent)]
+    Resolve(#[from] Arc<ResolveError>),
+    /// It has nothing that is wanted, or no picture.
+    #[error("no format that can be played")]
+    NoFormat,
+    /// Its bytes can't be had.
+    #[error("no bytes: {0}")]
+    Bytes(String),
+}
+
+impl PlayoutError {
+    /// A stable word for it.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Resolve(error) => resolve_reason(error),
+            Self::NoFormat => "no_format",
+            Self::Bytes(_) => "upstream_error",
+        }
+    }
+
+    /// Whether another try may do better before long.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Resolve(error) => match &**error {
+                ResolveError::Extract(ExtractError::Unavailable { reason, .. }) => {
+                    *reason == Unavailable::Processing
+                }
+                ResolveError::Extract(
+                    ExtractError::Refused(_) | ExtractError::RegionBlocked { .. },
+                )
+                | ResolveError::BadUrl
+                | ResolveError::UnsupportedHost { .. }
+                | ResolveError::Refused(_) => false,
+                _ => true,
+            },
+            Self::NoFormat => false,
+            Self::Bytes(_) => true,
+        }
+    }
+}
+
+fn resolve_reason(error: &ResolveError) -> &'static str {
+    match error {
+        ResolveError::Extract(ExtractError::Unavailable { reason, .. }) => match reason {
+            Unavailable::NotFound => "not_found",
+            Unavailable::Private | Unavailable::UnderReview => "private",
+            Unavailable::AgeRestricted => "age_restricted",
+            Unavailable::RegionBlocked => "region_blocked",
+            Unavailable::MembersOnly => "members_only",
+            Unavailable::PremiumOnly => "premium_only",
+            Unavailable::PaymentRequired => "payment_required",
+            Unavailable::Drm => "drm_protected",
+            Unavailable::Upcoming { .. } => "is_upcoming",
+            Unavailable::Live => "is_live",
+            Unavailable::Processing => "processing",
+            Unavailable::LoginRequired => "login_required",
+        },
+        ResolveError::Extract(ExtractError::RegionBlocked { .. }) => "region_blocked",
+        ResolveError::Refused(Refusal::Live) => "is_live",
+        ResolveError::Refused(_) | ResolveError::BadUrl | ResolveError::UnsupportedHost { .. } => {
+            "unsupported_url"
+        }
+        ResolveError::Extract(ExtractError::Blocked { .. }) => "ip_blocked",
+        ResolveError::Busy(_) => "busy",
+        ResolveError::Timeout(_) => "upstream_timeout",
+        _ => "extraction_failed",
+    }
+}
+
+/// Finds and opens posts. Cheap to clone.
+#[derive(Clone)]
+pub struct Playout {
+    feed: Feed,
+    joiner: Joiner,
+}
+
+/// A file of a post, found.
+pub struct Playable {
+    /// What the site says of the post.
+    pub extraction: Arc<Extraction>,
+    /// Id of the format, `137+140` for joined tracks.
+    pub format_id: String,
+    /// Whether there is sound in it.
+    pub has_audio: bool,
+    feed: Feed,
+    bytes: Bytes,
+}
+
+enum Bytes {
+    File(Arc<LinkOrigin>),
+    Joined(Arc<JoinedOrigin>),
+}
+
+impl Playout {
+    /// Over the sites of a resolver; `config` are the settings of transfers to clients.
+    pub fn new(
+        resolver: Resolver,
+        joiner: Joiner,
+        config: &TransferConfig,
+        handles: ShutdownHandles,
+    ) -> Self {
+        Self {
+            feed: Feed::new(resolver, config, handles),
+            joiner,
+        }
+    }
+
+    /// Asks the site of a list for the post with this id, and finds the file of it that is wanted; `is_fresh` asks
+    /// even when the answer is known.
+    ///
+    /// # Errors
+    /// [`PlayoutError`].
+    pub async fn find(
+        &self,
+        list: &str,
+        id: &str,
+        taste: &Taste,
+        is_fresh: bool,
+    ) -> Result<Playable, PlayoutError> {
+        let resolver = self.feed.resolver();
+        let site = address::playlist(resolver.extractors(), list).map_err(Arc::new)?;
+        let (extractor, _) = site;
+        let Some(source) = extractor.source(id) else {
+            return Err(PlayoutError::NoFormat);
+        };
+        let wish = Wish { no_cache: is_fresh };
+        let resolved = resolver.resolve(source.url.as_str(), wish).await?;
+        let extraction = resolved.extraction;
+        let post = Post {
+            extractor,
+            source,
+            extraction: Arc::clone(&extraction),
+        };
+        let mut failure = PlayoutError::NoFormat;
+        for format_id in wanted(&extraction, &Joiner::pair_formats(&extraction), taste) {
+            match self.open(&post, &format_id).await {
+                Ok(bytes) => {
+                    return Ok(Playable {
+                        has_audio: has_audio(&extraction, &format_id),
+                        extraction,
+                        format_id,
+                        feed: self.feed.clone(),
+                        bytes,
+                    });
+                }
+                Err(error) => failure = PlayoutError::Bytes(error),
+            }
+        }
+        Err(failure)
+    }
+
+    async fn open(&self, post: &Post, format_id: &str) -> Result<Bytes, String> {
+        let Some(pair) = PairId::read(format_id) else {
+            let origin = self.feed.origin(post, format_id, None);
+            return origin.map(Bytes::File).map_err(|error| error.to_string());
+        };
+        let (extractor, source) = (&post.extractor, post.source.clone());
+        let opened = Box::pin(self.joiner.open(extractor, source, &pair, None)).await;
+        let origin = opened.map_err(|error| error.to_string())?;
+        Ok(Bytes::Joined(Arc::new(origin)))
+    }
+}
+
+impl Playable {
+    /// Opens its bytes; `range` is the text of a `Range` header. What breaks on the way is taken up again, at new
+    /// addresses where the old ones have expired.
+    ///
+    /// # Errors
+    /// Why there are none, for the log.
+    pub async fn open(&self, range: Option<String>) -> Result<Transfer, PlayoutError> {
+        let ask = Ask {
+            range,
+            ..Ask::default()
+        };
+        let opened = match &self.bytes {
+            Bytes::File(origin) => {
+                let length = origin.known_length();
+                self.feed.transfer(Arc::clone(origin), length, ask).await
+            }
+            Bytes::Joined(origin) => self.feed.transfer(Arc::clone(origin), None, ask).await,
+        };
+        opened.map_err(|error: FeedError| PlayoutError::Bytes(error.to_string()))
+    }
+}
+
+/// Ids of the formats to be tried, the best first.
+fn wanted(extraction: &Extraction, pairs: &[Format], taste: &Taste) -> Vec<String> {
+    let Content::Video { formats } = &extraction.content else {
+        return Vec::new();
+    };
+    match taste {
+        Taste::Selector(selector) => {
+            let selection = selector.select(formats);
+            selection.map(|chosen| chosen.id()).into_iter().collect()
+        }
+        Taste::Usual => usual(formats, pairs),
+    }
+}
+
+/// A merged file of 720 lines, else joined tracks of up to so many, else the best merged file below, else the smallest
+/// above; codecs that are cheap to decode first.
+fn usual(formats: &[Format], pairs: &[Format]) -> Vec<String> {
+    let side = |format: &Format| format.short_side().unwrap_or(0);
+    let cost = |format: &Format| match format.vcodec {
+        Some(Codec::H264) => 0,
+        Some(Codec::Vp9) => 1,
+        Some(Codec::Av1) => 3,
+        _ => 2,
+    };
+    let merged = formats
+        .iter()
+        .filter(|format| format.tracks == Tracks::Combined && !format.is_watermarked);
+    let mut all: Vec<(&Format, bool)> = merged.map(|format| (format, true)).collect();
+    all.extend(pairs.iter().map(|format| (format, false)));
+    all.sort_by_key(|(format, is_merged)| {
+        let side = side(format);
+        let class = match (side > SHORT_SIDE, *is_merged) {
+            (false, true) if side == SHORT_SIDE => 0,
+            (false, false) => 1,
+            (false, true) => 2,
+            (true, true) => 3,
+            (true, false) => 4,
+        };
+        // Above it the smallest is the best, below it the largest.
+        let size = if side > SHORT_SIDE {
+            (side, Reverse(0))
+        } else {
+            (0, Reverse(side))
+        };
+        (class, size, cost(format), Reverse(format.bitrate_bps))
+    });
+    all.into_iter()
+        .map(|(format, _)| format.id.clone())
+        .collect()
+}
+
+fn has_audio(extraction: &Extraction, format_id: &str) -> bool {
+    let single = extraction.format(format_id);
+    single.is_none_or(Format::has_audio)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extract::Container;
+
+    fn format(id: &str, height: u32, vcodec: Codec) -> Format {
+        Format {
+            id: id.to_owned(),
+            urls: vec![String::new()],
+            tracks: Tracks::Combined,
+            container: Container::Mp4,
+            width: Some(height * 16 / 9),
+            height: Some(height),
+            fps: None,
+            vcodec: Some(vcodec),
+            acodec: Some(Codec::Aac),
+            bitrate_bps: None,
+            filesize: None,
+            label: None,
+            is_watermarked: false,
+            facts: Box::default(),
+        }
+    }
+
+    #[test]
+    fn merged_720_goes_before_pairs_and_pairs_before_small_merged_files() {
+        let pairs = [
+            format("av1", 720, Codec::Av1),
+            format("big", 1080, Codec::H264),
+            format("pair", 720, Codec::H264),
+            format("low", 480, Codec::H264),
+        ];
+        let small = format("18", 360, Codec::H264);
+        let order = usual(std::slice::from_ref(&small), &pairs);
+        assert_eq!(order, ["pair", "av1", "low", "18", "big"]);
+        let order = usual(&[small, format("22", 720, Codec::H264)], &pairs);
+        assert_eq!(order[0], "22");
+    }
+
+    #[test]
+    fn upright_pictures_count_by_their_short_side() {
+        let upright = Format {
+            width: Some(720),
+            height: Some(1280),
+            ..format("upright", 0, Codec::H264)
+        };
+        let order = usual(&[format("360", 360, Codec::H264), upright], &[]);
+        assert_eq!(order, ["upright", "360"]);
+    }
+
+    #[test]
+    fn marked_files_are_not_played() {
+        let marked = Format {
+            is_watermarked: true,
+            ..format("download", 720, Codec::H264)
+        };
+        assert_eq!(usual(&[marked], &[]), Vec::<String>::new());
+    }
+}
