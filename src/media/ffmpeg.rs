@@ -20,7 +20,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::process::{ChildStderr, Command};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -31,6 +31,8 @@ use super::launch::Bounds;
 const STDERR_BYTES: usize = 16 * 1024;
 /// How often a program that lacks something is looked at again: it may be replaced while the server runs.
 const LOOK_INTERVAL: Duration = Duration::from_secs(60);
+/// Bytes of one line that are passed on.
+const LINE_BYTES: usize = 2048;
 /// How long a killed group may take to let go of standard error.
 const KILL_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -187,6 +189,26 @@ impl Ffmpeg {
     /// # Errors
     /// [`FfmpegError::Start`]. A program that isn't there shows only in [`Child::finish`].
     pub fn start(&self, job: &Job) -> Result<Child, FfmpegError> {
+        self.start_with(job, None)
+    }
+
+    /// As [`Ffmpeg::start`]; every line that it says goes to `lines` as well, as long as there is room.
+    ///
+    /// # Errors
+    /// As [`Ffmpeg::start`].
+    pub fn start_heard(
+        &self,
+        job: &Job,
+        lines: mpsc::Sender<String>,
+    ) -> Result<Child, FfmpegError> {
+        self.start_with(job, Some(lines))
+    }
+
+    fn start_with(
+        &self,
+        job: &Job,
+        lines: Option<mpsc::Sender<String>>,
+    ) -> Result<Child, FfmpegError> {
         let pipe_if = |wanted| {
             if wanted {
                 Stdio::piped()
@@ -210,7 +232,8 @@ impl Ffmpeg {
             .spawn()
             .map_err(FfmpegError::Start)?;
         let stderr = Arc::new(Mutex::new(Tail::default()));
-        let reader = tokio::spawn(read_stderr(child.stderr.take(), Arc::clone(&stderr)));
+        let reader = read_stderr(child.stderr.take(), Arc::clone(&stderr), lines);
+        let reader = tokio::spawn(reader);
         Ok(Child {
             group: Group(child.id()),
             process: child,
@@ -223,6 +246,11 @@ impl Ffmpeg {
 }
 
 impl Child {
+    /// Number of its process; `None` once it has ended.
+    pub fn id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
     /// The way into it, once.
     pub fn stdin(&mut self) -> Option<impl AsyncWrite + Send + Unpin + use<>> {
         self.process.stdin.take()
@@ -372,15 +400,39 @@ impl Tail {
     }
 }
 
-async fn read_stderr(pipe: Option<ChildStderr>, tail: Arc<Mutex<Tail>>) {
+async fn read_stderr(
+    pipe: Option<ChildStderr>,
+    tail: Arc<Mutex<Tail>>,
+    lines: Option<mpsc::Sender<String>>,
+) {
     let Some(mut pipe) = pipe else {
         return;
     };
     let mut buffer = vec![0; 4096];
+    let mut begun = Vec::new();
     while let Ok(length @ 1..) = pipe.read(&mut buffer).await {
+        let said = &buffer[..length];
         tail.lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(&buffer[..length]);
+            .push(said);
+        if let Some(lines) = &lines {
+            hear(&mut begun, said, lines);
+        }
+    }
+}
+
+/// Passes on the lines that are whole, cut at [`LINE_BYTES`]; a listener that is slow misses some.
+fn hear(begun: &mut Vec<u8>, said: &[u8], lines: &mpsc::Sender<String>) {
+    for part in said.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
+        let room = LINE_BYTES.saturating_sub(begun.len()).min(part.len());
+        begun.extend_from_slice(&part[..room]);
+        if part.ends_with(b"\n") || part.ends_with(b"\r") {
+            let line = String::from_utf8_lossy(begun).trim().to_owned();
+            begun.clear();
+            if !line.is_empty() {
+                let _ = lines.try_send(line);
+            }
+        }
     }
 }
 
@@ -407,6 +459,19 @@ mod tests {
         tail.push(b"the end \xff\n");
         assert_eq!(tail.0.len(), STDERR_BYTES);
         assert!(tail.text().ends_with("athe end \u{fffd}"));
+    }
+
+    #[test]
+    fn lines_are_whole_and_cut() {
+        let (sender, mut lines) = mpsc::channel(8);
+        let mut begun = Vec::new();
+        hear(&mut begun, b"one\ntw", &sender);
+        hear(&mut begun, b"o\r\n\n", &sender);
+        hear(&mut begun, &[b'a'; 2 * LINE_BYTES], &sender);
+        hear(&mut begun, b"\nend", &sender);
+        let heard = std::iter::from_fn(|| lines.try_recv().ok());
+        let heard: Vec<usize> = heard.map(|line| line.len()).collect();
+        assert_eq!(heard, [3, 3, LINE_BYTES]);
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub(crate) mod fuzz;
 pub mod launch;
 pub mod movie;
 pub mod mp3;
+pub mod normalise;
 mod pass;
 pub mod pictures;
 pub mod remux;

@@ -1,0 +1,328 @@
+//! Arguments of FFmpeg that bring any file into one form: FLV of H.264 and AAC whose configuration records are the same
+//! bytes whatever came in. Pure.
+//!
+//! Measured with FFmpeg 5.1: with key frames at fixed distances, fixed profile, pixel format and colour tags the records
+//! came out identical from 1280×720 H.264, 640×360 VP9, 854×480 at 60, 320×240 at 15 and 720×1280 sources, and from
+//! the slate.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// What comes out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output<'a> {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Frames per second.
+    pub fps: u32,
+    /// Rate of the picture in kbit/s.
+    pub video_kbps: u32,
+    /// Rate of the sound in kbit/s.
+    pub audio_kbps: u32,
+    /// Preset of x264, one of its own names.
+    pub preset: &'a str,
+    /// Seconds between key frames.
+    pub gop_s: u32,
+}
+
+/// What goes in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input<'a> {
+    /// An address on this machine that we serve.
+    pub url: &'a str,
+    /// Whether it has sound; silence is put in its place.
+    pub has_audio: bool,
+    /// Where to begin in it.
+    pub from: Duration,
+    /// How much of it at most; `None` for all.
+    pub most: Option<Duration>,
+}
+
+/// Containers that are opened. Never one that leads on to other addresses: a file that called itself a video and was a
+/// playlist made FFmpeg ask for what stood in it, until this list refused it.
+const FORMATS: &str = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,flv,aac,mp3,ogg,wav";
+/// Microseconds without a byte from us after which it gives up; upstreams are waited for by whoever feeds it.
+const READ_TIMEOUT_US: &str = "60000000";
+/// Samples of sound per second.
+pub const SAMPLE_RATE: u32 = 48_000;
+
+/// Arguments that encode one item to standard output, with reports on standard error.
+pub fn item(input: &Input<'_>, output: &Output<'_>) -> Vec<OsString> {
+    let mut words = texts(&[
+        "-loglevel",
+        "level+warning",
+        "-progress",
+        "pipe:2",
+        "-nostats",
+        "-protocol_whitelist",
+        "http,tcp",
+        "-format_whitelist",
+        FORMATS,
+        "-rw_timeout",
+        READ_TIMEOUT_US,
+    ]);
+    if !input.from.is_zero() {
+        words.extend(["-ss".to_owned(), seconds(input.from)]);
+    }
+    words.extend(texts(&["-i", input.url]));
+    if !input.has_audio {
+        words.extend(texts(&["-f", "lavfi", "-i", "anullsrc=r=48000:cl=stereo"]));
+    }
+    let sound = if input.has_audio { "0:a:0" } else { "1:a:0" };
+    words.extend(texts(&["-map", "0:v:0", "-map", sound, "-vf"]));
+    words.push(picture_filter(output));
+    words.extend(texts(&[
+        "-af",
+        "aresample=48000:async=1000:first_pts=0,apad",
+        "-shortest",
+    ]));
+    if let Some(most) = input.most {
+        words.extend(["-t".to_owned(), seconds(most)]);
+    }
+    finish(words, output)
+}
+
+/// Arguments that encode a black picture and silence of half a second, or of one frame where that is longer.
+pub fn slate(output: &Output<'_>) -> Vec<OsString> {
+    let Output {
+        width, height, fps, ..
+    } = output;
+    let length = Duration::from_millis(500).max(Duration::from_secs(1) / (*fps).max(1));
+    let picture = format!("color=c=black:s={width}x{height}:r={fps}");
+    let mut words = texts(&["-loglevel", "level+warning", "-f", "lavfi", "-i", &picture]);
+    words.extend(texts(&["-f", "lavfi", "-i", "anullsrc=r=48000:cl=stereo"]));
+    words.extend(texts(&[
+        "-map",
+        "0:v:0",
+        "-map",
+        "1:a:0",
+        "-t",
+        &seconds(length),
+        "-vf",
+    ]));
+    words.push(picture_filter(output));
+    finish(words, output)
+}
+
+/// What the encoders of both have in common.
+fn finish(mut words: Vec<String>, output: &Output<'_>) -> Vec<OsString> {
+    let Output {
+        video_kbps,
+        audio_kbps,
+        preset,
+        gop_s,
+        fps,
+        ..
+    } = output;
+    let rate = format!("{video_kbps}k");
+    let buffer = format!("{}k", video_kbps * 2);
+    let gop = (gop_s * fps).to_string();
+    words.extend(texts(&[
+        "-c:v",
+        "libx264",
+        "-preset",
+        preset,
+        "-profile:v",
+        "main",
+        "-pix_fmt",
+        "yuv420p",
+        "-b:v",
+        &rate,
+        "-maxrate",
+        &rate,
+        "-bufsize",
+        &buffer,
+        "-bf",
+        "2",
+        "-g",
+        &gop,
+        "-keyint_min",
+        &gop,
+        "-sc_threshold",
+        "0",
+        "-color_primaries",
+        "bt709",
+        "-color_trc",
+        "bt709",
+        "-colorspace",
+        "bt709",
+        "-color_range",
+        "tv",
+        "-c:a",
+        "aac",
+        "-b:a",
+        &format!("{audio_kbps}k"),
+        "-ar",
+        &SAMPLE_RATE.to_string(),
+        "-ac",
+        "2",
+        "-flvflags",
+        "no_duration_filesize+no_sequence_end",
+        "-f",
+        "flv",
+        "pipe:1",
+    ]));
+    words.into_iter().map(OsString::from).collect()
+}
+
+/// Fits the picture into the frame, at even times, with the colours that are announced.
+fn picture_filter(output: &Output<'_>) -> String {
+    let Output {
+        width, height, fps, ..
+    } = output;
+    format!(
+        "scale={width}:{height}:force_original_aspect_ratio=decrease:force_divisible_by=2,\
+         pad={width}:{height}:-1:-1:color=black,setsar=1,fps={fps}:start_time=0,\
+         setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
+    )
+}
+
+fn texts(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{}.{:03}", time.as_secs(), time.subsec_millis())
+}
+
+/// What a running encoder reports of itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Report {
+    /// Media time made so far; `None` before the first frame.
+    pub made: Option<Duration>,
+    /// Times real time.
+    pub speed: f64,
+    /// Frames thrown away.
+    pub dropped: u64,
+    /// Frames repeated.
+    pub duplicated: u64,
+}
+
+impl Report {
+    /// Reads a line of standard error; `false` for one that is for the log. Progress has the form `key=value`, the log
+    /// begins with a level in brackets.
+    pub fn read(&mut self, line: &str) -> bool {
+        let Some((key, value)) = line.split_once('=') else {
+            return false;
+        };
+        let is_key = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if line.starts_with('[') || !key.bytes().all(is_key) {
+            return false;
+        }
+        let value = value.trim();
+        match key {
+            "out_time_us" => self.made = value.parse().ok().map(Duration::from_micros),
+            "speed" => self.speed = value.trim_end_matches('x').parse().unwrap_or(self.speed),
+            "drop_frames" => self.dropped = value.parse().unwrap_or(self.dropped),
+            "dup_frames" => self.duplicated = value.parse().unwrap_or(self.duplicated),
+            _ => {}
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OUTPUT: Output<'_> = Output {
+        width: 320,
+        height: 180,
+        fps: 25,
+        video_kbps: 300,
+        audio_kbps: 64,
+        preset: "ultrafast",
+        gop_s: 2,
+    };
+
+    fn line(words: &[OsString]) -> String {
+        let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+        words.join(" ")
+    }
+
+    #[test]
+    fn item_without_sound_gets_silence() {
+        let input = Input {
+            url: "http://127.0.0.1:1/t/1",
+            has_audio: false,
+            from: Duration::from_millis(61_500),
+            most: Some(Duration::from_secs(60)),
+        };
+        let line = line(&item(&input, &OUTPUT));
+        assert!(
+            line.contains("-ss 61.500 -i http://127.0.0.1:1/t/1 -f lavfi"),
+            "{line}"
+        );
+        assert!(
+            line.contains("-map 1:a:0") && line.contains("-t 60.000"),
+            "{line}"
+        );
+        assert!(line.contains("-g 50 -keyint_min 50"), "{line}");
+    }
+
+    #[test]
+    fn item_is_opened_by_listed_formats_and_protocols_alone() {
+        let input = Input {
+            url: "http://127.0.0.1:1/t/1",
+            has_audio: true,
+            from: Duration::ZERO,
+            most: None,
+        };
+        let words = item(&input, &OUTPUT);
+        let at = |word: &str| words.iter().position(|other| other == word).unwrap();
+        assert!(at("-protocol_whitelist") < at("-i") && at("-format_whitelist") < at("-i"));
+        for format in ["hls", "concat", "dash", "sdp", "image2"] {
+            assert!(!FORMATS.split(',').any(|listed| listed == format));
+        }
+        assert!(!line(&words).contains("-ss"));
+    }
+
+    #[test]
+    fn slate_lasts_half_a_second_or_a_frame() {
+        assert!(line(&slate(&OUTPUT)).contains("-t 0.500"));
+        let slow = Output { fps: 1, ..OUTPUT };
+        assert!(line(&slate(&slow)).contains("-t 1.000"));
+    }
+
+    #[test]
+    fn reports_are_told_from_the_log() {
+        let mut report = Report::default();
+        for line in [
+            "frame=12",
+            "out_time_us=N/A",
+            "speed=N/A",
+            "stream_0_0_q=28.0",
+        ] {
+            assert!(report.read(line), "{line}");
+        }
+        assert_eq!(report, Report::default());
+        for line in [
+            "out_time_us=1500000",
+            "speed=4.9x",
+            "drop_frames=1",
+            "dup_frames=12",
+        ] {
+            assert!(report.read(line), "{line}");
+        }
+        let made = Some(Duration::from_millis(1500));
+        assert_eq!(
+            report,
+            Report {
+                made,
+                speed: 4.9,
+                dropped: 1,
+                duplicated: 12
+            }
+        );
+        for line in [
+            "[warning] a=b",
+            "[mov @ 0x1] [error] x=y",
+            "no equals sign",
+            "a b=c",
+        ] {
+            assert!(!report.read(line), "{line}");
+        }
+    }
+}
