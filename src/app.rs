@@ -18,7 +18,8 @@ use crate::net::{self, EgressConfig, Egresses, NetError, StoreConfig};
 use crate::observe::Requests;
 use crate::protect::{self, KeyDigest, MemoryStore, Protect, ProtectConfig, SharedStore};
 use crate::services::{
-    Deliverer, Joiner, Lister, Makes, Minter, Resolver, ServicesConfig, Shared, Sources, Tools,
+    Deliverer, Joiner, Lister, Makes, Minter, Playout, Resolver, ServicesConfig, Shared, Sources,
+    Tools,
 };
 use crate::temp::{Temp, TempConfig};
 use crate::transfer::{Engines, ShutdownHandles, TransferConfig};
@@ -123,6 +124,8 @@ pub struct App {
     pub(crate) temp: Option<Temp>,
     /// What `/openapi.json` answers; set by the router, which knows the routes.
     pub(crate) document: OnceLock<Bytes>,
+    /// What broadcasts fetched ahead.
+    pub(crate) shelves: Option<Temp>,
     /// What came of requests.
     pub(crate) requests: Requests,
 }
@@ -138,6 +141,10 @@ impl App {
         warn_of_key(&settings.links);
         let sealer = Arc::new(Sealer::new(&settings.links, clock));
         warm_up(&sealer, &lifecycle);
+        let dialer = settings
+            .net
+            .target_dialer(settings.broadcast.targets.clone())?;
+        let dialer = Arc::new(dialer);
         let (instance, ttl) = (settings.server.instance_name(), settings.services.cache_ttl);
         let egresses = Egresses::new(settings.net)?;
         lifecycle.spawn(lifecycle.clone().until_soft(egresses.clone().watch()));
@@ -159,13 +166,14 @@ impl App {
         if let Some(ffmpeg) = &ffmpeg {
             lifecycle.spawn(lifecycle.clone().until_soft(ffmpeg.clone().examine()));
         }
-        let temp = temp(&settings.temp, &lifecycle);
-        let can_remux = ffmpeg.is_some() && temp.is_some();
+        let temp_dir = temp(&settings.temp, "TEMP_DIR", &lifecycle);
+        let can_remux = ffmpeg.is_some() && temp_dir.is_some();
         let joiner = Joiner::new(&settings.services, &engines, resolver.clone(), can_remux);
+        let playout = Playout::new(resolver.clone(), joiner.clone(), &engines);
         let tools = Tools {
             joiner: joiner.clone(),
             ffmpeg: settings.ffmpeg.clone(),
-            temp: temp.clone(),
+            temp: temp_dir.clone(),
             engines,
             handles,
             clock,
@@ -178,10 +186,27 @@ impl App {
         );
         lifecycle.spawn(lifecycle.clone().until_soft(deliverer.tidy()));
         let lister = Lister::new(&settings.services, resolver.clone(), &lifecycle);
-        let broadcasts = broadcasts(&settings.broadcast, &sealer, &lister, clock);
+        // Only where somebody may use it: the directory is made at once.
+        let token = settings.broadcast.token.as_ref();
+        let shelves =
+            token.and_then(|_| temp(&settings.broadcast.shelves, "STREAM_TEMP_DIR", &lifecycle));
+        let kept = shelves.clone();
+        let parts = |store| Parts {
+            config: settings.broadcast.clone(),
+            store,
+            sealer: Arc::clone(&sealer),
+            lister: lister.clone(),
+            playout,
+            ffmpeg: ffmpeg.clone(),
+            shelves,
+            dialer,
+            clock,
+            lifecycle: lifecycle.clone(),
+        };
+        let broadcasts = broadcasts(&settings.broadcast, parts, &lifecycle);
         let makes = Makes {
             ffmpeg: ffmpeg.clone(),
-            has_temp: temp.is_some(),
+            has_temp: temp_dir.is_some(),
         };
         Ok(Arc::new(Self {
             base_url: settings.server.public_url(port),
@@ -201,7 +226,8 @@ impl App {
             port,
             max_queue: settings.services.max_queue,
             ffmpeg,
-            temp,
+            temp: temp_dir,
+            shelves: kept,
             server: settings.server,
             document: OnceLock::new(),
             requests: Requests::default(),
@@ -212,9 +238,8 @@ impl App {
 /// Broadcasts, where a token lets somebody use them.
 fn broadcasts(
     config: &BroadcastConfig,
-    sealer: &Arc<Sealer>,
-    lister: &Lister,
-    clock: Clock,
+    parts: impl FnOnce(Store) -> Parts,
+    lifecycle: &Lifecycle,
 ) -> Option<Broadcasts> {
     config.token.as_ref()?;
     let store = match Store::open(&config.database) {
@@ -224,12 +249,10 @@ fn broadcasts(
             return None;
         }
     };
-    Some(Broadcasts::new(Parts {
-        store,
-        sealer: Arc::clone(sealer),
-        lister: lister.clone(),
-        clock,
-    }))
+    let broadcasts = Broadcasts::new(parts(store));
+    let booted = broadcasts.clone();
+    lifecycle.spawn(async move { booted.boot().await });
+    Some(broadcasts)
 }
 
 /// Where requests are counted.
@@ -248,11 +271,11 @@ fn connected(config: StoreConfig, lifecycle: &Lifecycle) -> net::Store {
 }
 
 /// The temporary files, swept from time to time; without them the server runs on, and says so.
-fn temp(config: &TempConfig, lifecycle: &Lifecycle) -> Option<Temp> {
+fn temp(config: &TempConfig, variable: &str, lifecycle: &Lifecycle) -> Option<Temp> {
     let temp = match Temp::open(config) {
         Ok(temp) => temp,
         Err(error) => {
-            warn!(dir = %config.dir.display(), err = %error, "no temporary files: `TEMP_DIR` names a directory that can be written to");
+            warn!(dir = %config.dir.display(), variable, err = %error, "no temporary files: the variable names a directory that can be written to");
             return None;
         }
     };

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde_json::Value;
 use tokio::sync::broadcast::{Receiver, Sender, error::RecvError};
 
 use super::{BroadcastError, LogRow};
@@ -17,6 +18,10 @@ const MAX_FOLLOWERS: usize = 32;
 pub enum Notice {
     /// A row of the log.
     Log(LogRow),
+    /// Another state.
+    State(Value),
+    /// Another item is on air.
+    Item(Value),
 }
 
 /// Passes news on.

@@ -1,8 +1,11 @@
 //! Settings of broadcasts.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::config::{Env, Origins, Secret};
+use crate::net::TargetConfig;
+use crate::temp::TempConfig;
 
 /// Settings of broadcasts.
 #[derive(Debug, Clone)]
@@ -13,6 +16,21 @@ pub struct BroadcastConfig {
     pub cors_origins: Option<Origins>,
     /// `BROADCAST_DB` (`data/serverrs.db`): the database.
     pub database: PathBuf,
+    /// `BROADCAST_MEDIA_DIR`: where `media_files` lie; without it there are none.
+    pub media_dir: Option<PathBuf>,
+    /// `BROADCAST_MAX_RUNNING` (2): broadcasts on air at once; each encodes in real time.
+    pub max_running: usize,
+    /// `BROADCAST_MAX_ITEMS` (5000): items of one list; the rest is left out.
+    pub max_items: usize,
+    /// `BROADCAST_TARGET_ALLOW` and `BROADCAST_ALLOW_PRIVATE_TARGETS`: where broadcasts may go.
+    pub targets: TargetConfig,
+    /// `STREAM_TEMP_DIR` (`/var/tmp/streams`), `BROADCAST_DISK_CAP_MB` (10240) and a floor of 1 GiB: where and how much
+    /// of items is fetched in the serve mode `download`.
+    pub shelves: TempConfig,
+    /// `BROADCAST_PREFETCH_ITEMS` (2): items fetched ahead of the one on air.
+    pub prefetch_items: usize,
+    /// `FFMPEG_TIMEOUT` (300 s): how long the slate may take.
+    pub ffmpeg_timeout: Duration,
 }
 
 impl BroadcastConfig {
@@ -24,6 +42,26 @@ impl BroadcastConfig {
             database: env
                 .path("BROADCAST_DB")
                 .unwrap_or_else(|| PathBuf::from("data/serverrs.db")),
+            media_dir: env.path("BROADCAST_MEDIA_DIR"),
+            max_running: env.count("BROADCAST_MAX_RUNNING", 2, 1, 1000),
+            max_items: env.count("BROADCAST_MAX_ITEMS", 5000, 1, 100_000),
+            targets: TargetConfig::from_env(env),
+            shelves: shelves(env),
+            prefetch_items: env.count("BROADCAST_PREFETCH_ITEMS", 2, 1, 100),
+            ffmpeg_timeout: env.seconds("FFMPEG_TIMEOUT", 300, 1),
         }
+    }
+}
+
+fn shelves(env: &mut Env) -> TempConfig {
+    /// Largest cap in mebibytes: a pebibyte.
+    const MOST: usize = 1 << 30;
+    let dir = env.path("STREAM_TEMP_DIR");
+    let cap = env.count("BROADCAST_DISK_CAP_MB", 10_240, 0, MOST) as u64;
+    TempConfig {
+        dir: dir.unwrap_or_else(|| PathBuf::from("/var/tmp/streams")),
+        quota_bytes: Some(cap << 20),
+        min_free_bytes: 1 << 30,
+        cleanup_interval: Duration::from_secs(900),
     }
 }

@@ -19,6 +19,27 @@ pub enum BroadcastError {
     /// A playlist that can't be read.
     #[error("playlist: {0}")]
     Playlist(Arc<ResolveError>),
+    /// It is on air, and that can't be done then; the field, if one is meant.
+    #[error("the broadcast is running")]
+    Running(Option<String>),
+    /// It isn't on air, and that can't be done then.
+    #[error("the broadcast is not running")]
+    NotRunning,
+    /// The server is about to end.
+    #[error("the server is stopping")]
+    Draining,
+    /// As many are on air as may be.
+    #[error("{0} broadcasts are running")]
+    TooMany(usize),
+    /// Its items can't be served as it says.
+    #[error("serve mode is not supported")]
+    ServeMode,
+    /// Its key was sealed under another `ENCRYPTION_KEY`.
+    #[error("the stream key can't be read")]
+    KeyUnreadable,
+    /// Its target may not be dialled.
+    #[error("target: {0}")]
+    TargetForbidden(String),
     /// Too many follow it.
     #[error("too many followers")]
     TooManyFollowers,

@@ -5,31 +5,39 @@
 
 mod bus;
 mod config;
+mod context;
 mod error;
+mod feed;
+mod files;
 pub mod flv;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod fuzz;
 mod id;
+mod list;
+mod normaliser;
+mod order;
 pub mod pacing;
 mod profile;
 pub mod publisher;
 pub mod pump;
 mod record;
+mod redact;
+mod run;
 mod service;
 mod settings;
+mod shelf;
 pub mod source;
+pub mod splicer;
 mod state;
 mod store;
-mod target;
 
 pub use bus::{Follower, Notice};
 pub use config::BroadcastConfig;
+pub use context::Parts;
 pub use error::BroadcastError;
 pub use profile::Profile;
 pub use record::{Broadcast, Facts, LastError, Position};
-pub use service::{Broadcasts, Parts};
+pub use service::{Broadcasts, Counts, Start};
 pub use settings::{FieldFault, OnItemFailure, ServeMode, Settings, StreamSource};
 pub use state::{Effect, Event, Status};
 pub use store::{Item, ItemState, LogLevel, LogQuery, LogRow, LogSource, Store, StoreError};
-pub use target::{Target, TargetError};
-pub mod splicer;

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::profile::Profile;
-use super::target::{Target, TargetError};
+use super::publisher::{Scheme, Target, TargetError};
+use crate::config::Secret;
 use crate::extract::selector::Selector;
 
 /// The selector of a broadcast that names none.
@@ -152,12 +153,15 @@ impl FieldFault {
 }
 
 impl Settings {
-    /// Reads them from a JSON object, checks them and brings them into their one form. A key that stands in
-    /// `target_url` is taken out of it and returned.
+    /// Reads them from a JSON object, checks them and brings them into their one form. Returned besides is the stream
+    /// key: `key` with what stands behind the `?` of `target_url`, or without `key` the last part of its path.
     ///
     /// # Errors
     /// Every field that can't be used.
-    pub fn read(fields: Map<String, Value>) -> Result<(Self, Option<String>), Vec<FieldFault>> {
+    pub fn read(
+        fields: Map<String, Value>,
+        key: Option<&str>,
+    ) -> Result<(Self, Option<Secret>), Vec<FieldFault>> {
         let has_mode = fields.contains_key("playlist_serve_mode");
         let mut settings: Self = serde_json::from_value(Value::Object(fields))
             .map_err(|error| vec![FieldFault::new("", error)])?;
@@ -165,7 +169,7 @@ impl Settings {
         settings.check_texts(&mut faults);
         settings.check_source(has_mode, &mut faults);
         settings.check_numbers(&mut faults);
-        let key = settings.take_key(&mut faults);
+        let key = settings.take_key(key, &mut faults);
         if faults.is_empty() {
             return Ok((settings, key));
         }
@@ -178,6 +182,15 @@ impl Settings {
             Ok(Value::Object(fields)) => fields,
             _ => Map::new(),
         }
+    }
+
+    /// Names of the fields in which two differ.
+    pub(super) fn differences(&self, other: &Self) -> Vec<String> {
+        let (ours, theirs) = (self.to_map(), other.to_map());
+        let differs = ours
+            .into_iter()
+            .filter(|(name, value)| theirs.get(name) != Some(value));
+        differs.map(|(name, _)| name).collect()
     }
 
     /// Whether the selector is the one that is taken when none is named.
@@ -291,22 +304,35 @@ impl Settings {
         faults.extend(self.profile.fault());
     }
 
-    fn take_key(&mut self, faults: &mut Vec<FieldFault>) -> Option<String> {
-        let (target, key) = match Target::split(self.target_url.as_deref()?) {
-            Ok(split) => split,
+    fn take_key(&mut self, key: Option<&str>, faults: &mut Vec<FieldFault>) -> Option<Secret> {
+        let Some(text) = self.target_url.as_deref() else {
+            return key.map(|key| Secret::new(key.to_owned()));
+        };
+        match Target::parse(text, key) {
+            Ok((target, _)) if target.scheme() == Scheme::Srt => {
+                let message = "must begin with `rtmp://` or `rtmps://`";
+                faults.push(FieldFault::new("target_url", message));
+                None
+            }
+            Ok((target, key)) => {
+                self.target_url = Some(target.to_string());
+                key
+            }
             Err(error) => {
                 faults.push(error.into());
-                return None;
+                None
             }
-        };
-        self.target_url = Some(target);
-        key
+        }
     }
 }
 
 impl From<TargetError> for FieldFault {
     fn from(error: TargetError) -> Self {
-        Self::new("target_url", error)
+        let field = match error {
+            TargetError::Key => "stream_key",
+            _ => "target_url",
+        };
+        Self::new(field, error)
     }
 }
 
@@ -322,8 +348,10 @@ mod tests {
         };
         all.extend(fields.as_object().unwrap().clone());
         all.retain(|_, value| !value.is_null());
-        let fields = |faults: Vec<FieldFault>| faults.iter().map(|fault| fault.field).collect();
-        Settings::read(all).map_err(fields)
+        let fields =
+            |faults: Vec<FieldFault>| faults.iter().map(|fault| fault.field).collect::<Vec<_>>();
+        let read = Settings::read(all, None).map_err(fields)?;
+        Ok((read.0, read.1.map(|key| key.reveal().to_owned())))
     }
 
     #[test]

@@ -60,13 +60,14 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
     let signals = lifecycle::signals().map_err(|error| format!("signals: {error}"))?;
     announce(config.scheme(), address, &app.base_url);
     info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
-    let (temp, broadcasts) = (app.temp.clone(), app.broadcasts.clone());
+    let temps = [app.temp.clone(), app.shelves.clone()];
+    let broadcasts = app.broadcasts.clone();
     let server = Server::new(config, http::router(app), lifecycle);
     let outcome = server.run(listener, signals).await;
     if let Some(broadcasts) = broadcasts {
         broadcasts.flush().await;
     }
-    if let Some(temp) = temp {
+    for temp in temps.into_iter().flatten() {
         temp.close();
     }
     Ok(ExitCode::from(outcome.exit_code()))

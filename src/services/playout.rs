@@ -11,7 +11,7 @@ use crate::extract::selector::Selector;
 use crate::extract::{
     Codec, Content, ExtractError, Extraction, Format, Refusal, Tracks, Unavailable,
 };
-use crate::transfer::{Ask, ShutdownHandles, Transfer, TransferConfig};
+use crate::transfer::{Ask, Engines, Transfer};
 
 /// Short side of the picture that is taken when nobody says otherwise, at most.
 const SHORT_SIDE: u32 = 720;
@@ -125,14 +125,9 @@ enum Bytes {
 
 impl Playout {
     /// Over the sites of a resolver; `config` are the settings of transfers to clients.
-    pub fn new(
-        resolver: Resolver,
-        joiner: Joiner,
-        config: &TransferConfig,
-        handles: ShutdownHandles,
-    ) -> Self {
+    pub fn new(resolver: Resolver, joiner: Joiner, engines: &Engines) -> Self {
         Self {
-            feed: Feed::new(resolver, config, handles),
+            feed: Feed::new(resolver, engines),
             joiner,
         }
     }

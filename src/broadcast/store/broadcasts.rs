@@ -80,16 +80,46 @@ impl Store {
         .await
     }
 
-    /// Writes everything of a broadcast anew; whether there is one.
+    /// Writes anew what the user says of a broadcast; whether there is one.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn update(&self, broadcast: Broadcast) -> Result<bool, StoreError> {
         self.call(move |connection| {
-            let sets = COLUMNS.map(|(name, ..)| format!("{name} = ?")).join(", ");
-            let sql = format!("UPDATE broadcasts SET {sets}, stream_key = ? WHERE id = ?");
-            let changed = connection.execute(&sql, params_from_iter(cells(&broadcast)))?;
+            let is_meant = |name: &str, whose| whose == User || USERS_FACTS.contains(&name);
+            let fields = fields(&broadcast);
+            let key = broadcast.sealed_key.map_or(Cell::Null, Cell::Blob);
+            let further = [("stream_key", key)];
+            let changed = set(connection, &broadcast.id, &fields, is_meant, further)?;
             Ok(changed > 0)
+        })
+        .await
+    }
+
+    /// Writes anew what the server says of a broadcast.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn set_facts(&self, id: &str, facts: Facts) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.call(move |connection| {
+            let is_meant = |name: &str, whose| whose == Server && !USERS_FACTS.contains(&name);
+            set(connection, &id, &facts_map(&facts), is_meant, [])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Forgets items and position, because the list is another one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_list(&self, id: &str) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.call(move |connection| {
+            connection.execute("DELETE FROM items WHERE broadcast_id = ?1", [&id])?;
+            connection.execute("UPDATE broadcasts SET position = NULL WHERE id = ?1", [&id])?;
+            Ok(())
         })
         .await
     }
@@ -207,18 +237,56 @@ fn value(cell: ValueRef<'_>, kind: Kind) -> Value {
     }
 }
 
+/// Columns of the server that change with what the user says.
+const USERS_FACTS: [&str; 3] = ["stream_key_hint", "created_at", "updated_at"];
+
+/// Writes some columns of a row; how many rows there were.
+fn set<const N: usize>(
+    connection: &Connection,
+    id: &str,
+    fields: &Map<String, Value>,
+    is_meant: impl Fn(&str, Whose) -> bool,
+    further: [(&str, Cell); N],
+) -> rusqlite::Result<usize> {
+    let meant = COLUMNS
+        .into_iter()
+        .filter(|(name, _, whose)| is_meant(name, *whose));
+    let of = |name: &str, kind| cell(fields.get(name).unwrap_or(&Value::Null), kind);
+    let mut values: Vec<(&str, Cell)> = meant
+        .map(|(name, kind, _)| (name, of(name, kind)))
+        .collect();
+    values.extend(further);
+    let sets: Vec<String> = values
+        .iter()
+        .map(|(name, _)| format!("{name} = ?"))
+        .collect();
+    let sql = format!("UPDATE broadcasts SET {} WHERE id = ?", sets.join(", "));
+    let cells = values.into_iter().map(|(_, cell)| cell);
+    let id = std::iter::once(Cell::Text(id.to_owned()));
+    connection.execute(&sql, params_from_iter(cells.chain(id)))
+}
+
+fn facts_map(facts: &Facts) -> Map<String, Value> {
+    match serde_json::to_value(facts) {
+        Ok(Value::Object(facts)) => facts,
+        _ => Map::new(),
+    }
+}
+
+fn fields(broadcast: &Broadcast) -> Map<String, Value> {
+    let mut fields = broadcast.settings.to_map();
+    fields.extend(facts_map(&broadcast.facts));
+    fields
+}
+
 /// The values of all columns, then the key, then the id.
 fn cells(broadcast: &Broadcast) -> Vec<Cell> {
-    let mut fields = broadcast.settings.to_map();
-    if let Ok(Value::Object(facts)) = serde_json::to_value(&broadcast.facts) {
-        fields.extend(facts);
-    }
-    let key = broadcast.sealed_key.clone();
-    let id = broadcast.id.clone();
+    let fields = fields(broadcast);
     let cell = |(name, kind, _)| cell(fields.get(name).unwrap_or(&Value::Null), kind);
     let mut cells: Vec<Cell> = COLUMNS.map(cell).into();
+    let key = broadcast.sealed_key.clone();
     cells.push(key.map_or(Cell::Null, Cell::Blob));
-    cells.push(Cell::Text(id));
+    cells.push(Cell::Text(broadcast.id.clone()));
     cells
 }
 

@@ -11,6 +11,7 @@ use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 
 use super::ways::{self, Vpn, Way};
+use crate::broadcast::Broadcasts;
 use crate::http::error::ApiError;
 use crate::http::openapi::Anywhere;
 use crate::http::{AppState, json};
@@ -43,6 +44,8 @@ struct Health {
     egresses: Option<Vec<Way>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     vpn: Option<Vpn>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broadcast: Option<OnAir>,
     ffmpeg: bool,
     instance_id: String,
     instance_region: String,
@@ -109,6 +112,14 @@ struct Cache {
     entries: u64,
     hits: u64,
     misses: u64,
+}
+
+/// Broadcasts, where they are allowed.
+#[derive(Serialize, ToSchema)]
+struct OnAir {
+    running: usize,
+    reconnecting: usize,
+    children: usize,
 }
 
 /// How this server is; 503 while it drains.
@@ -187,6 +198,7 @@ fn look(app: &AppState, abilities: Abilities) -> Health {
         },
         egresses: ways::ways(app),
         vpn: ways::vpn(app),
+        broadcast: app.broadcasts.as_ref().map(on_air),
         ffmpeg: abilities.any(),
         instance_id: app.server.instance_id.clone(),
         instance_region: app.server.instance_region.clone(),
@@ -232,6 +244,15 @@ fn extractors(app: &AppState) -> Extractors {
         name: "native",
         version: newest(app),
         sites: sites.map(|site| (site.site(), site.version())).collect(),
+    }
+}
+
+fn on_air(broadcasts: &Broadcasts) -> OnAir {
+    let counts = broadcasts.counts();
+    OnAir {
+        running: counts.running,
+        reconnecting: counts.reconnecting,
+        children: counts.children,
     }
 }
 

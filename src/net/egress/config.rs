@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::gluetun::GluetunConfig;
 use crate::config::Env;
-use crate::net::ClientConfig;
 use crate::net::proxy::Proxies;
+use crate::net::{ClientConfig, NetError, TargetConfig, TargetDialer};
 
 /// Ways out at most; each has connections of its own.
 const MAX_WAYS: usize = 64;
@@ -63,6 +63,17 @@ impl EgressConfig {
         }
         add_gluetun(env, &mut ways);
         Self { ways }
+    }
+
+    /// The way to ingests, which none of these is: they are dialled directly (ruling 42), trusting the same roots.
+    ///
+    /// # Errors
+    /// TLS can't be set up.
+    pub fn target_dialer(&self, config: TargetConfig) -> Result<TargetDialer, NetError> {
+        let Some(way) = self.ways.first() else {
+            return Err(NetError::Setup("no way out".to_owned()));
+        };
+        TargetDialer::new(config, &way.client)
     }
 }
 

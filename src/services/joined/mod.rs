@@ -132,7 +132,7 @@ impl Joiner {
 
     /// The pairs of a post as formats, without asking for anything.
     pub(super) fn pair_formats(extraction: &Extraction) -> Vec<Format> {
-        let pairs = pairs::of(extraction, None).into_iter();
+        let pairs = pairs::of(extraction, PairWish::default(), false).into_iter();
         pairs.map(|pair| pair.format).collect()
     }
 

@@ -1,5 +1,6 @@
 //! Broadcasts through the shipped binary.
 
+mod air;
 mod records;
 mod store;
 
@@ -17,7 +18,9 @@ const CANARY: &str = "canary-key-5d0c1f-9b+/~ü";
 
 /// A server whose broadcasts may be used.
 fn builder() -> Builder {
-    Builder::offline().env("BROADCAST_API_TOKEN", TOKEN)
+    Builder::offline()
+        .env("BROADCAST_API_TOKEN", TOKEN)
+        .env("STREAM_TEMP_DIR", "streams")
 }
 
 /// Asks with the token.

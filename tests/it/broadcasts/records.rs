@@ -137,12 +137,12 @@ async fn fields_that_cannot_be_used_are_all_named() {
             "invalid_field",
         ),
         (
-            json!({ "title": "T", "playlist_id": LIST, "stream_key": "a b" }),
+            json!({ "title": "T", "playlist_id": LIST, "stream_key": "a\nb" }),
             422,
             "invalid_field",
         ),
         (
-            json!({ "title": "T", "playlist_id": LIST, "stream_key": "k", "target_url": "rtmp://a.example/app/key" }),
+            json!({ "title": "T", "playlist_id": LIST, "stream_key": "", "target_url": "rtmp://a.example/app" }),
             422,
             "invalid_field",
         ),

@@ -13,6 +13,39 @@ impl From<BroadcastError> for ApiError {
             BroadcastError::NotFound => not_found(),
             BroadcastError::Invalid(faults) => invalid(&faults),
             BroadcastError::Playlist(error) => Self::from(error.as_ref()),
+            BroadcastError::Running(field) => running(field.as_deref()),
+            BroadcastError::NotRunning => told(
+                StatusCode::CONFLICT,
+                "broadcast_not_running",
+                "This broadcast is not on air",
+            ),
+            BroadcastError::Draining => told(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "The server is stopping",
+            ),
+            BroadcastError::TooMany(most) => told(
+                StatusCode::CONFLICT,
+                "too_many_broadcasts",
+                &format!(
+                    "{most} broadcasts are on air, which is what `BROADCAST_MAX_RUNNING` allows"
+                ),
+            ),
+            BroadcastError::ServeMode => told(
+                StatusCode::CONFLICT,
+                "serve_mode_unsupported",
+                "The serve mode `hybrid` is not supported: take `direct` or `download`",
+            ),
+            BroadcastError::KeyUnreadable => told(
+                StatusCode::CONFLICT,
+                "stream_key_unreadable",
+                "The stream key was sealed under another `ENCRYPTION_KEY`: set it again",
+            ),
+            BroadcastError::TargetForbidden(reason) => told(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "target_forbidden",
+                &reason,
+            ),
             BroadcastError::TooManyFollowers => told(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too_many_followers",
@@ -27,6 +60,14 @@ impl From<BroadcastError> for ApiError {
             BroadcastError::Store(error) => store(&error),
         }
     }
+}
+
+fn running(field: Option<&str>) -> ApiError {
+    let message = match field {
+        Some(field) => format!("`{field}` can't be changed while the broadcast is on air"),
+        None => "The broadcast is on air: stop it first".to_owned(),
+    };
+    ApiError::new(StatusCode::CONFLICT, "broadcast_running", message)
 }
 
 fn not_found() -> ApiError {

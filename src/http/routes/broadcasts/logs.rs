@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
 
 use super::{broadcasts, records};
-use crate::broadcast::{Follower, LogLevel, LogQuery, LogRow, Notice};
+use crate::broadcast::{Broadcasts, Follower, LogLevel, LogQuery, LogRow, Notice};
 use crate::http::error::ApiError;
 use crate::http::{AppState, json as answer};
 
@@ -101,6 +101,70 @@ pub(super) async fn show(
     Ok(events(following.pieces()))
 }
 
+/// `GET /broadcasts/{id}/events`: states, items and figures as they come.
+pub(super) async fn events_of(
+    State(app): State<AppState>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let query = query.unwrap_or_default();
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    let seconds = match pairs.find(|(name, _)| name == "stats_interval") {
+        Some((_, value)) => value
+            .parse()
+            .ok()
+            .filter(|seconds| (1..=60).contains(seconds)),
+        None => Some(2),
+    };
+    let wanted = || ApiError::invalid("query", "stats_interval", "1 to 60");
+    let every = Duration::from_secs(seconds.ok_or_else(wanted)?);
+    let broadcasts = broadcasts(&app)?.clone();
+    let watching = Watching {
+        follower: broadcasts.follow(&id).await?,
+        ticks: tokio::time::interval(every),
+        broadcasts,
+        id,
+    };
+    Ok(events(watching.pieces()))
+}
+
+struct Watching {
+    broadcasts: Broadcasts,
+    id: String,
+    follower: Follower,
+    ticks: tokio::time::Interval,
+}
+
+impl Watching {
+    fn pieces(self) -> impl Stream<Item = Result<Bytes, Infallible>> {
+        stream::unfold(self, |mut watching| async move {
+            let piece = watching.next().await?;
+            Some((Ok(piece), watching))
+        })
+    }
+
+    /// The next event; `None` when the broadcast is no more.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            let news = tokio::select! {
+                news = self.follower.next() => news?,
+                _ = self.ticks.tick() => {
+                    let status = self.broadcasts.status(&self.id).await.ok()?;
+                    return Some(event("stats", None, &status));
+                }
+            };
+            match news {
+                Err(lost) => return Some(event("lagged", None, &json!({ "skipped": lost }))),
+                Ok(notice) => match &*notice {
+                    Notice::State(state) => return Some(event("state", None, state)),
+                    Notice::Item(item) => return Some(event("item", None, item)),
+                    Notice::Log(_) => {}
+                },
+            }
+        }
+    }
+}
+
 /// An answer of server-sent events (HTML Living Standard §9.2).
 pub(super) fn events(
     pieces: impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static,
@@ -147,7 +211,7 @@ impl Following {
                     Notice::Log(row) if row.level >= self.level && row.id > self.told => {
                         return Some(log_event(row));
                     }
-                    Notice::Log(_) => {}
+                    Notice::Log(_) | Notice::State(_) | Notice::Item(_) => {}
                 },
             }
         }

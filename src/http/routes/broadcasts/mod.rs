@@ -1,6 +1,7 @@
 //! `/broadcasts`: playlists on air. Closed to everybody without `BROADCAST_API_TOKEN`, for they make the server start
 //! programs and open connections.
 
+mod air;
 mod error;
 mod logs;
 mod records;
@@ -9,7 +10,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
@@ -31,6 +32,14 @@ pub(in crate::http) fn router() -> Router<AppState> {
         )
         .route("/broadcasts/{id}/items", get(records::items))
         .route("/broadcasts/{id}/logs", get(logs::show))
+        .route("/broadcasts/{id}/events", get(logs::events_of))
+        .route("/broadcasts/{id}/status", get(air::status))
+        .route("/broadcasts/{id}/start", post(air::start))
+        .route("/broadcasts/{id}/stop", post(air::stop))
+        .route("/broadcasts/{id}/restart", post(air::restart))
+        .route("/broadcasts/{id}/skip", post(air::skip))
+        .route("/broadcasts/{id}/refresh", post(air::refresh))
+        .route("/broadcasts/validate", post(air::validate))
 }
 
 /// Lets pass who shows the token.

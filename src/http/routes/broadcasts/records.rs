@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::broadcasts;
-use crate::broadcast::{Broadcast, Status};
+use crate::broadcast::{Broadcast, Start, Status};
 use crate::http::error::ApiError;
 use crate::http::{AppState, fields, json as answer};
 
@@ -22,11 +22,16 @@ const MAX_LIMIT: usize = 200;
 /// `POST /broadcasts`.
 pub(super) async fn create(
     State(app): State<AppState>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
     let fields = read(&app, &headers, body).await?;
-    let made = broadcasts(&app)?.create(fields).await?;
+    let broadcasts = broadcasts(&app)?;
+    let mut made = broadcasts.create(fields).await?;
+    if is_set(&query.unwrap_or_default(), "start") {
+        made = broadcasts.start(&made.id, Start::default()).await?.0;
+    }
     let mut response = answer::no_store(&made.to_json())?;
     *response.status_mut() = StatusCode::CREATED;
     if let Ok(place) = HeaderValue::from_str(&format!("/broadcasts/{}", made.id)) {
@@ -77,8 +82,10 @@ pub(super) async fn change(
 pub(super) async fn delete(
     State(app): State<AppState>,
     Path(id): Path<String>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    broadcasts(&app)?.delete(&id).await?;
+    let is_forced = is_set(&query.unwrap_or_default(), "force");
+    broadcasts(&app)?.delete(&id, is_forced).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -89,6 +96,12 @@ pub(super) async fn items(
 ) -> Result<Response, ApiError> {
     let items = broadcasts(&app)?.items(&id).await?;
     answer::no_store(&json!({ "items": items }))
+}
+
+/// Whether a switch of the query is on.
+fn is_set(query: &str, switch: &str) -> bool {
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs.any(|(name, value)| name == switch && matches!(value.as_ref(), "1" | "true"))
 }
 
 /// A JSON object; nothing for no body.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rustls::ServerConfig;
-use serverrs::broadcast::flv::{Tag, TagKind};
+use serverrs::broadcast::flv::{Tag, TagKind, write_header, write_tag};
 use serverrs::broadcast::publisher::Step;
 use tokio::io::DuplexStream;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -81,6 +81,17 @@ impl Publication {
             .filter(|tag| tag.kind != TagKind::Script && tag.data[1] == 0)
             .map(|tag| tag.data.clone())
             .collect()
+    }
+
+    /// All of it as a file.
+    pub(crate) fn flv(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        write_header(&mut bytes);
+        let media = self.media.iter().map(|got| &got.tag);
+        for tag in media.filter(|tag| tag.kind != TagKind::Script) {
+            write_tag(tag, &mut bytes);
+        }
+        bytes
     }
 }
 

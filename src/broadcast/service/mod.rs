@@ -1,36 +1,29 @@
 //! What may be done with broadcasts.
 
-use std::sync::Arc;
+mod on_air;
+
+pub use on_air::{Counts, Start};
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use tokio::sync::OnceCell;
 
-use super::bus::Bus;
+use super::context::{Context, Parts};
 use super::record::hint;
+use super::run::{Command, Running};
+
 use super::{
     Broadcast, BroadcastError, Facts, Follower, Item, LogLevel, LogQuery, LogRow, LogSource,
-    Notice, Settings, Status, Store, StoreError, id, target,
+    Settings, Status, Store, StoreError, id,
 };
-use crate::clock::Clock;
-use crate::links::Sealer;
-use crate::services::Lister;
+use crate::config::Secret;
 
+/// Bytes of a key.
+const MAX_KEY: usize = 1024;
 /// The field that never comes out again.
 const KEY: &str = "stream_key";
-
-/// What broadcasts are made of.
-pub struct Parts {
-    /// What is kept of them.
-    pub store: Store,
-    /// Seals their keys.
-    pub sealer: Arc<Sealer>,
-    /// Knows the lists of sites.
-    pub lister: Lister,
-    /// The time of day.
-    pub clock: Clock,
-}
 
 /// Broadcasts. Cheap to clone.
 #[derive(Clone)]
@@ -39,11 +32,24 @@ pub struct Broadcasts {
 }
 
 struct Inner {
-    parts: Parts,
-    bus: Bus,
+    context: Arc<Context>,
+    /// Those that run, and some that have just ended.
+    running: Mutex<HashMap<String, Running>>,
+    /// Held while one is started, so that two requests start one.
+    starting: tokio::sync::Mutex<()>,
     /// Whether the database fits to the server's key; found out once.
     usable: OnceCell<Result<(), BroadcastError>>,
 }
+
+/// Fields that take effect on a broadcast that runs.
+const LIVE_FIELDS: [&str; 6] = [
+    "title",
+    "description",
+    "loop_enabled",
+    "shuffle_playlist",
+    "on_item_failure",
+    "max_item_minutes",
+];
 
 /// What a request says of the stream key.
 enum KeyChange {
@@ -52,13 +58,23 @@ enum KeyChange {
     Set(String),
 }
 
+impl KeyChange {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Set(key) => Some(key),
+            Self::Keep | Self::Clear => None,
+        }
+    }
+}
+
 impl Broadcasts {
     /// Broadcasts over these parts.
     pub fn new(parts: Parts) -> Self {
         Self {
             inner: Arc::new(Inner {
-                parts,
-                bus: Bus::default(),
+                context: Arc::new(Context::new(parts)),
+                running: Mutex::default(),
+                starting: tokio::sync::Mutex::default(),
                 usable: OnceCell::new(),
             }),
         }
@@ -74,20 +90,22 @@ impl Broadcasts {
     ) -> Result<Broadcast, BroadcastError> {
         self.check_usable().await?;
         let key = take_key(&mut fields)?;
-        let (mut settings, found) = Settings::read(fields).map_err(BroadcastError::Invalid)?;
+        let read = Settings::read(fields, key.text());
+        let (mut settings, key) = read.map_err(BroadcastError::Invalid)?;
         self.find_playlist(&mut settings)?;
+        self.check_address(&settings)?;
         // Exact in the numbers of every client.
         settings
             .shuffle_seed
             .get_or_insert_with(|| rand::random::<u64>() >> 11);
         let now = self.now();
         let mut broadcast = Broadcast {
-            id: id::new(self.inner.parts.clock.unix()),
+            id: id::new(self.parts().clock.unix()),
             settings,
             sealed_key: None,
             facts: Facts::new(&now),
         };
-        self.set_key(&mut broadcast, key, found).await?;
+        self.set_key(&mut broadcast, key).await?;
         self.store().insert(broadcast.clone()).await?;
         self.log(&broadcast.id, LogLevel::Info, "created");
         Ok(broadcast)
@@ -134,38 +152,62 @@ impl Broadcasts {
     ) -> Result<Broadcast, BroadcastError> {
         let mut broadcast = self.get(id).await?;
         let key = take_key(&mut patch)?;
+        let has_target = patch.contains_key("target_url");
         let mut fields = broadcast.settings.to_map();
         for (name, value) in patch {
             merge(&mut fields, name, value);
         }
-        let (mut settings, found) = Settings::read(fields).map_err(BroadcastError::Invalid)?;
+        // The address that is kept has no key in it: none is looked for.
+        let given = key.text().or((!has_target).then_some(""));
+        let read = Settings::read(fields, given).map_err(BroadcastError::Invalid)?;
+        let (mut settings, found) = read;
+        let found = found.filter(|found| !found.reveal().is_empty());
         self.find_playlist(&mut settings)?;
+        self.check_address(&settings)?;
+        let running = self.running(id);
+        if running.is_some() {
+            let has_key = found.is_some() || matches!(key, KeyChange::Clear);
+            check_live(&broadcast.settings, &settings, has_key)?;
+        }
         let is_other_list = settings.playlist_id != broadcast.settings.playlist_id
             || settings.media_files != broadcast.settings.media_files;
         broadcast.settings = settings;
         broadcast.facts.updated_at = self.now();
-        if is_other_list {
-            broadcast.facts.position = None;
-            self.store().set_items(id, Vec::new()).await?;
+        if matches!(key, KeyChange::Clear) {
+            (broadcast.sealed_key, broadcast.facts.stream_key_hint) = (None, None);
         }
-        self.set_key(&mut broadcast, key, found).await?;
+        self.set_key(&mut broadcast, found).await?;
         if !self.store().update(broadcast.clone()).await? {
             return Err(BroadcastError::NotFound);
+        }
+        if is_other_list {
+            self.store().forget_list(id).await?;
+            broadcast.facts.position = None;
+        }
+        if let Some(running) = running {
+            running.change(broadcast.settings.clone());
         }
         self.log(id, LogLevel::Info, "changed");
         Ok(broadcast)
     }
 
-    /// Takes a broadcast away with its items and its log.
+    /// Takes a broadcast away with its items and its log; `is_forced` ends it before.
     ///
     /// # Errors
-    /// [`BroadcastError::NotFound`], or the database.
-    pub async fn delete(&self, id: &str) -> Result<(), BroadcastError> {
+    /// [`BroadcastError::NotFound`], [`BroadcastError::Running`], or the database.
+    pub async fn delete(&self, id: &str, is_forced: bool) -> Result<(), BroadcastError> {
         self.get(id).await?;
+        if let Some(running) = self.running(id) {
+            if !is_forced {
+                return Err(BroadcastError::Running(None));
+            }
+            running.tell(Command::Stop).await;
+            running.over().await;
+        }
         if !self.store().delete(id).await? {
             return Err(BroadcastError::NotFound);
         }
-        self.inner.bus.close(id);
+        self.inner.context.bus.close(id);
         Ok(())
     }
 
@@ -193,7 +235,7 @@ impl Broadcasts {
     /// [`BroadcastError::NotFound`], [`BroadcastError::TooManyFollowers`], or the database.
     pub async fn follow(&self, id: &str) -> Result<Follower, BroadcastError> {
         self.get(id).await?;
-        self.inner.bus.follow(id)
+        self.inner.context.bus.follow(id)
     }
 
     /// Writes what is still to be written.
@@ -202,34 +244,41 @@ impl Broadcasts {
         let _ = self.store().ready().await;
     }
 
+    /// The task of a broadcast that runs.
+    fn running(&self, id: &str) -> Option<Running> {
+        let running = self.all_running();
+        running
+            .get(id)
+            .filter(|running| !running.is_over())
+            .cloned()
+    }
+
+    fn all_running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
+        let running = &self.inner.running;
+        running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn store(&self) -> &Store {
-        &self.inner.parts.store
+        self.inner.context.store()
     }
 
     fn now(&self) -> String {
-        let now = OffsetDateTime::from(self.inner.parts.clock.now());
-        let now = now.replace_millisecond(now.millisecond());
-        now.unwrap_or(OffsetDateTime::UNIX_EPOCH)
-            .format(&Rfc3339)
-            .unwrap_or_default()
+        self.inner.context.now()
     }
 
     fn log(&self, id: &str, level: LogLevel, message: &str) {
-        let row = self.store().log(LogRow {
-            id: 0,
-            broadcast_id: id.to_owned(),
-            created_at: self.now(),
-            level,
-            source: LogSource::Manager,
-            item_id: None,
-            message: message.to_owned(),
-        });
-        self.inner.bus.tell(id, Notice::Log(row));
+        self.inner
+            .context
+            .log(id, level, LogSource::Manager, message.into());
+    }
+
+    fn parts(&self) -> &Parts {
+        &self.inner.context.parts
     }
 
     /// Keys that were sealed by another process without `ENCRYPTION_KEY` are lost, and so is every later one.
     async fn check_usable(&self) -> Result<(), BroadcastError> {
-        let Parts { store, sealer, .. } = &self.inner.parts;
+        let Parts { store, sealer, .. } = self.parts();
         let check = async {
             store.ready().await?;
             if !sealer.is_lasting() && store.has_keys().await? {
@@ -250,47 +299,57 @@ impl Broadcasts {
         let Some(text) = &settings.playlist_id else {
             return Ok(());
         };
-        let found = self.inner.parts.lister.id_of(text);
+        let found = self.parts().lister.id_of(text);
         settings.playlist_id =
             Some(found.map_err(|error| BroadcastError::Playlist(Arc::new(error)))?);
         Ok(())
     }
 
-    /// Seals what is to be kept: the key that is sent, or else the one that was found in the address.
+    /// The target must not say by itself that it may not be dialled (ruling 43).
+    fn check_address(&self, settings: &Settings) -> Result<(), BroadcastError> {
+        match &settings.target_url {
+            Some(target) => self.check_target(target).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Seals a key, if there is one.
     async fn set_key(
         &self,
         broadcast: &mut Broadcast,
-        change: KeyChange,
-        found: Option<String>,
+        key: Option<Secret>,
     ) -> Result<(), BroadcastError> {
-        let key = match (change, found) {
-            (KeyChange::Set(_), Some(_)) => {
-                return Err(BroadcastError::field(
-                    "target_url",
-                    "has a key besides `stream_key`",
-                ));
-            }
-            (KeyChange::Set(key), None) | (KeyChange::Keep, Some(key)) => key,
-            (KeyChange::Keep, None) => return Ok(()),
-            (KeyChange::Clear, _) => {
-                (broadcast.sealed_key, broadcast.facts.stream_key_hint) = (None, None);
-                return Ok(());
-            }
+        let Some(key) = key else {
+            return Ok(());
         };
-        if !target::is_key(&key) {
+        let key = key.reveal();
+        if key.is_empty() || key.len() > MAX_KEY || key.chars().any(char::is_control) {
             return Err(BroadcastError::field(
                 KEY,
-                "must be 1 to 1024 printable characters",
+                "must be 1 to 1024 characters, no control characters",
             ));
         }
-        let sealer = &self.inner.parts.sealer;
+        let sealer = &self.parts().sealer;
         if !sealer.is_lasting() {
             return Err(BroadcastError::NoServerKey);
         }
-        broadcast.facts.stream_key_hint = hint(&key);
+        broadcast.facts.stream_key_hint = hint(key);
         let context = key_context(&broadcast.id);
         broadcast.sealed_key = Some(sealer.seal_secret(&context, key.as_bytes()).await);
         Ok(())
+    }
+}
+
+/// On a broadcast that runs only some fields may change.
+fn check_live(old: &Settings, new: &Settings, has_key: bool) -> Result<(), BroadcastError> {
+    let mut changed = old.differences(new);
+    changed.retain(|field| !LIVE_FIELDS.contains(&field.as_str()));
+    if has_key {
+        changed.push(KEY.to_owned());
+    }
+    match changed.pop() {
+        Some(field) => Err(BroadcastError::Running(Some(field))),
+        None => Ok(()),
     }
 }
 
@@ -303,7 +362,8 @@ fn take_key(fields: &mut Map<String, Value>) -> Result<KeyChange, BroadcastError
     match fields.remove(KEY) {
         None => Ok(KeyChange::Keep),
         Some(Value::Null) => Ok(KeyChange::Clear),
-        Some(Value::String(key)) => Ok(KeyChange::Set(key)),
+        Some(Value::String(key)) if !key.is_empty() => Ok(KeyChange::Set(key)),
+        Some(Value::String(_)) => Err(BroadcastError::field(KEY, "must not be empty")),
         Some(_) => Err(BroadcastError::field(KEY, "must be a string")),
     }
 }

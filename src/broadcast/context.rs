@@ -1,0 +1,150 @@
+//! What everything that belongs to broadcasts shares.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::bus::Bus;
+use super::feed::Feeds;
+use super::normaliser::{self, NormaliseError};
+use super::splicer::{Slate, SlateError};
+use super::{BroadcastConfig, LogLevel, LogRow, LogSource, Notice, Profile, Store};
+use crate::clock::Clock;
+use crate::lifecycle::Lifecycle;
+use crate::links::Sealer;
+use crate::media::ffmpeg::Ffmpeg;
+use crate::net::TargetDialer;
+use crate::services::{Lister, Playout};
+use crate::temp::Temp;
+
+/// What broadcasts are made of.
+pub struct Parts {
+    /// Settings.
+    pub config: BroadcastConfig,
+    /// What is kept of them.
+    pub store: Store,
+    /// Seals their keys.
+    pub sealer: Arc<Sealer>,
+    /// Knows the lists of sites.
+    pub lister: Lister,
+    /// Finds and opens posts.
+    pub playout: Playout,
+    /// Encodes; without it nothing gets on air.
+    pub ffmpeg: Option<Ffmpeg>,
+    /// Where items are fetched to; without it all are played as they come.
+    pub shelves: Option<Temp>,
+    /// Connects to targets.
+    pub dialer: Arc<TargetDialer>,
+    /// The time of day.
+    pub clock: Clock,
+    /// Ends what runs.
+    pub lifecycle: Lifecycle,
+}
+
+/// See the module.
+pub(super) struct Context {
+    pub(super) parts: Parts,
+    pub(super) bus: Bus,
+    pub(super) feeds: Arc<Feeds>,
+    /// Slates are the same for a profile, and cost a run of the encoder.
+    slates: Mutex<HashMap<Profile, Slate>>,
+}
+
+/// Why there is no slate.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoSlate {
+    /// There is no FFmpeg.
+    #[error("there is no ffmpeg")]
+    NoFfmpeg,
+    /// It fails, for want of an encoder for instance.
+    #[error(transparent)]
+    Failed(#[from] NormaliseError),
+    /// It wrote something else.
+    #[error(transparent)]
+    Broken(#[from] SlateError),
+}
+
+impl Context {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self {
+            feeds: Feeds::new(parts.lifecycle.clone()),
+            parts,
+            bus: Bus::default(),
+            slates: Mutex::default(),
+        }
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.parts.store
+    }
+
+    /// The time of day as it is kept and shown.
+    pub(super) fn now(&self) -> String {
+        let now = OffsetDateTime::from(self.parts.clock.now());
+        let now = now.replace_millisecond(now.millisecond());
+        now.unwrap_or(OffsetDateTime::UNIX_EPOCH)
+            .format(&Rfc3339)
+            .unwrap_or_default()
+    }
+
+    /// Writes a row of the log and tells it; secrets must be gone from the message.
+    pub(super) fn log(&self, id: &str, level: LogLevel, source: LogSource, about: About<'_>) {
+        let row = self.store().log(LogRow {
+            id: 0,
+            broadcast_id: id.to_owned(),
+            created_at: self.now(),
+            level,
+            source,
+            item_id: about.item.map(str::to_owned),
+            message: about.message.to_owned(),
+        });
+        self.bus.tell(id, Notice::Log(row));
+    }
+
+    /// The slate of a profile.
+    ///
+    /// # Errors
+    /// [`NoSlate`].
+    pub(super) async fn slate(&self, profile: &Profile) -> Result<Slate, NoSlate> {
+        let known = {
+            let slates = self.slates.lock().unwrap_or_else(PoisonError::into_inner);
+            slates.get(profile).cloned()
+        };
+        if let Some(slate) = known {
+            return Ok(slate);
+        }
+        let ffmpeg = self.parts.ffmpeg.as_ref().ok_or(NoSlate::NoFfmpeg)?;
+        let limit = self.parts.config.ffmpeg_timeout;
+        let flv = normaliser::slate(ffmpeg, profile, limit).await?;
+        let slate = Slate::parse(&flv, profile.fps)?;
+        let mut slates = self.slates.lock().unwrap_or_else(PoisonError::into_inner);
+        if slates.len() >= MAX_SLATES {
+            slates.clear();
+        }
+        slates.insert(profile.clone(), slate.clone());
+        Ok(slate)
+    }
+}
+
+/// Slates that are kept.
+const MAX_SLATES: usize = 32;
+
+/// What a row of the log is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct About<'a> {
+    /// The item.
+    pub(super) item: Option<&'a str>,
+    /// What is said.
+    pub(super) message: &'a str,
+}
+
+impl<'a> From<&'a str> for About<'a> {
+    fn from(message: &'a str) -> Self {
+        Self {
+            item: None,
+            message,
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! The loopback feed: what FFmpeg reads in place of any address of a site.
+//!
+//! An own listener on 127.0.0.1, never on the public router. A path carries 128 bits of chance and a number; anything
+//! else is 404. Whoever reads gets one unbroken body: the engine behind it takes up again what breaks, and asks the
+//! site anew when addresses expire.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Either, Empty, StreamBody};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OnceCell, Semaphore};
+
+use super::files::{self, Opened};
+use super::shelf::Saved;
+use crate::lifecycle::Lifecycle;
+use crate::services::Playable;
+use crate::transfer::{Broken, Report, Transfer, TransferBody};
+
+/// Connections at once; each program opens one or two.
+const MAX_CONNECTIONS: usize = 256;
+
+type FileBody = UnsyncBoxBody<Bytes, io::Error>;
+type Answer = Response<Either<FeedBody, Either<FileBody, Empty<Bytes>>>>;
+
+/// Everything that is fed now. The listener is opened with the first one.
+pub(super) struct Feeds {
+    lifecycle: Lifecycle,
+    /// What paths begin with.
+    token: String,
+    state: Mutex<State>,
+    address: OnceCell<SocketAddr>,
+}
+
+#[derive(Default)]
+struct State {
+    entries: HashMap<u64, Arc<Entry>>,
+    newest: u64,
+}
+
+/// What is fed.
+pub(super) enum Content {
+    /// A file of a site.
+    Post(Playable),
+    /// A file of this machine.
+    File(PathBuf),
+    /// A file that was fetched before.
+    Saved(Saved),
+}
+
+/// One file that is fed.
+struct Entry {
+    content: Content,
+    /// The upstream was given up in the middle of a body.
+    is_broken: AtomicBool,
+    /// Times that an upstream was taken up again.
+    resumes: AtomicU64,
+}
+
+/// A file that is fed as long as this lives.
+pub(super) struct Feed {
+    feeds: Arc<Feeds>,
+    number: u64,
+    entry: Arc<Entry>,
+    url: String,
+}
+
+impl Feeds {
+    /// Feeds that end with the server.
+    pub(super) fn new(lifecycle: Lifecycle) -> Arc<Self> {
+        Arc::new(Self {
+            lifecycle,
+            token: format!("{:032x}", rand::random::<u128>()),
+            state: Mutex::default(),
+            address: OnceCell::new(),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins to feed a file.
+    ///
+    /// # Errors
+    /// There is no port to listen on.
+    pub(super) async fn open(self: &Arc<Self>, content: Content) -> io::Result<Feed> {
+        let address = *self.address.get_or_try_init(|| self.listen()).await?;
+        let entry = Arc::new(Entry {
+            content,
+            is_broken: AtomicBool::new(false),
+            resumes: AtomicU64::new(0),
+        });
+        let number = {
+            let mut state = self.state();
+            state.newest += 1;
+            let number = state.newest;
+            state.entries.insert(number, Arc::clone(&entry));
+            number
+        };
+        Ok(Feed {
+            url: format!("http://{address}/{}/{number}", self.token),
+            feeds: Arc::clone(self),
+            number,
+            entry,
+        })
+    }
+
+    async fn listen(self: &Arc<Self>) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let feeds = Arc::clone(self);
+        // Not waited for at the end: whoever reads ends first.
+        let hard = self.lifecycle.hard.clone();
+        tokio::spawn(async move {
+            hard.run_until_cancelled(feeds.accept(listener)).await;
+        });
+        Ok(address)
+    }
+
+    async fn accept(self: &Arc<Self>, listener: TcpListener) {
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                return;
+            };
+            let Ok((stream, _)) = listener.accept().await else {
+                // Too few descriptors: some will be free again.
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                continue;
+            };
+            let feeds = Arc::clone(self);
+            let hard = self.lifecycle.hard.clone();
+            tokio::spawn(async move {
+                hard.run_until_cancelled(feeds.serve(stream)).await;
+                drop(place);
+            });
+        }
+    }
+
+    async fn serve(self: Arc<Self>, stream: TcpStream) {
+        let local = stream.local_addr();
+        let service = service_fn(|request| {
+            let (feeds, local) = (Arc::clone(&self), local.as_ref().ok().copied());
+            async move { Ok::<_, Infallible>(feeds.answer(&request, local).await) }
+        });
+        let mut http = hyper::server::conn::http1::Builder::new();
+        http.timer(TokioTimer::new()).max_headers(64);
+        // Whoever reads may leave at any time, to begin elsewhere in the file.
+        let _ = http.serve_connection(TokioIo::new(stream), service).await;
+    }
+
+    async fn answer(&self, request: &Request<Incoming>, local: Option<SocketAddr>) -> Answer {
+        let host = request.headers().get(header::HOST);
+        let is_ours = local.is_some_and(|local| {
+            host.is_some_and(|host| host.as_bytes() == local.to_string().as_bytes())
+        });
+        let Some(entry) = self.find(request.uri().path()).filter(|_| is_ours) else {
+            return status(StatusCode::NOT_FOUND);
+        };
+        if request.method() != Method::GET {
+            return status(StatusCode::METHOD_NOT_ALLOWED);
+        }
+        let range = request.headers().get(header::RANGE);
+        let range = range.and_then(|range| range.to_str().ok());
+        let opened = match &entry.content {
+            Content::Post(playable) => match playable.open(range.map(str::to_owned)).await {
+                Ok(transfer) => return respond(transfer, entry),
+                Err(error) => Err(error.to_string()),
+            },
+            Content::File(path) => file(path, range).await,
+            Content::Saved(saved) => file(&saved.path(), range).await,
+        };
+        opened.unwrap_or_else(|error| {
+            tracing::debug!(%error, "feed not opened");
+            entry.is_broken.store(true, Ordering::Relaxed);
+            status(StatusCode::BAD_GATEWAY)
+        })
+    }
+
+    fn find(&self, path: &str) -> Option<Arc<Entry>> {
+        let number = path.strip_prefix('/')?.strip_prefix(&self.token)?;
+        let number = number.strip_prefix('/')?.parse().ok()?;
+        self.state().entries.get(&number).cloned()
+    }
+}
+
+impl Feed {
+    /// The address to be read.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The post that is fed, if it is one.
+    pub(super) fn post(&self) -> Option<&Playable> {
+        match &self.entry.content {
+            Content::Post(playable) => Some(playable),
+            Content::File(_) | Content::Saved(_) => None,
+        }
+    }
+
+    /// Whether bytes were missing since this was asked last, whatever the reader made of it.
+    pub(super) fn take_broken(&self) -> bool {
+        self.entry.is_broken.swap(false, Ordering::Relaxed)
+    }
+
+    /// Times that an upstream was taken up again.
+    pub(super) fn resumes(&self) -> u64 {
+        self.entry.resumes.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.feeds.state().entries.remove(&self.number);
+    }
+}
+
+fn status(code: StatusCode) -> Answer {
+    let mut response = Response::new(Either::Right(Either::Right(Empty::new())));
+    *response.status_mut() = code;
+    response
+}
+
+fn respond(transfer: Transfer, entry: Arc<Entry>) -> Answer {
+    let Transfer { head, body, report } = transfer;
+    let body = FeedBody {
+        body,
+        report,
+        entry,
+    };
+    let range = head.range.clone().map(|range| (range, head.total));
+    let mut response = answer(Either::Left(body), head.content_length(), range);
+    if head.accepts_ranges {
+        let ranges = HeaderValue::from_static("bytes");
+        response.headers_mut().insert(header::ACCEPT_RANGES, ranges);
+    }
+    response
+}
+
+async fn file(path: &Path, range: Option<&str>) -> Result<Answer, String> {
+    match files::open(path, range).await {
+        Ok(Some(opened)) => Ok(respond_file(opened)),
+        Ok(None) => Ok(status(StatusCode::RANGE_NOT_SATISFIABLE)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn respond_file(
+    opened: Opened<impl Stream<Item = io::Result<Frame<Bytes>>> + Send + 'static>,
+) -> Answer {
+    let Opened { total, part, body } = opened;
+    let length = part.as_ref().map_or(total, |part| part.end - part.start);
+    let body = Either::Left(StreamBody::new(body).boxed_unsync());
+    let part = part.map(|part| (part, Some(total)));
+    let mut response = answer(Either::Right(body), Some(length), part);
+    let ranges = HeaderValue::from_static("bytes");
+    response.headers_mut().insert(header::ACCEPT_RANGES, ranges);
+    response
+}
+
+/// 200, or 206 for a part of so many bytes.
+fn answer(
+    body: Either<FeedBody, Either<FileBody, Empty<Bytes>>>,
+    length: Option<u64>,
+    part: Option<(std::ops::Range<u64>, Option<u64>)>,
+) -> Answer {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    let mut set = |name, text: String| {
+        if let Ok(value) = HeaderValue::try_from(text) {
+            headers.insert(name, value);
+        }
+    };
+    if let Some(length) = length {
+        set(header::CONTENT_LENGTH, length.to_string());
+    }
+    if let Some((part, total)) = part {
+        let total = total.map_or("*".to_owned(), |total| total.to_string());
+        let place = format!(
+            "bytes {}-{}/{total}",
+            part.start,
+            part.end.saturating_sub(1)
+        );
+        set(header::CONTENT_RANGE, place);
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    response
+}
+
+/// A body that tells when it breaks: a reader may take it for the end of the file.
+struct FeedBody {
+    body: TransferBody,
+    report: Option<Report>,
+    entry: Arc<Entry>,
+}
+
+impl Body for FeedBody {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Err(_))) = &polled {
+            self.entry.is_broken.store(true, Ordering::Relaxed);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for FeedBody {
+    fn drop(&mut self) {
+        let resumes = self.report.as_ref().map_or(0, Report::resumes);
+        self.entry
+            .resumes
+            .fetch_add(resumes.into(), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,222 @@
+//! What the task of a broadcast does with its list: reads it, begins to play it, reads it anew.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{Actor, Begin, Fault, NOTHING_PLAYS};
+use crate::broadcast::pump::PumpHandle;
+use crate::broadcast::run::driver::Driver;
+use crate::broadcast::run::reading::Reading;
+use crate::broadcast::source::Headers;
+use crate::broadcast::{
+    BroadcastError, Item, ItemState, LogLevel, LogSource, Settings, StreamSource,
+};
+use crate::services::ResolveError;
+
+/// How long a drawn order waits for the whole list.
+const WHOLE_LIST: Duration = Duration::from_secs(10);
+/// The seed's words for a list that can't be read.
+const NO_LIST: &str = "Failed to extract playlist videos";
+
+/// What a reading task brings.
+pub(super) enum Read {
+    Page(Vec<Item>),
+    End,
+    Failed(Arc<ResolveError>),
+    Anew(
+        Result<Vec<Item>, Arc<ResolveError>>,
+        Option<oneshot::Sender<Result<(usize, usize), BroadcastError>>>,
+    ),
+}
+
+impl Actor {
+    /// Begins to read the list and to play it.
+    pub(super) async fn begin(
+        &mut self,
+        settings: &Settings,
+        begin: Begin,
+        wire: (PumpHandle, Headers),
+    ) {
+        let mut driver = Driver::new(
+            Arc::clone(&self.context),
+            self.settings.clone(),
+            Arc::clone(&self.list),
+            wire,
+            self.news_sender.clone(),
+        );
+        let known = match &begin.position {
+            Some(_) => self
+                .context
+                .store()
+                .items(&self.id)
+                .await
+                .unwrap_or_default(),
+            None => Vec::new(),
+        };
+        let is_files = settings.stream_source == StreamSource::MediaFiles;
+        let known = if is_files {
+            file_items(settings)
+        } else {
+            known
+        };
+        let is_known = !known.is_empty();
+        {
+            let mut list = self.list.lock();
+            list.append(known);
+            if is_known {
+                list.complete();
+            }
+            match (&begin.position, begin.index) {
+                (Some(position), None) => list.seek_item(position.index, &position.item_id),
+                (_, index) => list.seek(index.unwrap_or(settings.start_index)),
+            }
+        }
+        if let Some(position) = begin.position.filter(|_| begin.index.is_none()) {
+            let offset = Duration::from_millis(position.offset_ms);
+            driver.resume = Some((position.item_id, offset));
+        }
+        if is_files {
+            self.write_items().await;
+        } else if is_known {
+            self.read_anew(None);
+        } else {
+            self.read_list(settings.shuffle_playlist);
+        }
+        self.driver = Some(AbortOnDropHandle::new(tokio::spawn(driver.drive())));
+    }
+
+    /// Reads the list from its beginning. A drawn order waits for all of it for a while.
+    pub(super) fn read_list(&mut self, waits: bool) {
+        let (read, playlist) = (self.read_sender.clone(), self.playlist());
+        let mut reading = Reading::new(Arc::clone(&self.context), &playlist);
+        let task = async move {
+            let due = Instant::now() + WHOLE_LIST;
+            let mut held = Vec::new();
+            loop {
+                let next = match reading.next().await {
+                    Ok(Some(page)) => {
+                        held.extend(page);
+                        None
+                    }
+                    Ok(None) => Some(Read::End),
+                    Err(error) => Some(Read::Failed(error)),
+                };
+                let is_due = !waits || next.is_some() || Instant::now() >= due;
+                if is_due && !held.is_empty() {
+                    let _ = read.send(Read::Page(std::mem::take(&mut held))).await;
+                }
+                if let Some(end) = next {
+                    let _ = read.send(end).await;
+                    return;
+                }
+            }
+        };
+        self.readings
+            .push(AbortOnDropHandle::new(tokio::spawn(task)));
+    }
+
+    /// Reads the whole list again, to compare.
+    pub(super) fn read_anew(
+        &mut self,
+        answer: Option<oneshot::Sender<Result<(usize, usize), BroadcastError>>>,
+    ) {
+        self.readings.retain(|reading| !reading.is_finished());
+        let (read, playlist) = (self.read_sender.clone(), self.playlist());
+        let reading = Reading::new(Arc::clone(&self.context), &playlist);
+        let task = async move {
+            let items = reading.rest().await;
+            let _ = read.send(Read::Anew(items, answer)).await;
+        };
+        self.readings
+            .push(AbortOnDropHandle::new(tokio::spawn(task)));
+    }
+
+    pub(super) fn refresh(
+        &mut self,
+        answer: oneshot::Sender<Result<(usize, usize), BroadcastError>>,
+    ) {
+        if self.settings.borrow().stream_source == StreamSource::MediaFiles {
+            // The list stands in the record.
+            let _ = answer.send(Ok((0, 0)));
+            return;
+        }
+        self.read_anew(Some(answer));
+    }
+
+    pub(super) fn playlist(&self) -> String {
+        let settings = self.settings.borrow();
+        settings.playlist_id.clone().unwrap_or_default()
+    }
+
+    pub(super) async fn take_read(&mut self, read: Read) -> Result<(), Fault> {
+        match read {
+            Read::Page(items) => {
+                self.list.lock().append(items);
+                self.write_items().await;
+            }
+            Read::End => self.list.lock().complete(),
+            Read::Failed(error) => {
+                let message = format!("{NO_LIST}: {error}");
+                if self.list.lock().items().is_empty() {
+                    return Err(Fault::new("no_playable_items", message));
+                }
+                self.log(LogLevel::Warn, LogSource::Resolver, &message);
+                self.list.lock().complete();
+            }
+            Read::Anew(read, answer) => {
+                let result = self.take_anew(read).await;
+                if let Some(answer) = answer {
+                    let _ = answer.send(result);
+                }
+            }
+        }
+        if self.list.lock().is_complete() && self.list.lock().items().is_empty() {
+            return Err(Fault::new("no_playable_items", NOTHING_PLAYS));
+        }
+        self.list.tell();
+        Ok(())
+    }
+
+    pub(super) async fn take_anew(
+        &mut self,
+        read: Result<Vec<Item>, Arc<ResolveError>>,
+    ) -> Result<(usize, usize), BroadcastError> {
+        let items = read.map_err(|error| {
+            let message = format!("{NO_LIST}: {error}");
+            self.log(LogLevel::Warn, LogSource::Resolver, &message);
+            BroadcastError::Playlist(error)
+        })?;
+        let (came, gone) = self.list.lock().refresh(items);
+        if (came, gone) != (0, 0) {
+            let message = format!("list read anew: {came} came, {gone} went");
+            self.log(LogLevel::Info, LogSource::Resolver, &message);
+            self.write_items().await;
+        }
+        Ok((came, gone))
+    }
+
+    pub(super) async fn write_items(&self) {
+        let items = self.list.lock().items().to_vec();
+        if let Err(error) = self.context.store().set_items(&self.id, items).await {
+            tracing::error!(%error, "items not written");
+        }
+    }
+}
+
+/// The files of a record as items.
+fn file_items(settings: &Settings) -> Vec<Item> {
+    let item = |name: &String| Item {
+        ord: 0,
+        video_id: name.clone(),
+        title: name.clone(),
+        duration_s: None,
+        state: ItemState::Pending,
+        reason: None,
+        checked_at: None,
+    };
+    settings.media_files.iter().map(item).collect()
+}

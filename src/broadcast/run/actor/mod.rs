@@ -1,0 +1,363 @@
+//! The task of one broadcast: the only one that changes its state.
+
+mod lists;
+mod news;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::driver::{News, SharedList};
+use super::live::{Live, OnAir};
+use super::{COMMANDS, Command, Running};
+use crate::broadcast::context::{About, Context, NoSlate};
+use crate::broadcast::list::List;
+use crate::broadcast::publisher::{Metadata, Rtmp, Target};
+use crate::broadcast::pump::{self, PumpConfig, PumpEnd, PumpHandle};
+use crate::broadcast::redact::Redactor;
+use crate::broadcast::{
+    Broadcast, Effect, Event, Facts, LastError, LogLevel, LogSource, Notice, Position, Settings,
+    Status,
+};
+use crate::config::Secret;
+use crate::media::normalise;
+use lists::Read;
+
+/// News of the driver that may wait.
+const NEWS: usize = 64;
+/// How often the position is written while an item plays.
+const POSITION_EVERY: Duration = Duration::from_secs(5);
+/// How long nothing may play after the start (ruling 44).
+const NOTHING_FOR: Duration = Duration::from_secs(45);
+/// How long the pump may take to say good-bye.
+const GOOD_BYE: Duration = Duration::from_secs(5);
+/// The seed's words for a list of which nothing plays.
+const NOTHING_PLAYS: &str = "Failed to extract any video URLs";
+
+/// Where a broadcast begins.
+#[derive(Debug, Clone, Default)]
+pub(in crate::broadcast) struct Begin {
+    /// Where it was before; `None` for its first item.
+    pub(in crate::broadcast) position: Option<Position>,
+    /// Place of the first item, where it isn't the settings' own.
+    pub(in crate::broadcast) index: Option<u32>,
+}
+
+/// See the module.
+pub(in crate::broadcast) struct Actor {
+    context: Arc<Context>,
+    id: String,
+    facts: Facts,
+    settings: watch::Receiver<Settings>,
+    redactor: Redactor,
+    list: Arc<SharedList>,
+    live: Arc<Mutex<Live>>,
+    commands: mpsc::Receiver<Command>,
+    news_sender: mpsc::Sender<News>,
+    news: mpsc::Receiver<News>,
+    queued: HashMap<u64, OnAir>,
+    /// The tasks that read lists.
+    readings: Vec<AbortOnDropHandle<()>>,
+    read: mpsc::Receiver<Read>,
+    read_sender: mpsc::Sender<Read>,
+    driver: Option<AbortOnDropHandle<()>>,
+    /// Held to its end, so that others see when that is.
+    _ended: watch::Sender<()>,
+}
+
+/// What the pump works on.
+struct OnWire {
+    handle: PumpHandle,
+    events: mpsc::Receiver<pump::Event>,
+    task: JoinHandle<PumpEnd>,
+}
+
+/// Why it can't go on.
+struct Fault {
+    code: &'static str,
+    message: String,
+}
+
+impl Fault {
+    fn new(code: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { code, message }
+    }
+}
+
+impl Actor {
+    /// A task for a broadcast that is `starting`; runs in the background to its end.
+    pub(in crate::broadcast) fn spawn(
+        context: Arc<Context>,
+        broadcast: Broadcast,
+        (target, key): (Target, Secret),
+        begin: Begin,
+    ) -> Running {
+        let (commands, command_receiver) = mpsc::channel(COMMANDS);
+        let (settings, settings_receiver) = watch::channel(broadcast.settings.clone());
+        let (ended, ended_receiver) = watch::channel(());
+        let (news_sender, news) = mpsc::channel(NEWS);
+        let (read_sender, read) = mpsc::channel(4);
+        let live = Arc::new(Mutex::new(Live {
+            status: Status::Starting,
+            since: context.now(),
+            started: Instant::now(),
+            earlier_ms: begin
+                .position
+                .as_ref()
+                .map_or(0, |position| position.on_air_ms),
+            target: target.to_string(),
+            pump: None,
+            list: None,
+            now: None,
+            serial: 0,
+            offset: Duration::ZERO,
+            making: None,
+            child: None,
+            report: Default::default(),
+            failures: 0,
+            skipped: 0,
+            resumes: 0,
+        }));
+        let cycle = begin.position.as_ref().map_or(0, |position| position.cycle);
+        let seed = seed(&broadcast.settings);
+        let actor = Self {
+            id: broadcast.id,
+            facts: broadcast.facts,
+            settings: settings_receiver,
+            redactor: Redactor::new(Some(key.reveal())),
+            list: Arc::new(SharedList::new(List::new(seed, cycle))),
+            live: Arc::clone(&live),
+            commands: command_receiver,
+            news_sender,
+            news,
+            queued: HashMap::new(),
+            readings: Vec::new(),
+            read,
+            read_sender,
+            driver: None,
+            _ended: ended,
+            context: Arc::clone(&context),
+        };
+        context.parts.lifecycle.spawn(actor.run(target, key, begin));
+        Running {
+            commands,
+            settings: Arc::new(settings),
+            live,
+            ended: ended_receiver,
+        }
+    }
+
+    async fn run(mut self, target: Target, key: Secret, begin: Begin) {
+        self.log(LogLevel::Info, LogSource::Manager, "starting");
+        let wire = match self.open(target, key, begin).await {
+            Ok(wire) => wire,
+            Err(fault) => return self.fail(fault).await,
+        };
+        let OnWire {
+            handle,
+            mut events,
+            mut task,
+        } = wire;
+        let ended = self.watch(&handle, &mut events, &mut task).await;
+        self.driver = None;
+        self.readings.clear();
+        if let Err(fault) = ended {
+            self.fail(fault).await;
+            return finish(&handle, task).await;
+        }
+        self.note_position();
+        self.become_after(Event::Stop).await;
+        finish(&handle, task).await;
+        self.become_after(Event::Ended).await;
+        self.log(LogLevel::Info, LogSource::Manager, "stopped");
+    }
+
+    /// Brings everything up that is needed to send.
+    async fn open(&mut self, target: Target, key: Secret, begin: Begin) -> Result<OnWire, Fault> {
+        let settings = self.settings.borrow().clone();
+        let slate = self.context.slate(&settings.profile).await;
+        let slate = slate.map_err(|error| no_slate(&error))?;
+        let headers = slate.headers().clone();
+        let config = PumpConfig {
+            start_with_slate: settings.start_with_slate,
+            ..PumpConfig::new(slate, metadata(&settings))
+        };
+        let dialer = Arc::clone(&self.context.parts.dialer);
+        let (pump, handle, events) = pump::pump(config, Rtmp::new(dialer, target, key));
+        let task = tokio::spawn(pump.run());
+        {
+            let mut live = self.live();
+            live.pump = Some(handle.clone());
+            live.list = Some(Arc::clone(&self.list));
+        }
+        self.begin(&settings, begin, (handle.clone(), headers))
+            .await;
+        Ok(OnWire {
+            handle,
+            events,
+            task,
+        })
+    }
+
+    /// Lets it run until it ends: well, or by a fault.
+    async fn watch(
+        &mut self,
+        handle: &PumpHandle,
+        events: &mut mpsc::Receiver<pump::Event>,
+        task: &mut JoinHandle<PumpEnd>,
+    ) -> Result<(), Fault> {
+        let soft = self.context.parts.lifecycle.soft.clone();
+        let mut ticks = interval(Duration::from_secs(1));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut written = Instant::now();
+        loop {
+            tokio::select! {
+                biased;
+                () = soft.cancelled() => return Ok(()),
+                command = self.commands.recv() => match command {
+                    None | Some(Command::Stop) => return Ok(()),
+                    Some(Command::Skip) => handle.skip(),
+                    Some(Command::Refresh(answer)) => self.refresh(answer),
+                },
+                Some(news) = self.news.recv() => self.take_news(news).await?,
+                Some(event) = events.recv() => self.take_event(event).await,
+                Some(read) = self.read.recv() => self.take_read(read).await?,
+                end = &mut *task => return self.take_end(end),
+                _ = ticks.tick() => {
+                    if written.elapsed() >= POSITION_EVERY {
+                        written = Instant::now();
+                        self.note_position();
+                    }
+                    self.check_start(handle)?;
+                }
+            }
+        }
+    }
+
+    /// Something must play within a while, once there is somebody to play it to.
+    fn check_start(&self, handle: &PumpHandle) -> Result<(), Fault> {
+        let live = self.live();
+        let is_late = live.status == Status::Starting && live.started.elapsed() >= NOTHING_FOR;
+        if is_late && handle.status().connected_for.is_some() {
+            return Err(Fault::new("no_playable_items", NOTHING_PLAYS));
+        }
+        Ok(())
+    }
+
+    /// Ends it by a fault.
+    async fn fail(&mut self, fault: Fault) {
+        self.driver = None;
+        self.readings.clear();
+        let message = self.redactor.clean(&fault.message);
+        let said = format!("failed: {}: {message}", fault.code);
+        self.log(LogLevel::Error, LogSource::Manager, &said);
+        self.facts.last_error = Some(LastError {
+            code: fault.code.to_owned(),
+            message,
+            at: self.context.now(),
+        });
+        self.note_position();
+        self.become_after(Event::Fault).await;
+    }
+
+    /// Changes the state: one write and one event each.
+    async fn become_after(&mut self, event: Event) {
+        let Some((status, effects)) = self.facts.status.after(event) else {
+            return;
+        };
+        self.facts.status = status;
+        let now = self.context.now();
+        if effects.contains(&Effect::NoteEnd) {
+            self.facts.stopped_at = Some(now.clone());
+            self.facts.pid = None;
+        }
+        self.write_facts().await;
+        {
+            // Last, so that whoever sees it finds the record in accord with it.
+            let mut live = self.live();
+            live.status = status;
+            live.since.clone_from(&now);
+        }
+        let state = json!({"status": status, "at": now, "last_error": self.facts.last_error});
+        self.context.bus.tell(&self.id, Notice::State(state));
+    }
+
+    async fn write_facts(&self) {
+        let written = self.context.store().set_facts(&self.id, self.facts.clone());
+        if let Err(error) = written.await {
+            tracing::error!(%error, "state of a broadcast not written");
+        }
+    }
+
+    fn note_position(&mut self) {
+        let position = {
+            let mut live = self.live();
+            live.note_offset();
+            live.position()
+        };
+        if let Some(position) = position {
+            self.facts.position = Some(position.clone());
+            self.context.store().note_position(&self.id, position);
+        }
+    }
+
+    fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn log(&self, level: LogLevel, source: LogSource, message: &str) {
+        let message = self.redactor.clean(message);
+        self.context
+            .log(&self.id, level, source, About::from(message.as_str()));
+    }
+
+    fn log_item(&self, level: LogLevel, source: LogSource, item: &str, message: &str) {
+        let message = self.redactor.clean(message);
+        let about = About {
+            item: Some(item),
+            message: &message,
+        };
+        self.context.log(&self.id, level, source, about);
+    }
+}
+
+/// Says good-bye to the target; a pump that doesn't end in time is dropped.
+async fn finish(handle: &PumpHandle, task: JoinHandle<PumpEnd>) {
+    if task.is_finished() {
+        return;
+    }
+    handle.stop();
+    let mut task = AbortOnDropHandle::new(task);
+    let _ = timeout(GOOD_BYE, &mut task).await;
+}
+
+fn seed(settings: &Settings) -> Option<u64> {
+    settings
+        .shuffle_playlist
+        .then_some(settings.shuffle_seed)
+        .flatten()
+}
+
+fn metadata(settings: &Settings) -> Metadata {
+    let profile = &settings.profile;
+    Metadata {
+        width: profile.width,
+        height: profile.height,
+        fps: profile.fps,
+        video_kbps: profile.video_kbps,
+        audio_kbps: profile.audio_kbps,
+        sample_rate: normalise::SAMPLE_RATE,
+    }
+}
+
+fn no_slate(error: &NoSlate) -> Fault {
+    let message = format!("{error}: FFmpeg with libx264 and aac is needed; `FFMPEG_PATH` names it");
+    Fault::new("ffmpeg_missing", message)
+}

@@ -1,0 +1,182 @@
+//! What a running broadcast shows of itself.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::driver::SharedList;
+use crate::broadcast::pump::{PumpHandle, PumpStatus};
+use crate::broadcast::splicer::Origin;
+use crate::broadcast::{Position, Status};
+use crate::media::normalise::Report;
+
+/// An item on its way, or on air.
+#[derive(Debug, Clone)]
+pub(in crate::broadcast) struct OnAir {
+    /// Place in the order of the cycle.
+    pub(in crate::broadcast) index: u32,
+    /// How often the list was begun before.
+    pub(in crate::broadcast) cycle: u32,
+    /// Id of the item.
+    pub(in crate::broadcast) id: String,
+    /// Title.
+    pub(in crate::broadcast) title: String,
+    /// Length, where it is known.
+    pub(in crate::broadcast) duration: Option<Duration>,
+}
+
+/// See the module.
+pub(in crate::broadcast) struct Live {
+    pub(super) status: Status,
+    pub(super) since: String,
+    pub(super) started: Instant,
+    /// Milliseconds on air before this run.
+    pub(super) earlier_ms: u64,
+    pub(super) target: String,
+    pub(super) pump: Option<PumpHandle>,
+    pub(super) list: Option<std::sync::Arc<SharedList>>,
+    pub(super) now: Option<OnAir>,
+    /// Number under which it was queued.
+    pub(super) serial: u64,
+    /// How far it was when that was last seen: while the slate is shown, the pump tells the slate's time.
+    pub(super) offset: Duration,
+    /// What is being made ready: the item after the one on air, or that one itself.
+    pub(super) making: Option<OnAir>,
+    pub(super) child: Option<u32>,
+    pub(super) report: Report,
+    pub(super) failures: u64,
+    pub(super) skipped: u64,
+    pub(super) resumes: u64,
+}
+
+impl Live {
+    /// Where it stands.
+    pub(in crate::broadcast) fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Whether it is about to end.
+    pub(in crate::broadcast) fn is_ending(&self) -> bool {
+        !self.status.is_active() || self.status == Status::Stopping
+    }
+
+    /// Whether a program runs for it.
+    pub(in crate::broadcast) fn has_child(&self) -> bool {
+        self.child.is_some()
+    }
+
+    /// Where it is, as it is kept.
+    pub(in crate::broadcast) fn position(&self) -> Option<Position> {
+        let now = self.now.as_ref()?;
+        Some(Position {
+            index: now.index,
+            item_id: now.id.clone(),
+            offset_ms: self.offset_ms(),
+            cycle: now.cycle,
+            on_air_ms: self.on_air_ms(),
+        })
+    }
+
+    fn on_air_ms(&self) -> u64 {
+        self.earlier_ms + millis(self.started.elapsed())
+    }
+
+    /// Notes what is on air; whether it is another item.
+    pub(super) fn take_on_air(&mut self, serial: u64, item: OnAir) -> bool {
+        let place = |item: &OnAir| (item.index, item.cycle);
+        let is_new = self.now.as_ref().map(place) != Some(place(&item));
+        if is_new {
+            self.offset = Duration::ZERO;
+        }
+        self.now = Some(item);
+        self.serial = serial;
+        is_new
+    }
+
+    /// Notes how far the item is.
+    pub(super) fn note_offset(&mut self) {
+        self.offset = self.offset();
+    }
+
+    fn offset(&self) -> Duration {
+        let status = self.pump.as_ref().map(PumpHandle::status);
+        let is_now = |status: &PumpStatus| status.on_air == Some(Origin::Item(self.serial));
+        status
+            .filter(is_now)
+            .map_or(self.offset, |status| status.position)
+    }
+
+    fn offset_ms(&self) -> u64 {
+        millis(self.offset())
+    }
+
+    /// `GET /broadcasts/{id}/status` (broadcast.md §3.1), without what stands in the record.
+    pub(in crate::broadcast) fn to_json(&self) -> Value {
+        let pump = self.pump.as_ref().map(PumpHandle::status);
+        let children = self.child.iter().map(|pid| {
+            let item = self.making.as_ref().map(|item| item.index);
+            json!({"pid": pid, "role": "normaliser", "item": item})
+        });
+        json!({
+            "status": self.status,
+            "since": self.since,
+            "uptime_s": self.started.elapsed().as_secs(),
+            "pid": self.child,
+            "pids": children.collect::<Vec<_>>(),
+            "now": self.now.as_ref().map(|now| json!({
+                "index": now.index, "id": now.id, "title": now.title, "cycle": now.cycle, "source": "direct",
+                "duration_ms": now.duration.map(millis), "position_ms": self.offset_ms(),
+            })),
+            "next": self.next(),
+            "output": pump.as_ref().map(|pump| self.output(pump)),
+            "faults": pump.as_ref().map(|pump| json!({
+                "upstream_resumes": self.resumes, "item_failures": self.failures, "items_skipped": self.skipped,
+                "slate_ms": millis(pump.slate), "reconnects": pump.reconnects,
+                "downtime_ms": millis(pump.downtime), "repeated_ms": millis(pump.repeated),
+            })),
+            "encoder": json!({
+                "speed": self.report.speed, "drop": self.report.dropped, "dup": self.report.duplicated,
+            }),
+        })
+    }
+
+    fn output(&self, pump: &PumpStatus) -> Value {
+        json!({
+            "target": format!("{}/***", self.target),
+            "connected": pump.connected_for.is_some(),
+            "connected_ms": pump.connected_for.map(millis),
+            "bitrate_kbps": (pump.bits_per_second / 1000.0).round(),
+            "fps": (pump.pictures_per_second * 10.0).round() / 10.0,
+            "frames": pump.pictures,
+            "dropped_frames": self.report.dropped,
+            "duplicated_frames": self.report.duplicated,
+            "sent_bytes": pump.sent_bytes,
+            "unacked_bytes": pump.unacknowledged_bytes,
+            "lead_ms": millis(pump.lead),
+            "max_gap_ms_1m": millis(pump.max_gap_last_minute),
+            "max_gap_ms_total": millis(pump.max_gap),
+        })
+    }
+
+    /// What is made ready, unless it is on air already; else what the list says.
+    fn next(&self) -> Value {
+        let is_on_air = |item: &OnAir| {
+            let now = self.now.as_ref();
+            now.is_some_and(|now| (now.index, now.cycle) == (item.index, item.cycle))
+        };
+        if let Some(making) = self.making.as_ref().filter(|item| !is_on_air(item)) {
+            return json!({"index": making.index, "id": making.id, "title": making.title, "ready": true});
+        }
+        let list = self.list.as_ref().map(|list| list.lock());
+        let following = list.as_ref().and_then(|list| list.following());
+        following.map_or(
+            Value::Null,
+            |item| json!({"index": null, "id": item.video_id, "title": item.title, "ready": false}),
+        )
+    }
+}
+
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,145 @@
+//! Reads the list of a site, page by page.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::broadcast::context::Context;
+use crate::broadcast::{Item, ItemState};
+use crate::extract::{Availability, ExtractError, Part, PlaylistEntry};
+use crate::services::ResolveError;
+
+/// Entries of the first page, which is all that is waited for: what a site gives in one answer.
+const FIRST: usize = 100;
+/// Entries of further pages.
+const FURTHER: usize = 500;
+/// Pauses before a page is asked for again, when that may help.
+const PAUSES: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+];
+
+/// A list that is being read.
+pub(in crate::broadcast) struct Reading {
+    context: Arc<Context>,
+    playlist: String,
+    cursor: Option<String>,
+    seen: HashSet<String>,
+    count: usize,
+    is_over: bool,
+}
+
+impl Reading {
+    /// From the first page on.
+    pub(in crate::broadcast) fn new(context: Arc<Context>, playlist: &str) -> Self {
+        Self {
+            context,
+            playlist: playlist.to_owned(),
+            cursor: None,
+            seen: HashSet::new(),
+            count: 0,
+            is_over: false,
+        }
+    }
+
+    /// The next page; `None` at the end: the list's own, that of what is accepted, or a page without a new id.
+    ///
+    /// # Errors
+    /// The site gives none, after as many tries as may help.
+    pub(in crate::broadcast) async fn next(
+        &mut self,
+    ) -> Result<Option<Vec<Item>>, Arc<ResolveError>> {
+        let most = self.context.parts.config.max_items;
+        if self.is_over || self.count >= most {
+            return Ok(None);
+        }
+        let limit = if self.cursor.is_none() {
+            FIRST
+        } else {
+            FURTHER
+        };
+        let part = Part {
+            cursor: self.cursor.clone(),
+            limit: limit.min(most - self.count),
+        };
+        let page = self.page(part).await?;
+        self.cursor.clone_from(&page.next_cursor);
+        self.count += page.entries.len();
+        let mut has_new = false;
+        for entry in &page.entries {
+            has_new |= self.seen.insert(entry.id.clone());
+        }
+        self.is_over = self.cursor.is_none() || !has_new;
+        if !has_new {
+            return Ok(None);
+        }
+        Ok(Some(page.entries.iter().map(item).collect()))
+    }
+
+    /// All that is left.
+    ///
+    /// # Errors
+    /// As [`Reading::next`].
+    pub(in crate::broadcast) async fn rest(mut self) -> Result<Vec<Item>, Arc<ResolveError>> {
+        let mut items = Vec::new();
+        while let Some(page) = self.next().await? {
+            items.extend(page);
+        }
+        Ok(items)
+    }
+
+    async fn page(&self, part: Part) -> Result<Arc<crate::extract::Playlist>, Arc<ResolveError>> {
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            let listed = self.context.parts.lister.list(&self.playlist, part.clone());
+            let error = match listed.await {
+                Ok(page) => return Ok(page),
+                Err(error) => error,
+            };
+            match pauses.next().filter(|_| is_passing(&error)) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(error),
+            }
+        }
+    }
+}
+
+/// Whether asking again may help.
+fn is_passing(error: &ResolveError) -> bool {
+    match error {
+        ResolveError::Extract(error) => !matches!(
+            error,
+            ExtractError::Unavailable { .. }
+                | ExtractError::RegionBlocked { .. }
+                | ExtractError::Refused(_)
+        ),
+        ResolveError::Busy(_) | ResolveError::Timeout(_) | ResolveError::Internal => true,
+        _ => false,
+    }
+}
+
+/// An entry as an item; one that the site says can't be had is not even asked for.
+fn item(entry: &PlaylistEntry) -> Item {
+    let reason = match entry.availability {
+        Availability::Available | Availability::Live | Availability::Upcoming => None,
+        Availability::Private => Some("private"),
+        Availability::Deleted => Some("deleted"),
+        // With the operator's cookies these may be had.
+        Availability::MembersOnly | Availability::Unavailable => None,
+    };
+    Item {
+        ord: 0,
+        video_id: entry.id.clone(),
+        title: entry.title.clone(),
+        duration_s: entry.duration_ms.map(|ms| ms / 1000),
+        state: if reason.is_some() {
+            ItemState::Skipped
+        } else {
+            ItemState::Pending
+        },
+        reason: reason.map(str::to_owned),
+        checked_at: None,
+    }
+}

@@ -1,0 +1,316 @@
+//! Broadcasts on air: started, stopped, looked at.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tokio::time::timeout;
+
+use super::{Broadcasts, key_context};
+use crate::broadcast::publisher::Target;
+use crate::broadcast::run::{Actor, Begin, Command, Reading, Running};
+use crate::broadcast::{
+    Broadcast, BroadcastError, Effect, Event, LastError, LogLevel, ServeMode, Settings, Status,
+    StreamSource,
+};
+use crate::config::Secret;
+
+/// How long a start waits for the run before to end.
+const ENDING: Duration = Duration::from_secs(15);
+
+/// How a broadcast is to begin.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Start {
+    /// Place of the first item; `None` for the one that the record names.
+    pub index: Option<u32>,
+    /// Whether it goes on where it was.
+    pub from_position: bool,
+}
+
+/// How many broadcasts there are of a kind, for `/health`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// On air, or about to be.
+    pub running: usize,
+    /// Whose target is away.
+    pub reconnecting: usize,
+    /// Programs that run for them.
+    pub children: usize,
+}
+
+impl Broadcasts {
+    /// Starts a broadcast; the record, and whether that was news.
+    ///
+    /// # Errors
+    /// [`BroadcastError`]; nothing runs then.
+    pub async fn start(&self, id: &str, start: Start) -> Result<(Broadcast, bool), BroadcastError> {
+        let broadcast = self.get(id).await?;
+        if let Some(running) = self.running(id) {
+            let is_ending = running.live().is_ending();
+            if !is_ending {
+                return Ok((broadcast, false));
+            }
+            let _ = timeout(ENDING, running.over()).await;
+        }
+        let started = self.launch(broadcast, start).await?;
+        Ok((started, true))
+    }
+
+    async fn launch(
+        &self,
+        mut broadcast: Broadcast,
+        start: Start,
+    ) -> Result<Broadcast, BroadcastError> {
+        let way = self.way_out(&broadcast).await?;
+        check_source(&broadcast.settings, self.parts().config.media_dir.is_some())?;
+        let id = broadcast.id.clone();
+        let _starting = self.inner.starting.lock().await;
+        // Another request may have been faster.
+        if self.running(&id).is_some() {
+            return self.get(&id).await;
+        }
+        let most = self.parts().config.max_running;
+        self.all_running().retain(|_, running| !running.is_over());
+        if self.all_running().len() >= most {
+            return Err(BroadcastError::TooMany(most));
+        }
+        if self.parts().lifecycle.is_draining() {
+            return Err(BroadcastError::Draining);
+        }
+        let Some((status, effects)) = broadcast.facts.status.after(Event::Start) else {
+            // It is just ending.
+            return Err(BroadcastError::Running(None));
+        };
+        broadcast.facts.status = status;
+        if effects.contains(&Effect::NoteStart) {
+            broadcast.facts.started_at = Some(self.now());
+            broadcast.facts.stopped_at = None;
+            broadcast.facts.last_error = None;
+        }
+        self.store().set_facts(&id, broadcast.facts.clone()).await?;
+        let begin = Begin {
+            position: broadcast
+                .facts
+                .position
+                .clone()
+                .filter(|_| start.from_position),
+            index: start.index,
+        };
+        let context = std::sync::Arc::clone(&self.inner.context);
+        let running = Actor::spawn(context, broadcast.clone(), way, begin);
+        self.all_running().insert(id, running);
+        Ok(broadcast)
+    }
+
+    /// Where it is sent, and under which key.
+    async fn way_out(&self, broadcast: &Broadcast) -> Result<(Target, Secret), BroadcastError> {
+        let needed = |field| BroadcastError::field(field, "is needed to start");
+        let Some(target) = &broadcast.settings.target_url else {
+            return Err(needed("target_url"));
+        };
+        let Some(sealed) = &broadcast.sealed_key else {
+            return Err(needed("stream_key"));
+        };
+        let target = self.check_target(target)?;
+        let context = key_context(&broadcast.id);
+        let opened = self.parts().sealer.open_secret(&context, sealed).await;
+        let key = opened.and_then(|key| String::from_utf8(key.to_vec()).ok());
+        let key = key.ok_or(BroadcastError::KeyUnreadable)?;
+        Ok((target, Secret::new(key)))
+    }
+
+    /// A target that may be dialled, as far as its address tells.
+    pub(super) fn check_target(&self, target: &str) -> Result<Target, BroadcastError> {
+        // The address that is kept has no key in it: none is looked for.
+        let (target, _) = Target::parse(target, Some(""))
+            .map_err(|error| BroadcastError::field("target_url", error))?;
+        let config = self.parts().dialer.config();
+        let checked = config.check(target.host(), target.port());
+        checked.map_err(|refused| BroadcastError::TargetForbidden(refused.to_string()))?;
+        Ok(target)
+    }
+
+    /// Ends a broadcast; whether it ran. Waits for its end so long.
+    ///
+    /// # Errors
+    /// [`BroadcastError::NotFound`], or the database.
+    pub async fn stop(
+        &self,
+        id: &str,
+        wait: Duration,
+    ) -> Result<(Broadcast, bool), BroadcastError> {
+        self.get(id).await?;
+        let running = self.running(id);
+        if let Some(running) = &running {
+            running.tell(Command::Stop).await;
+            let _ = timeout(wait, running.over()).await;
+        }
+        Ok((self.get(id).await?, running.is_some()))
+    }
+
+    /// Ends a broadcast if it runs, and starts it again.
+    ///
+    /// # Errors
+    /// As [`Broadcasts::start`].
+    pub async fn restart(&self, id: &str, start: Start) -> Result<Broadcast, BroadcastError> {
+        self.stop(id, ENDING).await?;
+        Ok(self.start(id, start).await?.0)
+    }
+
+    /// Leaves the item that is on air.
+    ///
+    /// # Errors
+    /// [`BroadcastError::NotRunning`] among others.
+    pub async fn skip(&self, id: &str) -> Result<Broadcast, BroadcastError> {
+        let broadcast = self.get(id).await?;
+        let running = self.running(id).ok_or(BroadcastError::NotRunning)?;
+        running.tell(Command::Skip).await;
+        Ok(broadcast)
+    }
+
+    /// Reads the list anew; how many items came and went.
+    ///
+    /// # Errors
+    /// [`BroadcastError::Playlist`] among others.
+    pub async fn refresh(&self, id: &str) -> Result<(usize, usize), BroadcastError> {
+        let broadcast = self.get(id).await?;
+        if let Some(running) = self.running(id) {
+            let (answer, answered) = tokio::sync::oneshot::channel();
+            running.tell(Command::Refresh(answer)).await;
+            return answered.await.unwrap_or(Err(BroadcastError::NotRunning));
+        }
+        let Some(playlist) = broadcast.settings.playlist_id else {
+            return Ok((0, 0));
+        };
+        let context = std::sync::Arc::clone(&self.inner.context);
+        let read = Reading::new(context, &playlist).rest().await;
+        let read = read.map_err(BroadcastError::Playlist)?;
+        let mut list = crate::broadcast::list::List::new(None, 0);
+        list.append(self.store().items(id).await?);
+        let (came, gone) = list.refresh(read);
+        self.store().set_items(id, list.items().to_vec()).await?;
+        Ok((came, gone))
+    }
+
+    /// What a broadcast is doing (broadcast.md §3.1).
+    ///
+    /// # Errors
+    /// [`BroadcastError::NotFound`], or the database.
+    pub async fn status(&self, id: &str) -> Result<Value, BroadcastError> {
+        let live = self.running(id).map(|running| running.live().to_json());
+        let broadcast = self.get(id).await?;
+        let mut status = match live {
+            Some(live) => live,
+            None => json!({
+                "status": broadcast.facts.status, "since": broadcast.facts.stopped_at, "uptime_s": 0,
+                "pid": null, "pids": [], "now": null, "next": null, "output": null, "faults": null, "encoder": null,
+            }),
+        };
+        if let Some(fields) = status.as_object_mut() {
+            fields.insert("id".to_owned(), json!(id));
+            fields.insert("last_error".to_owned(), json!(broadcast.facts.last_error));
+            fields.insert("position".to_owned(), json!(broadcast.facts.position));
+        }
+        Ok(status)
+    }
+
+    /// Whether a broadcast of these fields could be started: reads the first page of its list and checks its target,
+    /// without connecting and without making a record.
+    ///
+    /// # Errors
+    /// What would be wrong.
+    pub async fn validate(&self, mut fields: Map<String, Value>) -> Result<Value, BroadcastError> {
+        self.check_usable().await?;
+        let key = super::take_key(&mut fields)?;
+        let read = Settings::read(fields, key.text());
+        let (mut settings, _) = read.map_err(BroadcastError::Invalid)?;
+        self.find_playlist(&mut settings)?;
+        self.check_address(&settings)?;
+        let mut items = Vec::new();
+        if let Some(playlist) = &settings.playlist_id {
+            let context = std::sync::Arc::clone(&self.inner.context);
+            let page = Reading::new(context, playlist).next().await;
+            items = page.map_err(BroadcastError::Playlist)?.unwrap_or_default();
+        }
+        Ok(
+            json!({"playlist_id": settings.playlist_id, "target_url": settings.target_url, "items": items}),
+        )
+    }
+
+    /// Figures for `/health`.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for running in self
+            .all_running()
+            .values()
+            .filter(|running| !running.is_over())
+        {
+            let live = running.live();
+            match live.status() {
+                Status::Reconnecting => counts.reconnecting += 1,
+                _ => counts.running += 1,
+            }
+            counts.children += usize::from(live.has_child());
+        }
+        counts
+    }
+
+    /// Tidies up what an earlier process left, and starts what is to start with the server.
+    pub async fn boot(&self) {
+        if let Err(error) = self.try_boot().await {
+            tracing::error!(%error, "broadcasts not started");
+        }
+    }
+
+    async fn try_boot(&self) -> Result<(), BroadcastError> {
+        let (all, _) = self.list(None, None, usize::MAX - 1).await?;
+        for mut broadcast in all {
+            let id = broadcast.id.clone();
+            if broadcast.facts.status.is_active() {
+                broadcast.facts.status = Status::Stopped;
+                broadcast.facts.pid = None;
+                broadcast.facts.stopped_at = Some(self.now());
+                broadcast.facts.last_error = Some(LastError {
+                    code: "interrupted".to_owned(),
+                    message: "the server ended while it was on air".to_owned(),
+                    at: self.now(),
+                });
+                self.store().set_facts(&id, broadcast.facts.clone()).await?;
+                self.log(&id, LogLevel::Warn, "interrupted by the end of the server");
+            }
+            if !broadcast.settings.autostart {
+                continue;
+            }
+            let start = Start {
+                index: None,
+                from_position: true,
+            };
+            if let Err(error) = self.start(&id, start).await {
+                self.log(&id, LogLevel::Error, &format!("not started: {error}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether its items can be served as it says.
+fn check_source(settings: &Settings, has_files: bool) -> Result<(), BroadcastError> {
+    if settings.stream_source != StreamSource::MediaFiles {
+        return match settings.serve_mode() {
+            ServeMode::Direct | ServeMode::Download => Ok(()),
+            ServeMode::Hybrid => Err(BroadcastError::ServeMode),
+        };
+    }
+    if has_files {
+        return Ok(());
+    }
+    let message = "can't be played: `BROADCAST_MEDIA_DIR` is not set on this server";
+    Err(BroadcastError::field("media_files", message))
+}
+
+impl Running {
+    fn live(&self) -> std::sync::MutexGuard<'_, crate::broadcast::run::Live> {
+        let live = &self.live;
+        live.lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

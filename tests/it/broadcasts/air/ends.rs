@@ -1,0 +1,94 @@
+//! The end of the server, orderly and not.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{SMALL, Studio, until};
+use crate::broadcasts::{TOKEN, get, route};
+use crate::harness::ingest::Manner;
+use crate::harness::{Builder, eventually};
+
+fn is_alive(pid: u64) -> bool {
+    // A zombie has no command line.
+    std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
+}
+
+#[tokio::test]
+async fn killed_server_leaves_no_encoder_and_goes_on_at_its_place() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let database = dir.path().join("db").to_string_lossy().into_owned();
+    let keep = |builder: Builder| builder.env("BROADCAST_DB", &database);
+    let Some(studio) = Studio::with([Manner::Keep], keep).await else {
+        return;
+    };
+    studio.list(&[(SMALL, 60)]).await;
+    let record = studio.start(json!({ "autostart": true })).await;
+    let running = studio.until(&record, "some seconds", |status| {
+        status["now"]["position_ms"].as_u64() > Some(7_000) && status["pid"].is_u64()
+    });
+    let pid = running.await["pid"].as_u64().unwrap();
+    studio.server().signal("KILL").await;
+    eventually("the encoder's end", async || (!is_alive(pid)).then_some(())).await;
+    let ports = format!("127.0.0.1:{}", studio.ingest.port);
+    let server = Builder::new(&studio.stage.upstream)
+        .env("BROADCAST_API_TOKEN", TOKEN)
+        .env("BROADCAST_ALLOW_PRIVATE_TARGETS", &ports)
+        .env("BROADCAST_DB", &database)
+        .start()
+        .await;
+    let again = until(&server, &record, "on air again", |status| {
+        status["now"]["position_ms"].is_u64()
+    })
+    .await;
+    let position = again["now"]["position_ms"].as_u64().unwrap();
+    assert!(position >= 1_000, "it began again at {position} ms");
+    let logs = get(&server, &format!("{}/logs?limit=100", route(&record)))
+        .await
+        .to_string();
+    assert!(logs.contains("interrupted"), "{logs}");
+}
+
+#[tokio::test]
+async fn stopped_server_says_good_bye_and_keeps_the_place() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let database = dir.path().join("db").to_string_lossy().into_owned();
+    let keep = |builder: Builder| builder.env("BROADCAST_DB", &database);
+    let Some(studio) = Studio::with([Manner::Keep], keep).await else {
+        return;
+    };
+    studio.list(&[(SMALL, 60)]).await;
+    let record = studio.start(json!({})).await;
+    studio
+        .until(&record, "two seconds", |status| {
+            status["now"]["position_ms"].as_u64() > Some(2_000)
+        })
+        .await;
+    let Studio { stage, ingest, .. } = studio;
+    let (status, _) = tokio::time::timeout(Duration::from_secs(20), stage.server.stop())
+        .await
+        .unwrap();
+    assert_eq!(status.code(), Some(0));
+    ingest.until("the good-bye", |all| all[0].is_closed).await;
+    assert!(
+        ingest.publications()[0]
+            .commands
+            .iter()
+            .any(|name| name == "deleteStream")
+    );
+    let server = Builder::new(&stage.upstream)
+        .env("BROADCAST_API_TOKEN", TOKEN)
+        .env("BROADCAST_DB", &database)
+        .start()
+        .await;
+    let kept = get(&server, &route(&record)).await;
+    assert_eq!(
+        (&kept["status"], &kept["last_error"]),
+        (&json!("stopped"), &serde_json::Value::Null)
+    );
+    assert!(
+        kept["position"]["offset_ms"].as_u64() >= Some(1_000),
+        "{}",
+        kept["position"]
+    );
+}

@@ -1,0 +1,137 @@
+//! What goes wrong, and is survived.
+
+use serde_json::{Value, json};
+
+use super::{SMALL, Studio, UPRIGHT, WIDE, assert_smooth};
+use crate::broadcasts::{get, route};
+use crate::harness::ingest::Manner;
+use crate::harness::upstream::youtube::{Refusal, Video};
+use crate::harness::upstream::{Fault, Rule};
+
+/// Parts of a file after which each answer is cut.
+const CUT: u64 = 20_000;
+
+#[tokio::test]
+async fn cuts_and_expired_addresses_lose_nothing() {
+    let Some(studio) = Studio::new([Manner::Keep]).await else {
+        return;
+    };
+    studio.list(&[(WIDE, 8), (UPRIGHT, 6)]).await;
+    studio.stage.world().fault(Rule::path_prefix(
+        "/videoplayback",
+        Fault::Reset { at: CUT },
+    ));
+    let record = studio.start(json!({})).await;
+    studio
+        .until(&record, "on air", |status| status["status"] == "running")
+        .await;
+    // Addresses that were good once are so no more.
+    studio.youtube.revoke();
+    studio
+        .until(&record, "the end", |status| status["status"] == "stopped")
+        .await;
+    let got = studio.only();
+    assert_smooth(&got);
+    assert_eq!(studio.flashes(&got).await, 14);
+}
+
+#[tokio::test]
+async fn dead_item_is_passed_over_and_the_connection_stays() {
+    let Some(studio) = Studio::new([Manner::Keep]).await else {
+        return;
+    };
+    let list = studio.list(&[(SMALL, 3), (SMALL, 3), (WIDE, 3)]).await;
+    let dead = &list.entries[1].id;
+    studio
+        .youtube
+        .video(Video::new(dead).refusing(Refusal::NotAvailable));
+    let record = studio.start(json!({})).await;
+    studio
+        .until(&record, "the end", |status| status["status"] == "stopped")
+        .await;
+    let got = studio.only();
+    assert_smooth(&got);
+    assert_eq!(studio.flashes(&got).await, 6);
+    let items = get(studio.server(), &format!("{}/items", route(&record))).await;
+    assert_eq!(
+        (&items["items"][0]["state"], &items["items"][2]["state"]),
+        (&json!("ok"), &json!("ok"))
+    );
+    assert_ne!(items["items"][1]["state"], "ok");
+    assert!(items["items"][1]["reason"].is_string());
+}
+
+#[tokio::test]
+async fn lost_target_is_taken_up_again_without_a_loss() {
+    let Some(studio) = Studio::new([Manner::CloseAfter(200), Manner::Keep]).await else {
+        return;
+    };
+    studio.list(&[(WIDE, 12)]).await;
+    let record = studio.start(json!({})).await;
+    let status = studio.until(&record, "a second connection", |status| {
+        status["faults"]["reconnects"].as_u64() >= Some(1)
+    });
+    status.await;
+    studio
+        .until(&record, "the end", |status| status["status"] == "stopped")
+        .await;
+    let all = studio.ingest.publications();
+    assert_eq!(all.len(), 2);
+    let (before, after) = (studio.flashes(&all[0]).await, studio.flashes(&all[1]).await);
+    assert!(
+        (12..=14).contains(&(before + after)),
+        "{before} + {after} of 12"
+    );
+}
+
+#[tokio::test]
+async fn killed_encoder_is_replaced_where_it_stopped() {
+    let Some(studio) = Studio::new([Manner::Keep]).await else {
+        return;
+    };
+    // Longer than what is held, so that the encoder still runs while it is watched.
+    studio.list(&[(SMALL, 22)]).await;
+    let record = studio.start(json!({})).await;
+    let running = studio.until(&record, "an encoder on air", |status| {
+        status["status"] == "running" && status["pid"].is_u64()
+    });
+    let pid = running.await["pid"].as_u64().unwrap();
+    let killed = tokio::process::Command::new("kill")
+        .args(["-9", &pid.to_string()])
+        .status()
+        .await;
+    assert!(killed.unwrap().success());
+    studio
+        .until(&record, "the end", |status| status["status"] == "stopped")
+        .await;
+    let got = studio.only();
+    assert_smooth(&got);
+    assert_eq!(studio.flashes(&got).await, 22);
+}
+
+#[tokio::test]
+async fn film_that_is_a_list_of_addresses_leads_nowhere() {
+    let Some(studio) = Studio::new([Manner::Keep]).await else {
+        return;
+    };
+    let list = studio.list(&[(SMALL, 3), (SMALL, 3)]).await;
+    let trap = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = trap.local_addr().unwrap();
+    let playlist = format!(
+        "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://{address}/a.ts\n#EXT-X-ENDLIST\n"
+    );
+    let fake = playlist.repeat(50).into_bytes();
+    studio
+        .youtube
+        .video(super::video(&list.entries[0].id, fake.into(), 5));
+    let record = studio.start(json!({})).await;
+    studio
+        .until(&record, "the end", |status| status["status"] == "stopped")
+        .await;
+    let was_asked = tokio::time::timeout(std::time::Duration::from_millis(10), trap.accept()).await;
+    assert!(was_asked.is_err(), "the address in the film was asked");
+    assert_eq!(studio.flashes(&studio.only()).await, 3);
+    let items = get(studio.server(), &format!("{}/items", route(&record))).await;
+    assert_eq!(items["items"][0]["state"], "failed");
+    assert_ne!(items["items"][0]["reason"], Value::Null);
+}
