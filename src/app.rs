@@ -135,6 +135,7 @@ impl App {
     ///
     /// # Errors
     /// [`NetError`] when TLS can't be set up.
+    #[expect(clippy::too_many_lines, reason = "a list: every service once")]
     pub fn new(settings: Settings, port: u16, lifecycle: Lifecycle) -> Result<Arc<Self>, NetError> {
         let clock = Clock::System;
         let metrics_token = settings.http.metrics_token.as_ref();

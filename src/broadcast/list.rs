@@ -46,8 +46,8 @@ impl List {
     /// A list of which nothing is known yet, in this cycle; with a seed its order is drawn.
     pub(super) fn new(seed: Option<u64>, cycle: u32) -> Self {
         Self {
-            seed,
             cycle,
+            seed,
             ..Self::default()
         }
     }

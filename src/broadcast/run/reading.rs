@@ -123,11 +123,14 @@ fn is_passing(error: &ResolveError) -> bool {
 /// An entry as an item; one that the site says can't be had is not even asked for.
 fn item(entry: &PlaylistEntry) -> Item {
     let reason = match entry.availability {
-        Availability::Available | Availability::Live | Availability::Upcoming => None,
         Availability::Private => Some("private"),
         Availability::Deleted => Some("deleted"),
-        // With the operator's cookies these may be had.
-        Availability::MembersOnly | Availability::Unavailable => None,
+        // Of the others the site is asked: with the operator's cookies some may be had.
+        Availability::Available
+        | Availability::Live
+        | Availability::Upcoming
+        | Availability::MembersOnly
+        | Availability::Unavailable => None,
     };
     Item {
         ord: 0,

@@ -99,6 +99,7 @@ impl Actor {
         (target, key): (Target, Secret),
         begin: Begin,
     ) -> Running {
+        let lifecycle = context.parts.lifecycle.clone();
         let (commands, command_receiver) = mpsc::channel(COMMANDS);
         let (settings, settings_receiver) = watch::channel(broadcast.settings.clone());
         let (ended, ended_receiver) = watch::channel(());
@@ -120,7 +121,7 @@ impl Actor {
             offset: Duration::ZERO,
             making: None,
             child: None,
-            report: Default::default(),
+            report: normalise::Report::default(),
             failures: 0,
             skipped: 0,
             resumes: 0,
@@ -143,9 +144,9 @@ impl Actor {
             read_sender,
             driver: None,
             _ended: ended,
-            context: Arc::clone(&context),
+            context,
         };
-        context.parts.lifecycle.spawn(actor.run(target, key, begin));
+        lifecycle.spawn(actor.run(target, key, begin));
         Running {
             commands,
             settings: Arc::new(settings),

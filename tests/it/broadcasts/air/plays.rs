@@ -239,7 +239,7 @@ async fn files_of_the_media_directory_are_played_and_no_others() {
     crate::harness::run(
         "ffmpeg",
         mute.split_whitespace(),
-        &Default::default(),
+        &std::collections::BTreeMap::default(),
         dir.path(),
     )
     .await;
@@ -297,7 +297,7 @@ async fn download_mode_fetches_ahead_and_leaves_nothing() {
         .map(|run| run.path());
     let files = jobs
         .filter_map(|run| std::fs::read_dir(run).ok())
-        .flat_map(|run| run.flatten());
+        .flat_map(Iterator::flatten);
     let left: Vec<_> = files.filter(|file| file.path().is_dir()).collect();
     assert_eq!(left.len(), 0, "{left:?}");
 }
