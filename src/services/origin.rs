@@ -92,8 +92,7 @@ impl LinkOrigin {
     pub(super) fn of(
         resolver: &Resolver,
         post: &Post,
-        format: &str,
-        track: Option<&str>,
+        (format, track): (&str, Option<&str>),
     ) -> Result<Self, OriginError> {
         let (extractor, extraction) = (post.extractor.as_ref(), &post.extraction);
         let found = extraction.format_again(format, track);

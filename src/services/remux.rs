@@ -112,18 +112,20 @@ impl Remuxes {
         digest.update(format!("{pair}\n{output:?}\n{}\n", ffmpeg.version()));
         let mut estimate = Some(0_u64);
         let mut track = |side| {
-            let format = pair.among(side, &post.extraction);
-            let format = format.ok_or(FeedError::Missing)?;
+            let origin = LinkOrigin::of(self.feed.resolver(), post, pair.format(side));
+            let origin = origin.map_err(|_| FeedError::Missing)?.for_look();
+            let format = origin.among(&post.extraction).ok_or(FeedError::Missing)?;
             let container = container(format).ok_or(FeedError::Missing)?;
-            let origin = self.feed.origin(post, &format.id, None)?;
             digest.update(format!(
-                "{:?} {:?}\n",
-                format.facts.identity, format.filesize
+                "{} {:?} {:?}\n",
+                origin.name(),
+                format.facts.identity,
+                format.filesize
             ));
             estimate = estimate
                 .zip(format.filesize)
                 .and_then(|(sum, size)| sum.checked_add(size));
-            Ok::<_, FeedError>((container, origin))
+            Ok::<_, FeedError>((container, Arc::new(origin)))
         };
         let tracks = [track(Side::Picture)?, track(Side::Sound)?];
         let place = if is_head {

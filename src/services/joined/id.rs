@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use crate::extract::{Extraction, Format};
 use crate::links::Link;
 use crate::media::{Clip, Side};
 
@@ -66,15 +65,11 @@ impl PairId {
         })
     }
 
-    /// The format of one of them in an extraction of its post.
-    pub(in crate::services) fn among<'a>(
-        &self,
-        side: Side,
-        extraction: &'a Extraction,
-    ) -> Option<&'a Format> {
+    /// The format of one of them, and its sound track where that is one of several.
+    pub(in crate::services) fn format(&self, side: Side) -> (&str, Option<&str>) {
         match side {
-            Side::Picture => extraction.format(&self.picture),
-            Side::Sound => extraction.format_again(&self.sound, self.track.as_deref()),
+            Side::Picture => (&self.picture, None),
+            Side::Sound => (&self.sound, self.track.as_deref()),
         }
     }
 

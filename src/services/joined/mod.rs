@@ -313,14 +313,9 @@ impl Found {
                 .ok_or(OriginError::FormatGone)?,
             extraction: Arc::clone(extraction),
         };
-        let track = |format: &str, track: Option<&str>| {
-            LinkOrigin::of(resolver, &post, format, track).map(Arc::new)
-        };
+        let track = |side| LinkOrigin::of(resolver, &post, id.format(side)).map(Arc::new);
         Ok(Self {
-            tracks: [
-                track(&id.picture, None)?,
-                track(&id.sound, id.track.as_deref())?,
-            ],
+            tracks: [track(Side::Picture)?, track(Side::Sound)?],
             post,
         })
     }

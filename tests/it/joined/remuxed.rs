@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::judge::told;
 use super::{ID, PAIR, Pair, entry, link, made, text};
-use crate::harness::upstream::youtube::{Video, joinable_tracks, joinable_webm_tracks};
+use crate::harness::upstream::youtube::{Track, Video, joinable_tracks, joinable_webm_tracks};
 use crate::harness::upstream::{Fault, Rule};
 use crate::harness::{Builder, Stage, eventually};
 
@@ -180,4 +180,73 @@ async fn client_that_leaves_takes_ffmpeg_with_it() {
         (files.flatten().count() == 0).then_some(())
     })
     .await;
+}
+
+/// As [`mixed`], with the sound in two languages under one itag: other bytes, of which the site says the same.
+async fn dubbed() -> Option<(Pair, [Track; 2])> {
+    let mut pair = mixed(|builder| builder).await?;
+    let sound = pair.tracks[1].clone();
+    let mut bytes = pair.files()[1].to_vec();
+    // The last byte of the last packet of each cluster.
+    let clusters = bytes.windows(4).enumerate().skip(1);
+    let clusters = clusters.filter(|(_, id)| *id == [0x1F, 0x43, 0xB6, 0x75]);
+    let ends: Vec<usize> = clusters.map(|(at, _)| at).chain([bytes.len()]).collect();
+    ends[1..].iter().for_each(|end| bytes[end - 1] ^= 1);
+    let other = sound.clone().holding_bytes(bytes.into());
+    let sounds = [
+        sound.spoken("en.4", "English original", false),
+        other.spoken("de.3", "German", false),
+    ];
+    pair.tracks[1] = sounds[0].clone();
+    let tracks = [&pair.tracks[..1], &sounds].concat();
+    pair.youtube.video(Video::new(ID).with_tracks(tracks));
+    Some((pair, sounds))
+}
+
+impl Pair {
+    /// Numbers the sounds anew, by one more.
+    fn renumber(&self, [english, german]: &[Track; 2]) {
+        let french = german.clone().spoken("fr.3", "French", false);
+        let sounds = [french, english.clone(), german.clone()];
+        let tracks = [&self.tracks[..1], &sounds].concat();
+        self.youtube.video(Video::new(ID).with_tracks(tracks));
+    }
+}
+
+#[tokio::test]
+async fn remuxed_pair_keeps_its_sound_when_the_numbers_change() {
+    let Some((pair, sounds)) = dubbed().await else {
+        return;
+    };
+    let before = pair.resolve().await;
+    let english = text(&before, "/data/video_data/0/url");
+    let whole = pair.get(&english).await;
+    assert_eq!((whole.status.as_u16(), whole.is_whole), (200, true));
+    assert_holds_both(&pair, &whole.body).await;
+    pair.renumber(&sounds);
+    let after = pair.resolve_with(json!({ "no_cache": true })).await.json();
+    let first = [&before, &after].map(|body| &body["data"]["video_data"][0]);
+    assert!(first.iter().all(|entry| entry["language"] == "en"));
+    assert_ne!(first[0]["format_id"], first[1]["format_id"]);
+    let answer = pair.get(&english).await;
+    assert_eq!((answer.status.as_u16(), answer.is_whole), (200, true));
+    assert_holds_both(&pair, &answer.body).await;
+    assert_eq!(answer.header("etag"), whole.header("etag"));
+    pair.stage.assert_well().await;
+}
+
+#[tokio::test]
+async fn remuxed_sound_goes_on_in_the_middle_under_another_number() {
+    let Some((pair, sounds)) = dubbed().await else {
+        return;
+    };
+    let english = text(&pair.resolve().await, "/data/video_data/0/url");
+    pair.renumber(&sounds);
+    let broken = Rule::parameter("itag", "251", Fault::Reset { at: 5000 });
+    pair.stage.world().fault(broken.first(1));
+    pair.youtube.revoke_within(1..u64::MAX);
+    let answer = pair.get(&english).await;
+    assert_eq!((answer.status.as_u16(), answer.is_whole), (200, true));
+    assert_holds_both(&pair, &answer.body).await;
+    pair.stage.assert_well().await;
 }
