@@ -30,6 +30,11 @@ impl Jobs {
         }
     }
 
+    /// Jobs that run at once.
+    fn max(&self) -> usize {
+        self.places.max()
+    }
+
     /// Takes a place.
     ///
     /// # Errors
@@ -47,8 +52,8 @@ impl Jobs {
     }
 }
 
-/// Places for jobs that last as long as their clients take; fewer than all, so that slow clients never have all. Clones
-/// share them.
+/// Places for jobs that last as long as their clients take; fewer than all where there are several, so that slow clients
+/// never have all. Clones share them.
 #[derive(Clone)]
 pub(super) struct SlowJobs {
     places: Admission,
@@ -63,9 +68,12 @@ pub(super) struct SlowPlace {
 }
 
 impl SlowJobs {
-    /// As many at once as `places` has, each of which is one of `jobs` too.
-    pub(super) fn new(places: Admission, jobs: Jobs) -> Self {
-        Self { places, jobs }
+    /// Half of the places of `jobs`, or the only one; `queue` makes so many with a queue in front.
+    pub(super) fn among(jobs: &Jobs, queue: impl FnOnce(usize) -> Admission) -> Self {
+        Self {
+            places: queue(jobs.max().div_ceil(2)),
+            jobs: jobs.clone(),
+        }
     }
 
     /// Takes a place.
@@ -106,6 +114,22 @@ mod tests {
             workers.admit().await.unwrap();
             drop(places);
             assert_eq!(workers.active(), 0, "{max}");
+        }
+    }
+
+    #[tokio::test]
+    async fn slow_jobs_leave_a_place_to_others() {
+        for max in [1, 2, 3, 4, 20] {
+            let (_, jobs) = jobs(max);
+            let slow = SlowJobs::among(&jobs, |places| Admission::new(places, 0, Duration::ZERO));
+            let mut places = Vec::new();
+            while let Ok(place) = slow.admit().await {
+                places.push(place);
+            }
+            assert_eq!(places.len(), jobs.max().div_ceil(2), "{max}");
+            assert_eq!(jobs.admit().await.is_ok(), jobs.max() > 1, "{max}");
+            drop(places);
+            slow.admit().await.unwrap();
         }
     }
 

@@ -115,11 +115,9 @@ impl Deliverer {
             clock,
         } = tools;
         let feed = Feed::new(resolver.clone(), &engines);
-        // What lasts as long as its client takes has half of the places; the others are kept for what ends sooner.
-        let slow = config.max_workers.div_ceil(2);
         let queue = |places| Admission::new(places, config.max_queue, config.queue_timeout);
         let jobs = Jobs::among(resolver.admission(), queue);
-        let slow = SlowJobs::new(queue(slow), jobs.clone());
+        let slow = SlowJobs::among(&jobs, queue);
         let programs = (ffmpeg.clone(), temp.clone());
         let limits = Limits {
             concurrency: config.slideshow_concurrency,

@@ -26,8 +26,11 @@ impl Deliverer {
         let joined = self.join(extractor, source.clone(), way, ask.clone(), permit);
         match joined.await {
             Err(DeliverError::Join(reason)) if self.remuxes.helps(reason, pair) => {
+                // Before the place of the job, as for every other job: two that hold one and wait for the other would
+                // both wait in vain.
+                let permit = self.admission.admit().await?;
                 let post = self.post(extractor, source, &link).await?;
-                self.remux(link, &post, pair, ask).await
+                self.remux(link, &post, pair, (ask, permit)).await
             }
             joined => Ok(Delivery::new(link, joined?)),
         }
@@ -39,7 +42,7 @@ impl Deliverer {
         link: Link,
         post: &Post,
         pair: &PairId,
-        ask: Ask,
+        (ask, permit): (Ask, Permit),
     ) -> Result<Delivery, DeliverError> {
         let output = match link.extension.as_str() {
             "webm" => Container::Webm,
@@ -50,7 +53,6 @@ impl Deliverer {
             FeedError::Missing => OriginError::FormatGone.into(),
             error => DeliverError::from(error),
         })?;
-        let permit = self.admission.admit().await?;
         let transfer = self.run(Arc::new(origin), ask, permit).await?;
         Ok(Delivery {
             estimate,
