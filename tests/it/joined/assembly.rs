@@ -7,26 +7,22 @@ use bytes::Bytes;
 use serde_json::Value;
 use serverrs::media::fmp4::{self, Cut};
 use serverrs::media::{
-    Clip, Container, Cover, HeadReader, Layout, Pass, Progress, Side, Stretch, Tags, TrackHead,
-    webm,
+    Clip, Container, Cover, HeadReader, Layout, Pass, Progress, Run, Side, Stretch, Tags,
+    TrackHead, webm,
 };
 
 use crate::harness::text;
+use crate::harness::upstream::Payload;
 
-fn slice(file: &[u8], range: Range<u64>) -> &[u8] {
-    let index = |at: u64| usize::try_from(at).expect("an index");
-    &file[index(range.start)..index(range.end)]
-}
-
-fn head(file: &[u8]) -> TrackHead {
-    let container = match file {
-        [0x1A, 0x45, 0xDF, 0xA3, ..] => Container::Webm,
+fn head(file: &Payload) -> TrackHead {
+    let container = match &file.slice(0..4)[..] {
+        [0x1A, 0x45, 0xDF, 0xA3] => Container::Webm,
         _ => Container::Mp4,
     };
-    let mut reader = HeadReader::new(container, file.len() as u64);
+    let mut reader = HeadReader::new(container, file.len());
     let mut need = reader.first(None);
     loop {
-        match reader.feed(need.start, slice(file, need.clone())) {
+        match reader.feed(need.start, &file.slice(need.clone())) {
             Ok(Progress::Need(range)) => need = range,
             Ok(Progress::Done(head)) => return head,
             Err(fault) => panic!("{fault}"),
@@ -80,17 +76,17 @@ impl Said {
     }
 }
 
-fn cut(files: &[Bytes; 2], heads: [&fmp4::TrackHead; 2], clip: Clip) -> Cut {
+fn cut(files: &[Payload; 2], heads: [&fmp4::TrackHead; 2], clip: Clip) -> Cut {
     let mut cut = Cut::find(heads, clip).expect("a clip");
     for side in Side::BOTH {
         let (file, head) = (&files[side.index()], heads[side.index()]);
-        let mut opening = slice(file, cut.opening(side, head)).to_vec();
+        let mut opening = file.slice(cut.opening(side, head)).to_vec();
         cut.open(side, head, &mut opening).expect("a run");
     }
     cut
 }
 
-fn lay_out(files: &[Bytes; 2], said: &Said, clip: Option<Clip>) -> Arc<dyn Layout> {
+fn lay_out(files: &[Payload; 2], said: &Said, clip: Option<Clip>) -> Arc<dyn Layout> {
     let tags = said.tags();
     match [head(&files[0]), head(&files[1])] {
         [TrackHead::Fmp4(picture), TrackHead::Fmp4(sound)] => {
@@ -107,24 +103,55 @@ fn lay_out(files: &[Bytes; 2], said: &Said, clip: Option<Clip>) -> Arc<dyn Layou
 
 /// The joined file, or a part of it.
 pub(super) fn assemble(files: &[Bytes; 2], said: &Said, clip: Option<Clip>) -> Vec<u8> {
-    let layout = lay_out(files, said, clip);
-    let mut whole = Vec::new();
-    while let Some(stretch) = layout.stretch(whole.len() as u64) {
-        match stretch {
-            Stretch::Made { bytes, .. } => whole.extend_from_slice(&bytes),
-            Stretch::Run(run) => {
-                let source = run.source..run.source + run.length;
-                let source = slice(&files[run.side.index()], source);
-                let mut pass = Pass::new(layout.patch(&run));
-                let mut out: Vec<Bytes> = Vec::new();
-                let pushed = pass.push(Bytes::copy_from_slice(source), &mut out);
-                pushed
-                    .and_then(|()| pass.finish())
-                    .expect("the run of the index");
-                whole.extend(out.concat());
-            }
+    let assembly = Assembly::new(files.clone().map(Payload::Bytes), said, clip);
+    assembly.bytes(0..assembly.total())
+}
+
+/// A joined file of any size.
+pub(super) struct Assembly {
+    files: [Payload; 2],
+    layout: Arc<dyn Layout>,
+}
+
+impl Assembly {
+    /// The joined file, or a part of it.
+    pub(super) fn new(files: [Payload; 2], said: &Said, clip: Option<Clip>) -> Self {
+        Self {
+            layout: lay_out(&files, said, clip),
+            files,
         }
     }
-    assert_eq!(whole.len() as u64, layout.total());
-    whole
+
+    /// Number of bytes.
+    pub(super) fn total(&self) -> u64 {
+        self.layout.total()
+    }
+
+    /// Some of the bytes; runs of which any is wanted are made whole.
+    pub(super) fn bytes(&self, range: Range<u64>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut at = range.start;
+        while at < range.end {
+            let (start, stretch) = match self.layout.stretch(at).expect("a place in the file") {
+                Stretch::Made { start, bytes } => (start, bytes),
+                Stretch::Run(run) => (run.output, self.run(&run)),
+            };
+            let end = range.end.min(start + stretch.len() as u64);
+            let index = |at: u64| usize::try_from(at - start).expect("an index");
+            bytes.extend_from_slice(&stretch[index(at)..index(end)]);
+            at = end;
+        }
+        bytes
+    }
+
+    fn run(&self, run: &Run) -> Bytes {
+        let source = self.files[run.side.index()].slice(run.source..run.source + run.length);
+        let mut pass = Pass::new(self.layout.patch(run));
+        let mut out: Vec<Bytes> = Vec::new();
+        let pushed = pass.push(source, &mut out);
+        pushed
+            .and_then(|()| pass.finish())
+            .expect("the run of the index");
+        out.concat().into()
+    }
 }

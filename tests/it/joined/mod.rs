@@ -10,6 +10,7 @@ mod judge;
 mod large;
 mod offered;
 mod page;
+mod player;
 mod ranges;
 mod remuxed;
 mod webm;

@@ -1,6 +1,7 @@
 //! Media files: bytes that can be checked, and how an origin serves them (RFC 9110 §13-15).
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -20,14 +21,27 @@ pub(crate) enum Payload {
     },
     /// These bytes.
     Bytes(Bytes),
+    /// One after the other, each with the end of its place: files of any size around few bytes that matter.
+    Parts(Arc<[(u64, Payload)]>),
 }
 
 impl Payload {
+    /// These one after the other.
+    pub(crate) fn parts(parts: impl IntoIterator<Item = Self>) -> Self {
+        let mut end = 0;
+        let parts = parts.into_iter().map(|part| {
+            end += part.len();
+            (end, part)
+        });
+        Self::Parts(parts.collect())
+    }
+
     /// Number of bytes.
     pub(crate) fn len(&self) -> u64 {
         match self {
             Self::Random { length, .. } => *length,
             Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Parts(parts) => parts.last().map_or(0, |(end, _)| *end),
         }
     }
 
@@ -43,6 +57,7 @@ impl Payload {
                 let index = |at: u64| usize::try_from(at).expect("fits");
                 bytes.slice(index(range.start)..index(range.end))
             }
+            Self::Parts(parts) => slice_of_parts(parts, range).into(),
         }
     }
 
@@ -66,6 +81,20 @@ pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
             write!(hex, "{byte:02x}").expect("writing to a string");
             hex
         })
+}
+
+fn slice_of_parts(parts: &[(u64, Payload)], range: Range<u64>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let first = parts.partition_point(|(end, _)| *end <= range.start);
+    for (end, part) in &parts[first..] {
+        let start = end - part.len();
+        if start >= range.end {
+            break;
+        }
+        let wanted = range.start.max(start)..range.end.min(*end);
+        bytes.extend_from_slice(&part.slice(wanted.start - start..wanted.end - start));
+    }
+    bytes
 }
 
 /// Eight bytes per step of `SplitMix64`, addressed by position, so that any slice can be made alone.
@@ -124,6 +153,7 @@ impl Media {
         let mark = match &payload {
             Payload::Random { seed, length } => format!("{seed:x}-{length:x}"),
             Payload::Bytes(bytes) => sha256_hex(bytes)[..16].to_owned(),
+            Payload::Parts(_) => payload.sha256()[..16].to_owned(),
         };
         Self {
             payload,

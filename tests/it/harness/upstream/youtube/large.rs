@@ -33,8 +33,8 @@ fn moov(handler: &str) -> Vec<u8> {
     boxed("moov", &moov.concat())
 }
 
-/// A run of a second with so many bytes of data.
-fn run(second: u32, data: u64) -> Vec<u8> {
+/// A run of a second with so many bytes of data: what stands before them, and they.
+fn run(second: u32, data: u64) -> [Payload; 2] {
     let traf = |offset: u32| {
         [
             boxed("tfhd", &words(&[0x2_0000, 1])),
@@ -49,24 +49,29 @@ fn run(second: u32, data: u64) -> Vec<u8> {
     };
     let offset = u32::try_from(moof(0).len() + 8).expect("a small box");
     let seed = u64::from(second);
-    let data = Payload::Random { seed, length: data }.whole();
-    [moof(offset), boxed("mdat", &data)].concat()
+    let size = u32::try_from(data + 8).expect("a box of 32 bits");
+    let before = [&moof(offset)[..], &size.to_be_bytes(), b"mdat"].concat();
+    let data = Payload::Random { seed, length: data };
+    [Payload::Bytes(before.into()), data]
 }
 
-/// Picture (itag 136) and sound (itag 140) of so many seconds, with so many bytes of each per second.
+/// Picture (itag 136) and sound (itag 140) of so many seconds, with so many bytes of each per second. They take hardly any
+/// memory.
 pub(crate) fn large_tracks(seconds: u32, bytes: [u64; 2]) -> [Track; 2] {
     let track = |itag, handler, bytes| {
-        let runs: Vec<Vec<u8>> = (0..seconds).map(|second| run(second, bytes)).collect();
+        let runs: Vec<[Payload; 2]> = (0..seconds).map(|second| run(second, bytes)).collect();
         let head = [boxed("ftyp", b"iso6\0\0\0\0iso6"), moov(handler)].concat();
         let references = runs.iter().flat_map(|run| {
-            let size = u32::try_from(run.len()).expect("a small run");
+            let size: u64 = run.iter().map(Payload::len).sum();
+            let size = u32::try_from(size).expect("a small run");
             words(&[size, 1000, 0x9000_0000])
         });
         let sidx = [words(&[0, 1, 1000, 0, 0, seconds]), references.collect()].concat();
         let index = boxed("sidx", &sidx);
         let (start, end) = (head.len() as u64, (head.len() + index.len()) as u64);
-        let file = [head, index, runs.concat()].concat();
-        Track::of(itag, u64::from(seconds)).holding(Payload::Bytes(file.into()), start, end)
+        let head = Payload::Bytes([head, index].concat().into());
+        let file = Payload::parts(std::iter::once(head).chain(runs.into_iter().flatten()));
+        Track::of(itag, u64::from(seconds)).holding(file, start, end)
     };
     [track(136, "vide", bytes[0]), track(140, "soun", bytes[1])]
 }

@@ -252,7 +252,7 @@ impl Track {
     }
 
     /// Its bytes: the same for every client and every time.
-    pub(super) fn content(&self, id: &str) -> Payload {
+    pub(crate) fn content(&self, id: &str) -> Payload {
         if let Some(content) = &self.content {
             return content.clone();
         }
