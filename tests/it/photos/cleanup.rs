@@ -1,12 +1,15 @@
 //! Temporary files: how much room they may take, and whose files are left alone.
 
-use std::path::Path;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::stage::{ID, Photos, files};
+use super::sound::{NOT_MP3, assert_mp3, link, serve};
+use super::stage::{ID, Photos, children, files};
 use super::studio::Studio;
-use crate::harness::{Builder, assert_refusal, skip, text};
+use crate::harness::upstream::{Fault, Gate, Rule};
+use crate::harness::{Builder, assert_refusal, eventually, skip, text};
 
 /// A directory as a dead process leaves it.
 fn leave(temp: &Path, name: &str) {
@@ -34,7 +37,7 @@ async fn what_dead_servers_left_is_swept_at_start_and_later_and_foreign_files_st
         .await;
     assert!(!temp.join(dead).exists());
     leave(&temp, dead);
-    crate::harness::eventually("it is swept again", async || {
+    eventually("it is swept again", async || {
         (!temp.join(dead).exists()).then_some(())
     })
     .await;
@@ -168,6 +171,33 @@ async fn kept_videos_make_room_for_new_ones() {
     photos.assert_nothing_left().await;
 }
 
+/// Whether a server can have a file system of its own here; if not, it is said aloud.
+async fn may_mount(studio: &Studio) -> bool {
+    let unshare = studio.run("unshare", "-rm mount -t tmpfs none .").await;
+    if !unshare.status.success() {
+        skip("mount namespaces", "this user may not make any");
+    }
+    unshare.status.success()
+}
+
+/// A server whose `TEMP_DIR` is such a file system, of 24 MiB, and has no limit of its own.
+fn on_small_disk(studio: &Studio, builder: Builder) -> Builder {
+    let temp = studio.dir().join("small");
+    std::fs::create_dir(&temp).expect("directory");
+    builder
+        .env("TEMP_DIR", &temp.to_string_lossy())
+        .env("TEMP_MIN_FREE_MB", "0")
+        .env("TEMP_QUOTA_MB", "100")
+        .under(&["unshare", "-rm", "sh", "-c", SMALL_DISK])
+}
+
+/// That directory as the server sees it.
+fn small_disk(photos: &Photos) -> PathBuf {
+    let temp = photos.studio.dir().join("small");
+    let pid = photos.stage.server.pid();
+    PathBuf::from(format!("/proc/{pid}/root{}", temp.display()))
+}
+
 /// Runs the server where `TEMP_DIR` is a file system of its own, which goes with it.
 const SMALL_DISK: &str = "mount -t tmpfs -o size=24m none \"$TEMP_DIR\" && exec \"$0\" \"$@\"";
 
@@ -176,9 +206,8 @@ async fn disk_that_fills_up_during_a_rendering_is_told_and_nothing_is_left() {
     let Some(studio) = Studio::open() else {
         return;
     };
-    let unshare = studio.run("unshare", "-rm mount -t tmpfs none .").await;
-    if !unshare.status.success() {
-        return skip("mount namespaces", "this user may not make any");
+    if !may_mount(&studio).await {
+        return;
     }
     // Fills the disk as a real encoder would, with what doesn't fit.
     let filling = r#"case "$*" in *pipe:1) exec "$real" "$@";; esac
@@ -186,24 +215,17 @@ async fn disk_that_fills_up_during_a_rendering_is_told_and_nothing_is_left() {
         cat > /dev/null
         head -c 20000000 /dev/zero > "${last#file:}-other" && head -c 20000000 /dev/zero > "${last#file:}""#;
     let photos = Photos::with(|studio, builder| {
-        let temp = studio.dir().join("small");
-        std::fs::create_dir(&temp).expect("directory");
-        builder
-            .env("FFMPEG_PATH", &studio.impostor(filling).to_string_lossy())
-            .env("TEMP_DIR", &temp.to_string_lossy())
-            .env("TEMP_MIN_FREE_MB", "0")
-            .env("TEMP_QUOTA_MB", "100")
-            .under(&["unshare", "-rm", "sh", "-c", SMALL_DISK])
+        let impostor = studio.impostor(filling);
+        on_small_disk(studio, builder).env("FFMPEG_PATH", &impostor.to_string_lossy())
     });
     let photos = photos.await.expect("a studio");
     let picture = photos.studio.picture("a.png", "red", "9x16").await;
     let item = photos.serve(ID, &[picture], None);
     let answer = photos.slideshow(&item).await;
     assert_refusal(&answer, 507, "insufficient_storage");
-    let temp = photos.studio.dir().join("small");
-    let seen = format!("/proc/{}/root{}", photos.stage.server.pid(), temp.display());
-    crate::harness::eventually("nothing is left", async || {
-        files(Path::new(&seen)).is_empty().then_some(())
+    let seen = small_disk(&photos);
+    eventually("nothing is left", async || {
+        files(&seen).is_empty().then_some(())
     })
     .await;
     assert_eq!(
@@ -214,14 +236,76 @@ async fn disk_that_fills_up_during_a_rendering_is_told_and_nothing_is_left() {
     photos.stage.assert_well().await;
 }
 
+/// Writes until nothing more fits; returns the file.
+fn fill_up(dir: &Path) -> PathBuf {
+    let path = dir.join("somebody-elses");
+    let mut file = std::fs::File::create(&path).expect("a file");
+    let error = loop {
+        if let Err(error) = file.write_all(&[0; 4096]) {
+            break error;
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::StorageFull);
+    path
+}
+
+#[tokio::test]
+async fn disk_that_fills_up_while_a_track_is_read_is_told_and_the_next_job_runs() {
+    let Some(studio) = Studio::open() else {
+        return;
+    };
+    if !may_mount(&studio).await {
+        return;
+    }
+    let photos = Photos::with(on_small_disk).await.expect("a studio");
+    // Its index stands at its end, so it must be read whole first.
+    let track = photos.studio.tone("tone.m4a", 20.0, "aac").await;
+    let item = serve(&photos, &track);
+    let link = link(&photos, &item).await;
+    assert_eq!(photos.stage.api().head(&link).await.status, 200);
+    let gate = Gate::new();
+    let stall = Fault::Stall {
+        at: track.len() as u64 / 2,
+        gate: gate.clone(),
+    };
+    let stall = Rule::address(NOT_MP3, stall).besides_tail();
+    photos.stage.world().fault(stall);
+    let seen = small_disk(&photos);
+    let filling = async {
+        let begun = async || {
+            let jobs = files(&seen);
+            jobs.iter()
+                .any(|job| job.join("track").exists())
+                .then_some(())
+        };
+        eventually("the track is read", begun).await;
+        let filler = fill_up(&seen);
+        gate.open();
+        filler
+    };
+    // There was room when it began.
+    let (answer, filler) = tokio::join!(photos.get(&link), filling);
+    assert_refusal(&answer, 507, "insufficient_storage");
+    let is_clean = async || {
+        let is_clean = files(&seen).is_empty() && children(photos.stage.server.pid()).is_empty();
+        is_clean.then_some(())
+    };
+    eventually("nothing is left", is_clean).await;
+    // Now it is known before.
+    assert_refusal(&photos.get(&link).await, 503, "busy");
+    std::fs::remove_file(filler).expect("the foreign file");
+    assert_mp3(&photos.get(&link).await);
+    eventually("nothing is left", is_clean).await;
+    photos.stage.assert_well().await;
+}
+
 #[tokio::test]
 async fn unset_quota_is_a_tenth_of_what_is_free_at_the_start() {
     let Some(studio) = Studio::open() else {
         return;
     };
-    let unshare = studio.run("unshare", "-rm mount -t tmpfs none .").await;
-    if !unshare.status.success() {
-        return skip("mount namespaces", "this user may not make any");
+    if !may_mount(&studio).await {
+        return;
     }
     // One picture takes 21 MiB of room, two take 26.
     for (size, pictures, status) in [(240, 1, 200), (240, 2, 507)] {
