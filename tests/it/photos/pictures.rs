@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::faults::assert_names_picture;
 use super::stage::{ID, Photos, assert_whole, first};
 use crate::harness::upstream::tiktok::Item;
+use crate::harness::{has_tool, skip, text};
 
 #[tokio::test]
 async fn picture_that_can_not_be_used_is_taken_from_its_other_address() {
@@ -96,6 +97,58 @@ async fn heic_that_can_not_be_read_is_taken_from_its_other_address() {
     assert!(blue[2] > 200 && blue[0] < 40, "{blue:?}");
     let alone = photos.serve("7524919459643919108", &[good, heic], None);
     assert_names_picture(&photos.slideshow(&alone).await, 2);
+    photos.assert_nothing_left().await;
+}
+
+/// A HEIC file as other programs make it; `None`, said aloud, where none can.
+async fn true_heic(photos: &Photos) -> Option<Bytes> {
+    photos.studio.picture("true.png", "red", "90x160").await;
+    if !has_tool("heif-enc").await {
+        skip("heif-enc", "it is not installed");
+        return None;
+    }
+    let output = photos.studio.run("heif-enc", "true.png -o true.heic").await;
+    assert!(output.status.success(), "{output:?}");
+    Some(photos.studio.read("true.heic"))
+}
+
+#[tokio::test]
+async fn true_heic_is_shown_or_taken_from_its_other_address() {
+    let Some(photos) = Photos::new().await else {
+        return;
+    };
+    let Some(heic) = true_heic(&photos).await else {
+        return;
+    };
+    assert_eq!(heic[4..12], *b"ftypheic");
+    // FFmpeg 5.1 can't.
+    let reading = "-v error -nostdin -f mov -i true.heic -frames:v 1 -f null -";
+    let is_readable = photos.studio.run("ffmpeg", reading).await.status.success();
+    let good = photos.studio.picture("good.jpg", "blue", "90x160").await;
+    let item = Item::photo(ID, 1).without("/music/playUrl");
+    photos.stage.serve(&item);
+    photos.put(&item, &first(0), &heic, "image/heic");
+    let other = "/imagePost/images/0/imageURL/urlList/1";
+    photos.put(&item, other, &good, "image/jpeg");
+    let answer = photos.slideshow(&item).await;
+    assert_whole(&answer);
+    let pixel = photos.studio.frames(&answer.body).await[0].pixel(540, 960);
+    let (shown, hidden) = if is_readable { (0, 2) } else { (2, 0) };
+    assert!(pixel[shown] > 200 && pixel[hidden] < 40, "{pixel:?}");
+    // An archive needs nobody who can read it.
+    let link = text(&photos.resolve(&item).await, "/download_link/zip");
+    let archive = photos.get(&link).await;
+    assert_whole(&archive);
+    for part in [&b"harbour_keeper_01.heic"[..], &heic] {
+        assert!(memchr::memmem::find(&archive.body, part).is_some());
+    }
+    let alone = photos.serve("7524919459643919108", &[good, heic], None);
+    let answer = photos.slideshow(&alone).await;
+    if is_readable {
+        assert_whole(&answer);
+    } else {
+        assert_names_picture(&answer, 2);
+    }
     photos.assert_nothing_left().await;
 }
 

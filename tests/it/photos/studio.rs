@@ -48,7 +48,7 @@ impl Studio {
         let arguments = format!("-v error -nostdin -y {arguments} {name}");
         let output = self.run("ffmpeg", &arguments).await;
         assert!(output.status.success(), "{arguments}: {output:?}");
-        std::fs::read(self.dir().join(name)).expect(name).into()
+        self.read(name)
     }
 
     /// A picture of one colour; the type follows from the name.
@@ -136,6 +136,10 @@ impl Studio {
     /// From now on the impostor is ffmpeg.
     pub(super) fn behave(&self) {
         std::fs::remove_file(self.dir().join("impostor.bad")).expect("bad behaviour");
+    }
+
+    pub(super) fn read(&self, name: &str) -> Bytes {
+        std::fs::read(self.dir().join(name)).expect(name).into()
     }
 
     pub(super) fn write(&self, name: &str, bytes: &[u8]) {
