@@ -35,6 +35,14 @@ impl Jobs {
         self.places.max()
     }
 
+    /// How many run that the places for work don't count: at most one, where there is one place only.
+    pub(super) fn beside(&self) -> usize {
+        match self.workers {
+            Some(_) => 0,
+            None => self.places.active(),
+        }
+    }
+
     /// Takes a place.
     ///
     /// # Errors
@@ -111,9 +119,10 @@ mod tests {
             }
             assert_eq!(places.len(), (max - 1).max(1), "{max}");
             assert!(workers.active() < max, "{max}");
+            assert_eq!(workers.active() + jobs.beside(), places.len(), "{max}");
             workers.admit().await.unwrap();
             drop(places);
-            assert_eq!(workers.active(), 0, "{max}");
+            assert_eq!(workers.active() + jobs.beside(), 0, "{max}");
         }
     }
 

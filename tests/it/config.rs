@@ -254,6 +254,24 @@ const WRONG: [(&str, &str); 85] = [
     ("TEMP_MIN_FREE_MB", "-1"),
     ("CLEANUP_INTERVAL", "0"),
     ("TLS_CERT_FILE", "/nonexistent/file"),
+    ("YOUTUBE_MAX_HEIGHT", "tall"),
+    ("EGRESS", "nonsense"),
+    ("EGRESS_FILE", "/nonexistent/file"),
+    ("GLUETUN_CONTROL_URL", "nonsense"),
+    ("GLUETUN_CONTROL_PORT", "door"),
+    ("GLUETUN_API_KEY_FILE", "/nonexistent/file"),
+    ("GLUETUN_PASSWORD_FILE", "/nonexistent/file"),
+    ("REDIS_URL", "gopher://redis.example"),
+    ("REDIS_URL_FILE", "/nonexistent/file"),
+    ("REDIS_PORT", "door"),
+    ("BROADCAST_API_CORS", "nonsense"),
+    ("BROADCAST_API_TOKEN_FILE", "/nonexistent/file"),
+    ("BROADCAST_ALLOW_PRIVATE_TARGETS", "everything"),
+    ("BROADCAST_DISK_CAP_MB", "-1"),
+    ("BROADCAST_MAX_ITEMS", "0"),
+    ("BROADCAST_MAX_RUNNING", "0"),
+    ("BROADCAST_PREFETCH_ITEMS", "0"),
+    ("FFMPEG_TIMEOUT", "0"),
 ];
 
 /// Names of the faults that these variables have.
@@ -286,7 +304,7 @@ fn variables_without_a_wrong_value_are_known() {
         "INSTANCE_ID",
         "INSTANCE_REGION",
         "METRICS_TOKEN",
-        "REDIS_URL",
+        "REDIS_HOST",
         "HTTP_PROXY",
         "ALL_PROXY",
         "NO_PROXY",
@@ -300,6 +318,16 @@ fn variables_without_a_wrong_value_are_known() {
         "YOUTUBE_STATE_DIR",
         "TEMP_DIR",
         "FFMPEG_PATH",
+        "GLUETUN_API_KEY",
+        "GLUETUN_PASSWORD",
+        "GLUETUN_USERNAME",
+        // Looked at together with the others of this VPN.
+        "GLUETUN_EGRESS",
+        "BROADCAST_API_TOKEN",
+        "BROADCAST_DB",
+        "BROADCAST_MEDIA_DIR",
+        "BROADCAST_TARGET_ALLOW",
+        "STREAM_TEMP_DIR",
     ];
     let wrong = WRONG.iter().map(|(name, _)| *name);
     let known: BTreeSet<String> = wrong.chain(free).map(str::to_owned).collect();
@@ -313,7 +341,15 @@ fn all_wrong_values_are_told_at_once() {
     let inline: Vec<_> = WRONG
         .iter()
         .filter(|(name, _)| !name.ends_with("_FILE") || !name.contains("KEY"))
-        .filter(|(name, _)| !matches!(*name, "PROXY_FILE" | "YOUTUBE_PO_TOKENS_FILE"))
+        .filter(|(name, _)| {
+            let twins = [
+                "EGRESS_FILE",
+                "PROXY_FILE",
+                "REDIS_URL_FILE",
+                "YOUTUBE_PO_TOKENS_FILE",
+            ];
+            !twins.contains(name)
+        })
         // Not looked at beside `PROXY`.
         .filter(|(name, _)| *name != "HTTPS_PROXY")
         .filter(|(name, _)| !name.starts_with("TLS_") && *name != "ALLOW_INSECURE_KEY")

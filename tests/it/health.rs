@@ -283,6 +283,6 @@ async fn help_and_version_are_told_and_nonsense_is_refused() {
         format!("serverrs {}\n", env!("CARGO_PKG_VERSION"))
     );
     for nonsense in ["dance", "--dance"] {
-        assert_eq!(serverrs([nonsense], &[]).await.status.code(), Some(2));
+        assert_eq!(serverrs([nonsense], &[]).await.status.code(), Some(64));
     }
 }

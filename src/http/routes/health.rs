@@ -30,6 +30,7 @@ struct Health {
     time_iso: String,
     ytdlp: &'static str,
     extractor: Extractors,
+    /// Extractions and jobs of FFmpeg. Where `max` is 1, one job may run beside the one extraction: `active` is 2 then.
     workers: Places,
     streams: Places,
     queue: Queue,
@@ -176,8 +177,8 @@ fn look(app: &AppState, abilities: Abilities) -> Health {
             .unwrap_or_default(),
         ytdlp: newest(app),
         extractor: extractors(app),
-        workers: places(extractions),
-        streams: places(streams),
+        workers: places(extractions, app.deliverer.jobs_beside()),
+        streams: places(streams, 0),
         queue: Queue {
             waiting: extractions.waiting() + streams.waiting(),
             max: app.max_queue,
@@ -256,10 +257,11 @@ fn on_air(broadcasts: &Broadcasts) -> OnAir {
     }
 }
 
-fn places(admission: &Admission) -> Places {
+/// The places, and how many work `beside` them.
+fn places(admission: &Admission, beside: usize) -> Places {
     Places {
         max: admission.max(),
-        active: admission.active(),
+        active: admission.active() + beside,
     }
 }
 

@@ -61,8 +61,9 @@ fn page(app: &AppState) -> String {
     app.requests.write(&mut page);
     of_sites(&mut page, app);
     of_cache(&mut page, app);
-    places(&mut page, "extraction", app.resolver.admission());
-    places(&mut page, "stream", app.deliverer.admission());
+    let beside = app.deliverer.jobs_beside();
+    places(&mut page, "extraction", app.resolver.admission(), beside);
+    places(&mut page, "stream", app.deliverer.admission(), 0);
     of_transfers(&mut page, &app.deliverer.stats());
     page.finish()
 }
@@ -157,10 +158,11 @@ fn of_cache(page: &mut Page, app: &AppState) {
     page.counter("cache_misses", "Requests that asked a site", stats.misses);
 }
 
-fn places(page: &mut Page, what: &str, admission: &Admission) {
+/// The places, and how many work `beside` them.
+fn places(page: &mut Page, what: &str, admission: &Admission, beside: usize) {
     let figures = [
         ("places", "Places there are for it", admission.max()),
-        ("active", "Running now", admission.active()),
+        ("active", "Running now", admission.active() + beside),
         ("waiting", "Waiting for a place", admission.waiting()),
     ];
     for (name, help, value) in figures {

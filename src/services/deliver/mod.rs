@@ -96,6 +96,7 @@ pub struct Deliverer {
     sounds: Sounds,
     slideshows: Slideshows,
     remuxes: Remuxes,
+    jobs: Jobs,
 }
 
 impl Deliverer {
@@ -130,7 +131,15 @@ impl Deliverer {
             archives: Archives::new(feed.clone()),
             sounds: Sounds::new(feed.clone(), programs.clone(), slow.clone()),
             remuxes: Remuxes::new(feed.clone(), programs, slow),
-            slideshows: Slideshows::new(feed, (ffmpeg, temp), &limits, jobs, handles, clock),
+            slideshows: Slideshows::new(
+                feed,
+                (ffmpeg, temp),
+                &limits,
+                jobs.clone(),
+                handles,
+                clock,
+            ),
+            jobs,
             resolver,
             sealer,
             joiner,
@@ -185,6 +194,11 @@ impl Deliverer {
     /// The places for transfers.
     pub fn admission(&self) -> &Admission {
         &self.admission
+    }
+
+    /// Jobs of FFmpeg that run beside the places for extractions, which count the others.
+    pub fn jobs_beside(&self) -> usize {
+        self.jobs.beside()
     }
 
     /// What became of the transfers since the start.

@@ -1,12 +1,13 @@
 //! Few places: jobs and extractions leave each other room, and nothing is asked of a site before there is a place.
 
 use http::Method;
+use serde_json::json;
 
 use super::sound::{NOT_MP3, assert_mp3, link, serve, track};
 use super::stage::{ID, Photos, first};
-use crate::harness::upstream::tiktok::Item;
+use crate::harness::upstream::tiktok::{Item, WWW};
 use crate::harness::upstream::{Fault, Gate, Rule};
-use crate::harness::{address, assert_refusal, text};
+use crate::harness::{address, assert_refusal, eventually, text};
 
 async fn with_one_worker() -> Option<Photos> {
     Photos::with(|_, builder| {
@@ -63,10 +64,26 @@ async fn slow_sound_leaves_room_for_extractions() {
     let request = photos.stage.api().request(Method::GET, &link);
     let mut client = request.send().await.expect("an answer");
     client.chunk().await.expect("bytes").expect("more");
-    photos
-        .stage
-        .resolve(&Item::video("7524919459643919103"))
-        .await;
+    let workers = async || photos.stage.api().get("/health").await.json()["workers"].take();
+    assert_eq!(workers().await, json!({"max": 1, "active": 1}));
+    let page = Gate::new();
+    let stall = Fault::StallBeforeHead(page.clone());
+    photos.stage.world().fault(Rule::host(WWW, stall));
+    let pages = photos.stage.pages_asked();
+    let both = async {
+        let asked = async || (photos.stage.pages_asked() > pages).then_some(());
+        eventually("the page is asked for", asked).await;
+        // One of each kind, more than there are places for work.
+        assert_eq!(workers().await, json!({"max": 1, "active": 2}));
+        page.open();
+    };
+    let video = Item::video("7524919459643919103");
+    tokio::join!(photos.stage.resolve(&video), both);
+    drop(client);
+    eventually("nothing runs", async || {
+        (workers().await["active"] == 0).then_some(())
+    })
+    .await;
     gate.open();
 }
 
