@@ -30,13 +30,12 @@ use writer::Writer;
 const AT_ONCE: usize = 6;
 /// Largest picture (api.md §8).
 pub(super) const MAX_PICTURE_BYTES: u64 = 30 * 1024 * 1024;
-/// How long the looks at all pictures may take: nothing has been sent by then.
-const PLAN_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a plan serves further requests: those that go on after a cut.
 const PLAN_TTL: Duration = Duration::from_secs(600);
 /// Plans kept; a few kilobytes each.
 const MAX_PLANS: u64 = 1000;
-/// Longest wait for a piece, as a multiple of that for an upstream's: the feed may wait, resume and wait again.
+/// Longest silence towards the client, before the first byte and between two pieces, as a multiple of that of an
+/// upstream: the feed may wait, resume and wait again.
 const IDLE_FACTOR: u32 = 4;
 /// Bytes of the author's name in the names of files.
 const MAX_NAME_BYTES: usize = 60;
@@ -117,7 +116,7 @@ impl Archives {
             total: Some(plan.layout.total()),
             etag: plan.etag.clone(),
             content_type: "application/zip",
-            idle_timeout: self.feed.resolver().idle_timeout() * IDLE_FACTOR,
+            idle_timeout: self.patience(),
         };
         Ok(ArchiveOrigin {
             archives: self.clone(),
@@ -126,6 +125,11 @@ impl Archives {
             plan,
             made,
         })
+    }
+
+    /// How long nothing may be sent: 120 s unless `STREAM_IDLE_TIMEOUT` says otherwise.
+    fn patience(&self) -> Duration {
+        self.feed.resolver().idle_timeout() * IDLE_FACTOR
     }
 
     async fn plan(&self, post: &Post) -> Result<Arc<Plan>, ArchiveError> {
@@ -137,7 +141,7 @@ impl Archives {
             .zip(mirrors)
             .map(|(number, mirrors)| self.picture(post, number, mirrors));
         let looks = stream::iter(looks).buffered(AT_ONCE).try_collect();
-        let looked = tokio::time::timeout(PLAN_TIMEOUT, looks).await;
+        let looked = tokio::time::timeout(self.patience(), looks).await;
         let pictures: Vec<Picture> = looked.map_err(|_elapsed| ArchiveError::TimedOut)??;
         let entries = entries(&post.extraction.author.handle, &pictures);
         let dated = post.extraction.created_at.unwrap_or(0);

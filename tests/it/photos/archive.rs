@@ -7,9 +7,10 @@ use http::Method;
 
 use super::stage::{ID, Photos, first};
 use crate::harness::upstream::tiktok::Item;
-use crate::harness::upstream::{Fault, Rule};
+use crate::harness::upstream::{Fault, Gate, Rule};
 use crate::harness::{
-    Builder, Fetched, Stage, TestServer, address, assert_refusal, fetch, has_tool, skip, text,
+    Builder, Fetched, Stage, TestServer, address, assert_refusal, eventually, fetch, has_tool,
+    skip, text,
 };
 
 /// Pictures by their first bytes, so that no program is needed to make them.
@@ -38,7 +39,11 @@ struct Archive {
 
 impl Archive {
     async fn of(pictures: &[Bytes]) -> Self {
-        let stage = Stage::with(|builder| builder.env("FFMPEG_PATH", "/nowhere")).await;
+        Self::with(pictures, |builder| builder).await
+    }
+
+    async fn with(pictures: &[Bytes], settings: impl FnOnce(Builder) -> Builder) -> Self {
+        let stage = Stage::with(|builder| settings(builder.env("FFMPEG_PATH", "/nowhere"))).await;
         let item = Item::photo(ID, pictures.len());
         stage.serve(&item);
         let archive = Self {
@@ -283,7 +288,7 @@ async fn client_that_leaves_an_archive_frees_everything() {
     let at = address(&archive.item, &first(1));
     let stall = Fault::Stall {
         at: 10_000,
-        gate: crate::harness::upstream::Gate::new(),
+        gate: Gate::new(),
     };
     archive
         .stage
@@ -296,7 +301,7 @@ async fn client_that_leaves_an_archive_frees_everything() {
         taken += client.chunk().await.expect("bytes").expect("more").len();
     }
     drop(client);
-    crate::harness::eventually("its place is free", async || {
+    eventually("its place is free", async || {
         let health = archive.stage.api().get("/health").await.json();
         (health["streams"]["active"] == 0).then_some(())
     })
@@ -321,4 +326,31 @@ async fn archive_of_real_pictures_is_offered_beside_the_video() {
         );
     }
     photos.assert_nothing_left().await;
+}
+
+#[tokio::test]
+async fn pictures_that_are_not_told_of_in_time_are_given_up_and_asked_for_again() {
+    let pictures = pictures();
+    // Four times that is less than a site's patience for a head.
+    let archive = Archive::with(&pictures, |builder| builder.env("STREAM_IDLE_TIMEOUT", "1")).await;
+    let gate = Gate::new();
+    for number in [1, 3] {
+        let at = address(&archive.item, &first(number));
+        let stall = Fault::StallBeforeHead(gate.clone());
+        archive.stage.world().fault(Rule::address(&at, stall));
+    }
+    let refused = archive.get().await;
+    assert_refusal(&refused, 504, "upstream_timeout");
+    eventually("its places are free", async || {
+        let health = archive.stage.api().get("/health").await.json();
+        let is_free = health["streams"]["active"] == 0 && health["workers"]["active"] == 0;
+        is_free.then_some(())
+    })
+    .await;
+    gate.open();
+    let whole = archive.get().await;
+    assert_eq!((whole.status.as_u16(), whole.is_whole), (200, true));
+    for picture in &pictures {
+        assert!(memchr::memmem::find(&whole.body, picture).is_some());
+    }
 }
