@@ -44,7 +44,7 @@ async fn format_that_is_not_there_is_unavailable_and_one_that_can_not_be_read_is
 async fn sound_is_saved_as_mp3() {
     let (bench, item, url) = Bench::with_video().await;
     // What a frame of MP3 begins with; the rest is not looked at.
-    let bytes = [b"\xff\xfb\x90\x00", &[7; 90_000][..]].concat();
+    let bytes = [b"\xff\xfb\x90\x00", &*vec![7; 90_000]].concat();
     let sound = Media::of(Payload::Bytes(bytes.into()), "audio/mpeg");
     bench
         .world()

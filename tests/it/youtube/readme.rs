@@ -1,4 +1,4 @@
-//! The samples of README.md, as they stand there but for the address of the server, against the simulated site.
+//! The samples of docs/api.md, as they stand there but for the address of the server, against the simulated site.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::harness::upstream::sha256_hex;
 use crate::harness::upstream::youtube::{Layout, Playlist, Track, Video, joinable_tracks};
 use crate::harness::{PythonEnv, has_tool, run, skip, text};
 
-const README: &str = include_str!("../../../README.md");
+const API: &str = include_str!("../../../docs/api.md");
 /// What the samples name.
 const VIDEO: &str = "aqz-KE-bpKQ";
 const LIST: &str = "PLMC9KNkIncKtPzgY-5rmhvj7fax8fdxoj";
@@ -16,7 +16,7 @@ const POST: &str = "https://www.tiktok.com/@user/video/7524919459643919624";
 
 /// The first block of code in this language below a heading.
 fn sample(heading: &str, language: &str) -> String {
-    let below = README
+    let below = API
         .split(&format!("\n### {heading}\n"))
         .nth(1)
         .expect("the heading");
