@@ -47,7 +47,7 @@ pub struct Track {
     pub sample_rate: Option<u32>,
     /// Samples: pictures, or frames of sound. `None` when the table is cut off.
     pub count: Option<u64>,
-    /// All of them together, without edits.
+    /// All of them together, those in fragments included, without edits.
     pub media: Option<Duration>,
     /// What is played of them (§8.6.6); `None` when the edits are more than one stretch at normal speed.
     pub played: Option<Duration>,
@@ -63,13 +63,21 @@ impl Movie {
             let at = if *header.first()? == 0 { 12 } else { 20 };
             be32(header, at)
         });
+        let is_fragmented = child(moov.payload, *b"mvex").is_some();
         let traks = Boxes(moov.payload).filter(|found| &found.name == b"trak");
+        let traks: Vec<_> = traks.take(MAX_TRACKS).collect();
+        let samples = match (is_fragmented, &traks[..]) {
+            (false, _) => Samples::Here,
+            (true, [_]) => Samples::InFragments(fragments(start)),
+            // The index of fragments is that of one track.
+            (true, _) => Samples::InFragments(None),
+        };
+        let tracks = traks.iter();
         Some(Self {
-            tracks: traks
-                .take(MAX_TRACKS)
-                .map(|trak| track(trak.payload, scale.unwrap_or(0)))
+            tracks: tracks
+                .map(|trak| track(trak.payload, scale.unwrap_or(0), samples))
                 .collect(),
-            is_fragmented: child(moov.payload, *b"mvex").is_some(),
+            is_fragmented,
         })
     }
 
@@ -79,9 +87,10 @@ impl Movie {
     }
 
     /// How long the first sound is heard, exact to a frame; `None` where the index doesn't say it so exactly: the track
-    /// goes on in fragments, its edits are more than one stretch, or its times are not counted in its own samples.
+    /// goes on in fragments that have no index, its edits are more than one stretch, or its times are not counted in its
+    /// own samples.
     pub fn sound(&self) -> Option<Duration> {
-        let track = self.first(*b"soun").filter(|_| !self.is_fragmented)?;
+        let track = self.first(*b"soun")?;
         let (media, rate) = (track.media?, track.sample_rate?);
         // Twice or half of it: AAC with band replication, whose decoder is told either rate.
         let is_counted = [rate, rate * 2, rate / 2].contains(&media.scale);
@@ -89,7 +98,16 @@ impl Movie {
     }
 }
 
-fn track(trak: &[u8], movie_scale: u32) -> Track {
+/// Where the samples are counted.
+#[derive(Debug, Clone, Copy)]
+enum Samples {
+    /// In the tables of the track.
+    Here,
+    /// In the fragments, which last so long together by their own index.
+    InFragments(Option<Duration>),
+}
+
+fn track(trak: &[u8], movie_scale: u32, samples: Samples) -> Track {
     let mut track = Track::default();
     let Some(mdia) = child(trak, *b"mdia") else {
         return track;
@@ -107,15 +125,37 @@ fn track(trak: &[u8], movie_scale: u32) -> Track {
     }
     let times = child(table, *b"stts").and_then(times);
     track.count = times.map(|(count, _)| count);
-    track.media = times
-        .zip(media_scale(mdia))
-        .map(|((_, units), scale)| Duration { units, scale });
+    let scale = media_scale(mdia);
+    track.media = match samples {
+        Samples::Here => times
+            .zip(scale)
+            .map(|((_, units), scale)| Duration { units, scale }),
+        Samples::InFragments(length) => {
+            length.filter(|length| Some(length.scale) == scale && track.count == Some(0))
+        }
+    };
     let edits = child(trak, *b"edts").and_then(|edts| child(edts, *b"elst"));
     track.played = track.media.and_then(|media| match edits {
         None => Some(media),
-        Some(edits) => played(edits, media, movie_scale),
+        Some(edits) => played(edits, media, movie_scale, samples),
     });
     track
+}
+
+/// How long the fragments are by the index in front of them (§8.16.3); `None` when it isn't there, or isn't there wholly.
+fn fragments(start: &[u8]) -> Option<Duration> {
+    let mut boxes = Boxes(start).take_while(|found| !matches!(&found.name, b"moof" | b"mdat"));
+    let index = boxes.find(|found| &found.name == b"sidx")?.payload;
+    let is_wide = *index.first()? == 1;
+    let scale = be32(index, 8).filter(|scale| *scale > 0)?;
+    let at = if is_wide { 30 } else { 22 };
+    let count = usize::from(be16(index, at)?);
+    let references = index.get(at + 2..at + 2 + count * 12)?;
+    let lengths = references.chunks_exact(12).map(|one| be32(one, 4));
+    let units = lengths
+        .map(|length| length.map(u64::from))
+        .sum::<Option<u64>>()?;
+    Some(Duration { units, scale })
 }
 
 /// Units per second of a track (§8.4.2).
@@ -139,7 +179,8 @@ fn times(table: &[u8]) -> Option<(u64, u64)> {
 }
 
 /// What one stretch of `media` at normal speed plays; nothing is played during an empty edit, whose time a reader drops.
-fn played(edits: &[u8], media: Duration, movie_scale: u32) -> Option<Duration> {
+/// A stretch without a length goes to the end of the fragments: it was written before them (§8.6.6).
+fn played(edits: &[u8], media: Duration, movie_scale: u32, samples: Samples) -> Option<Duration> {
     let is_wide = *edits.first()? == 1;
     let width = if is_wide { 20 } else { 12 };
     let count = usize::try_from(be32(edits, 4)?).ok()?;
@@ -162,6 +203,12 @@ fn played(edits: &[u8], media: Duration, movie_scale: u32) -> Option<Duration> {
     }
     let (length, start) = stretch?;
     let rest = media.units.checked_sub(start)?;
+    if length == 0 && matches!(samples, Samples::InFragments(_)) {
+        return Some(Duration {
+            units: rest,
+            ..media
+        });
+    }
     if movie_scale == 0 || length == 0 {
         return None;
     }
@@ -339,7 +386,6 @@ pub(super) mod tests {
 
     #[test]
     fn edits_take_away_what_is_not_played() {
-        const NORMAL: u32 = 0x0001_0000;
         for (edits, units) in [
             // Three seconds from the second one on.
             (vec![[3000, 44_100, NORMAL]], Some(132_300)),
@@ -362,12 +408,78 @@ pub(super) mod tests {
         }
     }
 
+    const NORMAL: u32 = 0x0001_0000;
+
+    /// A file of one sound track in fragments with this index.
+    fn in_fragments(times: &[(u32, u32)], edits: Option<Vec<[u32; 3]>>, index: &[u8]) -> Vec<u8> {
+        let track = Recipe::sound(times, edits).track();
+        in_front_of_media(
+            index,
+            &file(&[track, atom(*b"mvex", &atom(*b"trex", &[0; 24]))]),
+        )
+    }
+
+    fn in_front_of_media(index: &[u8], file: &[u8]) -> Vec<u8> {
+        let (head, media) = file.split_at(file.len() - 12);
+        [head, index, media].concat()
+    }
+
+    /// An index of fragments of these lengths.
+    fn index(is_wide: bool, scale: u32, lengths: &[u32]) -> Vec<u8> {
+        let times: &[u32] = if is_wide { &[0; 4] } else { &[0; 2] };
+        let count = u32::try_from(lengths.len()).unwrap();
+        let mut body = words(&[u32::from(is_wide) << 24, 1, scale]);
+        body.extend(words(times));
+        body.extend(words(&[count]));
+        for length in lengths {
+            body.extend(words(&[1000, *length, 0]));
+        }
+        atom(*b"sidx", &body)
+    }
+
+    fn heard_in(bytes: &[u8]) -> Option<u64> {
+        let movie = Movie::of(bytes).unwrap();
+        assert!(movie.is_fragmented);
+        movie.sound().map(|sound| sound.units)
+    }
+
     #[test]
-    fn length_of_a_track_that_goes_on_in_fragments_is_unknown() {
-        let track = Recipe::sound(&TEN, None).track();
-        let bytes = file(&[track, atom(*b"mvex", &atom(*b"trex", &[0; 24]))]);
-        let movie = Movie::of(&bytes).unwrap();
-        assert!(movie.is_fragmented && movie.sound().is_none());
+    fn length_of_fragments_is_that_of_their_index() {
+        for is_wide in [false, true] {
+            let index = index(is_wide, 44_100, &[441_000, 100]);
+            for (edits, units) in [
+                (None, Some(441_100)),
+                // To the end, without what the encoder put in front.
+                (Some(vec![[0, 1_100, NORMAL]]), Some(440_000)),
+                (Some(vec![[2000, 0, NORMAL]]), Some(88_200)),
+                (Some(vec![[0, 500_000, NORMAL]]), None),
+            ] {
+                assert_eq!(heard_in(&in_fragments(&[], edits, &index)), units);
+            }
+            // Cut off.
+            let whole = in_fragments(&[], None, &index);
+            assert_eq!(heard_in(&whole[..whole.len() - 13]), None);
+        }
+    }
+
+    #[test]
+    fn length_of_fragments_without_an_index_of_their_own_is_unknown() {
+        let good = index(false, 44_100, &[441_000]);
+        for (times, index) in [
+            (&[][..], Vec::new()),
+            // Behind the first fragment: of the rest alone.
+            (&[], [atom(*b"moof", &[]), good.clone()].concat()),
+            // In other units, in none, and beside samples that stand in the tables.
+            (&[], index(false, 1000, &[10_000])),
+            (&[], index(false, 0, &[10_000])),
+            (&TEN, good.clone()),
+        ] {
+            assert_eq!(heard_in(&in_fragments(times, None, &index)), None);
+        }
+        // Of one of several tracks.
+        let track = || Recipe::sound(&[], None).track();
+        let two = file(&[track(), track(), atom(*b"mvex", &[])]);
+        assert_eq!(heard_in(&in_front_of_media(&good, &two)), None);
     }
 
     #[test]
@@ -404,10 +516,11 @@ pub(super) mod tests {
         ) {
             let _ = Movie::of(&file(&[atom(*name, &bytes)]));
             let _ = Movie::of(&bytes);
-            let _ = track(&bytes, 1000);
+            let _ = track(&bytes, 1000, Samples::Here);
+            let _ = fragments(&atom(*b"sidx", &bytes));
             let _ = times(&bytes);
             let _ = picture_size(&bytes).zip(sample_rate(&bytes));
-            let _ = played(&bytes, Duration { units: 5, scale: 1 }, 1);
+            let _ = played(&bytes, Duration { units: 5, scale: 1 }, 1, Samples::Here);
         }
     }
 }

@@ -282,7 +282,7 @@ async fn sound_link_delivers_the_track_itself_without_ffmpeg() {
 }
 
 #[tokio::test]
-async fn sound_link_delivers_mp3() {
+async fn sound_link_delivers_mp3_of_exact_length() {
     let Some(tracks) = joinable_tracks().await else {
         return skip("ffmpeg", "there is none with H.264 and AAC");
     };
@@ -291,14 +291,20 @@ async fn sound_link_delivers_mp3() {
     let whole = site.get(&link).await;
     assert_eq!((whole.status.as_u16(), whole.is_whole), (200, true));
     assert_eq!(whole.header("content-type"), "audio/mpeg");
-    // A track in fragments doesn't say beforehand how many samples it has.
-    assert_eq!(whole.header("content-length"), "");
-    assert_eq!(whole.header("accept-ranges"), "none");
+    assert_eq!(whole.header("content-length"), whole.body.len().to_string());
+    assert_eq!(whole.header("accept-ranges"), "bytes");
     // Eight seconds at 192 kbit/s, and a tag.
     assert!(
         (192_000..200_000).contains(&whole.body.len()),
         "{}",
         whole.body.len()
     );
+    let from = whole.body.len() / 2;
+    let rest = site
+        .stage
+        .api()
+        .get_range(&link, &format!("bytes={from}-"))
+        .await;
+    assert!(rest.status == 206 && rest.body == whole.body.slice(from..));
     site.assert_well().await;
 }
