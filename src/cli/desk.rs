@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::complain;
 use super::exit::Exit;
+use super::{complain, runtime};
 use crate::app::{App, Settings};
 use crate::config::Env;
 use crate::lifecycle::Lifecycle;
@@ -50,15 +50,9 @@ where
         complain(&error.to_string());
         return Exit::Config.into();
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            complain(&format!("runtime: {error}"));
-            return Exit::Software.into();
-        }
+        Err(exit) => return exit.into(),
     };
     let exit = runtime.block_on(attend(settings, stopped, work));
     runtime.shutdown_background();

@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::Runtime;
 
 mod desk;
 mod doctor;
@@ -86,6 +87,18 @@ fn explain(message: &clap::Error) -> ExitCode {
         return Exit::Usage.into();
     }
     put(text.as_bytes()).into()
+}
+
+/// What runs everything: a thread per processor.
+///
+/// # Errors
+/// Threads can't be started, which was said.
+fn runtime() -> Result<Runtime, Exit> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().build().map_err(|error| {
+        complain(&format!("runtime: {error}"));
+        Exit::Software
+    })
 }
 
 /// Writes one line for people; a closed pipe is no reason to fail.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use tracing::info;
 
 use super::exit::Exit;
-use super::{complain, say};
+use super::{complain, runtime, say};
 use crate::app::{App, Settings};
 use crate::config::Env;
 use crate::lifecycle::{self, Lifecycle};
@@ -24,15 +24,9 @@ pub(super) fn run() -> ExitCode {
         complain(&error.to_string());
         return Exit::Config.into();
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            complain(&format!("runtime: {error}"));
-            return ExitCode::FAILURE;
-        }
+        Err(exit) => return exit.into(),
     };
     let served = runtime.block_on(serve(settings));
     // What still blocks a thread, such as a name look-up, must not hold up the end of the process.

@@ -87,25 +87,27 @@ fn machine(app: &App, facts: &Facts, report: &mut Report) {
             advice,
         );
     }
-    if app.ffmpeg.is_some() {
-        report.ok("ffmpeg", "found");
-    } else {
-        let advice = "install it, or name it with `FFMPEG_PATH`";
-        report.warn(
+    for (is_there, name, good, bad, advice) in [
+        (
+            app.ffmpeg.is_some(),
             "ffmpeg",
+            "found",
             "not found: no slideshows, and sound as the sites have it",
-            advice,
-        );
-    }
-    if app.temp.is_some() {
-        report.ok("temp", "`TEMP_DIR` can be written to");
-    } else {
-        let advice = "let `TEMP_DIR` name a folder that this user can write to";
-        report.warn(
+            "install it, or name it with `FFMPEG_PATH`",
+        ),
+        (
+            app.temp.is_some(),
             "temp",
+            "`TEMP_DIR` can be written to",
             "`TEMP_DIR` can't be written to: no slideshows",
-            advice,
-        );
+            "let `TEMP_DIR` name a folder that this user can write to",
+        ),
+    ] {
+        if is_there {
+            report.ok(name, good);
+        } else {
+            report.warn(name, bad, advice);
+        }
     }
     process::raise_descriptor_limit(facts.max_streams);
     if let Some(limit) = process::descriptors().soft_limit {
