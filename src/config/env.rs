@@ -77,6 +77,20 @@ impl Env {
         }
     }
 
+    /// What `read` makes of these variables, and every fault as `NAME: message`.
+    #[cfg(test)]
+    pub(crate) fn read_pairs<T>(
+        pairs: &[(&str, &str)],
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> (T, Vec<String>) {
+        let mut env = Self::from_pairs(pairs.iter().copied());
+        let config = read(&mut env);
+        let faults = env.finish().err().map(|error| error.faults);
+        let told = faults.unwrap_or_default().into_iter();
+        let told = told.map(|fault| format!("{}: {}", fault.name, fault.message));
+        (config, told.collect())
+    }
+
     fn add_dotenv(&mut self, pairs: impl Iterator<Item = dotenvy::Result<(String, String)>>) {
         for pair in pairs {
             match pair {

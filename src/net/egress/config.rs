@@ -177,16 +177,7 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> (EgressConfig, Vec<String>) {
-        let mut env = Env::from_pairs(pairs.iter().copied());
-        let config = EgressConfig::from_env(&mut env);
-        let faults = env.finish().err().map(|error| error.faults);
-        let faults = faults.unwrap_or_default().into_iter();
-        (
-            config,
-            faults
-                .map(|fault| format!("{}: {}", fault.name, fault.message))
-                .collect(),
-        )
+        Env::read_pairs(pairs, EgressConfig::from_env)
     }
 
     fn kinds(config: &EgressConfig) -> Vec<(Option<&str>, &str)> {

@@ -141,12 +141,7 @@ async fn challenge_that_was_solved_is_told() {
 #[tokio::test]
 async fn each_fault_is_named_with_what_to_do() {
     let (bench, _, url) = Bench::with_video().await;
-    bench
-        .world()
-        .fault(Rule::path_prefix("/video/tos/", Fault::Status(403)));
-    bench
-        .world()
-        .fault(Rule::path_prefix("/aweme/", Fault::Status(403)));
+    bench.refuse_files();
     let done = doctor(&bench, &[], &[&url]).await;
     done.assert_code(1);
     assert!(

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::harness::upstream::tiktok::{Item, Post};
-use crate::harness::upstream::{Media, Upstream, World};
+use crate::harness::upstream::{Fault, Media, Rule, Upstream, World};
 use crate::harness::{KEY, address};
 
 /// Longest run of one command; generous, because machines are busy.
@@ -67,6 +67,14 @@ impl Bench {
         let url = post.url();
         post.serve(self.world());
         url
+    }
+
+    /// No file of any post is given out any more.
+    fn refuse_files(&self) {
+        for path in ["/video/tos/", "/aweme/"] {
+            let refusal = Rule::path_prefix(path, Fault::Status(403));
+            self.world().fault(refusal);
+        }
     }
 
     /// The file behind the address at a pointer of an item.

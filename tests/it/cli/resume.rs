@@ -13,6 +13,18 @@ use crate::harness::{address, eventually};
 const BEFORE: u64 = 300_000;
 const FILE: &str = "/video/tos/test/tos-test-ve-0068c001/";
 
+/// The file stops after [`BEFORE`] until the gate is opened.
+fn hold(bench: &Bench) -> Gate {
+    let gate = Gate::new();
+    let stall = Fault::Stall {
+        at: BEFORE,
+        gate: gate.clone(),
+    };
+    let stall = Rule::path_prefix(FILE, stall).besides_tail();
+    bench.world().fault(stall);
+    gate
+}
+
 /// A download that was stopped half-way.
 struct Stopped {
     bench: Bench,
@@ -23,14 +35,7 @@ struct Stopped {
 impl Stopped {
     async fn by(signal_name: &str, code: Option<i32>) -> Self {
         let (bench, item, url) = Bench::with_video().await;
-        let gate = Gate::new();
-        let stall = Fault::Stall {
-            at: BEFORE,
-            gate: gate.clone(),
-        };
-        bench
-            .world()
-            .fault(Rule::path_prefix(FILE, stall).besides_tail());
+        let gate = hold(&bench);
         let stopped = Self { bench, item, url };
         let mut child = stopped.bench.start(&["get", &stopped.url]);
         eventually("the part has what came", async || {
@@ -193,14 +198,7 @@ async fn site_that_can_not_be_reached_costs_nothing_of_the_part() {
 #[tokio::test]
 async fn second_process_leaves_the_part_of_the_first_alone() {
     let (bench, item, url) = Bench::with_video().await;
-    let gate = Gate::new();
-    let stall = Fault::Stall {
-        at: BEFORE,
-        gate: gate.clone(),
-    };
-    bench
-        .world()
-        .fault(Rule::path_prefix(FILE, stall).besides_tail());
+    let gate = hold(&bench);
     let first = bench.start(&["get", &url]);
     let part = bench.path(&format!("{SAVED}.part"));
     eventually("the first has begun", async || {

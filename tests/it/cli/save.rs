@@ -147,12 +147,7 @@ async fn broken_upstream_never_leaves_a_file_that_looks_finished() {
 #[tokio::test]
 async fn upstream_that_gives_nothing_leaves_nothing() {
     let (bench, _, url) = Bench::with_video().await;
-    bench
-        .world()
-        .fault(Rule::path_prefix("/video/tos/", Fault::Status(403)));
-    bench
-        .world()
-        .fault(Rule::path_prefix("/aweme/", Fault::Status(403)));
+    bench.refuse_files();
     let done = bench.run(&["get", &url]).await;
     done.assert_code(69);
     assert!(

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::sound::{NOT_MP3, assert_mp3, link, serve};
+use super::sound::{assert_mp3, hold, link, serve};
 use super::stage::{ID, Photos, children, files};
 use super::studio::Studio;
-use crate::harness::upstream::{Fault, Gate, Rule};
 use crate::harness::{Builder, assert_refusal, eventually, skip, text};
 
 /// A directory as a dead process leaves it.
@@ -263,13 +262,7 @@ async fn disk_that_fills_up_while_a_track_is_read_is_told_and_the_next_job_runs(
     let item = serve(&photos, &track);
     let link = link(&photos, &item).await;
     assert_eq!(photos.stage.api().head(&link).await.status, 200);
-    let gate = Gate::new();
-    let stall = Fault::Stall {
-        at: track.len() as u64 / 2,
-        gate: gate.clone(),
-    };
-    let stall = Rule::address(NOT_MP3, stall).besides_tail();
-    photos.stage.world().fault(stall);
+    let gate = hold(&photos, &track);
     let seen = small_disk(&photos);
     let filling = async {
         let begun = async || {

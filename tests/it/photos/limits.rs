@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::json;
 
-use super::sound::{NOT_MP3, assert_mp3, link, serve, track};
+use super::sound::{NOT_MP3, assert_mp3, hold, link, serve, track};
 use super::stage::{ID, Photos, first};
 use crate::harness::upstream::tiktok::{Item, WWW};
 use crate::harness::upstream::{Fault, Gate, Rule};
@@ -54,13 +54,7 @@ async fn slow_sound_leaves_room_for_extractions() {
     let item = serve(&photos, &track);
     let link = link(&photos, &item).await;
     assert_eq!(photos.stage.api().head(&link).await.status, 200);
-    let gate = Gate::new();
-    let stall = Fault::Stall {
-        at: track.len() as u64 / 2,
-        gate: gate.clone(),
-    };
-    let stall = Rule::address(NOT_MP3, stall).besides_tail();
-    photos.stage.world().fault(stall);
+    let gate = hold(&photos, &track);
     let request = photos.stage.api().request(Method::GET, &link);
     let mut client = request.send().await.expect("an answer");
     client.chunk().await.expect("bytes").expect("more");

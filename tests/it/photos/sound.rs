@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::stage::{ID, Photos, assert_whole};
 use crate::harness::upstream::tiktok::Item;
+use crate::harness::upstream::{Fault, Gate, Rule};
 use crate::harness::{Fetched, address, entry, fetch, text};
 
 pub(super) const SOUND: &str = "/music/playUrl";
@@ -18,6 +19,18 @@ pub(super) fn serve(photos: &Photos, sound: &Bytes) -> Item {
     photos.stage.serve(&item);
     photos.put(&item, SOUND, sound, "audio/mp4");
     item
+}
+
+/// Half of `track` comes, and no more until the gate is opened.
+pub(super) fn hold(photos: &Photos, track: &Bytes) -> Gate {
+    let gate = Gate::new();
+    let stall = Fault::Stall {
+        at: track.len() as u64 / 2,
+        gate: gate.clone(),
+    };
+    let stall = Rule::address(NOT_MP3, stall).besides_tail();
+    photos.stage.world().fault(stall);
+    gate
 }
 
 /// A tone as AAC whose index stands in front of it.

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use http::Method;
 
-use super::sound::{NOT_MP3, assert_mp3, link, mp3, seconds, serve, track};
+use super::sound::{NOT_MP3, assert_mp3, hold, link, mp3, seconds, serve, track};
 use super::stage::{Photos, children};
 use crate::harness::upstream::tiktok::Item;
-use crate::harness::upstream::{Fault, Gate, Rule};
+use crate::harness::upstream::{Fault, Rule};
 use crate::harness::{assert_refusal, eventually};
 
 #[tokio::test]
@@ -117,14 +117,7 @@ async fn client_that_leaves_takes_the_encoder_along() {
     let link = link(&photos, &item).await;
     // The beginning is known then, and the rest never comes.
     assert_eq!(photos.stage.api().head(&link).await.status, 200);
-    let stall = Fault::Stall {
-        at: track.len() as u64 / 2,
-        gate: Gate::new(),
-    };
-    photos
-        .stage
-        .world()
-        .fault(Rule::address(NOT_MP3, stall).besides_tail());
+    let _held = hold(&photos, &track);
     let mut client = photos
         .stage
         .api()

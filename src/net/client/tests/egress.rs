@@ -29,17 +29,15 @@ async fn fetch_and_open_dial_nothing_that_the_guard_refuses() {
     assert_eq!(upstream.heads(), Vec::<String>::new());
 }
 
-#[tokio::test]
-async fn fetch_and_open_of_a_private_name_are_refused_by_the_guard() {
-    let client = Client::new(config(&[])).unwrap();
-    let hosts = HostList::new(["localhost"]);
+/// What a page and a file of `localhost` end with.
+async fn errors_of(client: &Client, hosts: &HostList) -> [NetError; 2] {
     let url = Url::parse("http://localhost/").unwrap();
     let page = PageRequest {
         method: Method::GET,
         url: &url,
         headers: HeaderMap::new(),
         body: None,
-        hosts: &hosts,
+        hosts,
         max_bytes: LIMIT,
         timeout: PATIENCE,
     };
@@ -49,12 +47,17 @@ async fn fetch_and_open_of_a_private_name_are_refused_by_the_guard() {
         range: RangeAsk::Whole,
         headers: &[],
         jar: &Jar::new(None),
-        hosts: &hosts,
+        hosts,
     };
-    for error in [
-        client.fetch(page, &mut Jar::new(None)).await.unwrap_err(),
-        client.open(media).await.unwrap_err(),
-    ] {
+    let page = client.fetch(page, &mut Jar::new(None)).await;
+    [page.unwrap_err(), client.open(media).await.unwrap_err()]
+}
+
+#[tokio::test]
+async fn fetch_and_open_of_a_private_name_are_refused_by_the_guard() {
+    let client = Client::new(config(&[])).unwrap();
+    let hosts = HostList::new(["localhost"]);
+    for error in errors_of(&client, &hosts).await {
         let is_private = matches!(error, NetError::Guard(GuardError::PrivateAddress));
         assert!(is_private, "{error}");
     }
@@ -146,27 +149,7 @@ async fn peers_of(source: &str) -> Vec<std::net::IpAddr> {
     let mut config = config(&[("ALLOW_PRIVATE_UPSTREAM", "127.0.0.0/8")]);
     config.source = source.parse().ok();
     let client = Client::new(config).unwrap();
-    let (hosts, jar) = (HostList::new(["localhost"]), Jar::new(None));
-    let url = Url::parse("http://localhost/").unwrap();
-    let page = PageRequest {
-        method: Method::GET,
-        url: &url,
-        headers: HeaderMap::new(),
-        body: None,
-        hosts: &hosts,
-        max_bytes: LIMIT,
-        timeout: PATIENCE,
-    };
-    let media = MediaRequest {
-        method: Method::GET,
-        url: url.as_str(),
-        range: RangeAsk::Whole,
-        headers: &[],
-        jar: &jar,
-        hosts: &hosts,
-    };
-    assert!(client.fetch(page, &mut Jar::new(None)).await.is_err());
-    assert!(client.open(media).await.is_err());
+    errors_of(&client, &HostList::new(["localhost"])).await;
     accepting.await.unwrap()
 }
 
