@@ -170,7 +170,8 @@ impl Status {
 
 /// A foreign text that may be shown: without the key and its parts, in one line, of bounded length.
 fn clean(text: &str, secret: &str, longest: usize) -> String {
-    let mut text = text.to_owned();
+    // First: what stands within the key would hide it, and be gone afterwards.
+    let mut text: String = text.chars().filter(|c| !c.is_control()).collect();
     // A target may repeat the name alone, or what follows `?`, or either in the form of an address.
     let parts = [Some(secret), secret.split('?').next()];
     let query = secret.split_once('?').map(|(_, query)| query);
@@ -180,8 +181,7 @@ fn clean(text: &str, secret: &str, longest: usize) -> String {
             text = strike(&text, form);
         }
     }
-    let is_plain = |c: &char| !c.is_control();
-    text.chars().filter(is_plain).take(longest).collect()
+    text.chars().take(longest).collect()
 }
 
 fn strike(text: &str, secret: &str) -> String {
@@ -216,7 +216,7 @@ mod tests {
     fn reply_never_repeats_the_key() {
         let body = status(
             "NetStream.Publish.BadName",
-            "stream live-1 (live-1?sig=abc, sig=abc, live%2D1%3Fsig%3Dabc)\r\n busy",
+            "stream live-1 (li\u{0}ve-1?sig=abc, sig=abc, live%2D1%3Fsig%3Dabc)\r\n busy",
         );
         let Ok(Reply::Status(status)) = Reply::parse(&body, "live-1?sig=abc") else {
             panic!("no status");
