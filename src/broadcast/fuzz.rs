@@ -1,6 +1,7 @@
-//! What encoders write, for [`crate::fuzz`].
+//! What encoders and ingests write, and targets that are posted, for [`crate::fuzz`].
 
 use super::flv::{Reader, write_tag};
+use super::publisher::{Target, rtmp};
 
 /// FLV: the tags are the same however their bytes arrive, and each is written as it was read.
 pub(crate) fn flv(data: &[u8]) {
@@ -27,4 +28,26 @@ fn tags(data: &[u8], step: usize) -> Vec<u8> {
         }
     }
     written
+}
+
+/// RTMP chunks.
+pub(crate) fn rtmp_chunks(data: &[u8]) {
+    rtmp::fuzz::chunks(data);
+}
+
+/// RTMP commands.
+pub(crate) fn rtmp_reply(data: &[u8]) {
+    rtmp::fuzz::reply(data);
+}
+
+/// Targets: one that is read is read the same from what is shown of it.
+pub(crate) fn target(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    for key in [None, Some("k")] {
+        if let Ok((target, _)) = Target::parse(&text, key) {
+            let shown = target.to_string();
+            let again = Target::parse(&shown, Some("k")).map(|(target, _)| target);
+            assert_eq!(again, Ok(target), "{shown}");
+        }
+    }
 }

@@ -48,8 +48,11 @@ pub const TARGETS: &[Target] = targets![
     playlist = extract::fuzz::playlist,
     post_page = extract::fuzz::post_page,
     range = transfer::fuzz::range,
+    rtmp_chunks = broadcast::fuzz::rtmp_chunks,
+    rtmp_reply = broadcast::fuzz::rtmp_reply,
     selector = extract::fuzz::selector,
     set_cookie = net::fuzz::set_cookie,
+    target = broadcast::fuzz::target,
     watch_page = extract::fuzz::watch_page,
     webp = media::fuzz::webp,
 ];

@@ -3,6 +3,8 @@
 
 mod chunk;
 mod command;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod handshake;
 mod session;
 mod wire;
