@@ -5,6 +5,7 @@ mod limits;
 mod nginx;
 mod redis;
 mod replicas;
+mod rolling;
 
 pub(crate) use self::redis::Redis;
 

@@ -21,10 +21,10 @@ const SAMPLE: &str = include_str!("../../../deploy/nginx.conf");
 const SERVER: &str = "server serverrs:3021 max_fails=0;";
 
 /// An nginx with the sample's settings in front of some replicas. It is killed when dropped.
-struct Nginx {
+pub(super) struct Nginx {
     _child: Child,
     _dir: TempDir,
-    api: Api,
+    pub(super) api: Api,
 }
 
 /// Where nginx is; Debian keeps it out of the path of users.
@@ -63,7 +63,7 @@ fn config(replicas: &[&TestServer], port: u16, dir: &Path) -> String {
 }
 
 impl Nginx {
-    async fn start(replicas: &[&TestServer]) -> Option<Self> {
+    pub(super) async fn start(replicas: &[&TestServer]) -> Option<Self> {
         let Some(program) = program() else {
             skip("nginx", "nginx is not installed");
             return None;
@@ -94,7 +94,8 @@ impl Nginx {
     }
 }
 
-fn path_of(link: &str) -> &str {
+/// Path and query of a link to media.
+pub(super) fn path_of(link: &str) -> &str {
     &link[link.find("/stream?").expect("a link")..]
 }
 
