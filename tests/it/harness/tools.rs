@@ -33,7 +33,11 @@ pub(crate) fn is_long_form() -> bool {
 /// Whether a program can be started.
 pub(crate) async fn has_tool(program: &str) -> bool {
     let mut command = Command::new(program);
-    command.arg("--version");
+    command.arg(match program {
+        // They take two dashes for an option that doesn't exist, and fail.
+        "ffmpeg" | "ffprobe" => "-version",
+        _ => "--version",
+    });
     output(command)
         .await
         .is_some_and(|output| output.status.success())

@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Stdio;
 
 use serverrs::broadcast::flv::{Tag, TagKind, write_header, write_tag};
 use serverrs::broadcast::source::{Headers, SourceOptions, channel};
 use serverrs::broadcast::splicer::{Item, Origin, Slate, Splicer, Step, Unit};
 
-use tokio::process::Command;
-
-use crate::harness::{run, skip};
+use crate::harness::{has_tool, run, skip};
 
 /// The profile's part of a normaliser's arguments: every item comes out alike.
 const PROFILE: &str = "-map 0:v:0 -map 1:a:0 \
@@ -48,9 +45,7 @@ pub(super) struct Made {
 /// The slate and an item of each shape; `None` when there is no ffmpeg here.
 pub(super) async fn make(dir: &Path) -> Option<Made> {
     for program in ["ffmpeg", "ffprobe"] {
-        let mut command = Command::new(program);
-        let version = command.arg("-version").stdin(Stdio::null()).output().await;
-        if version.is_err() {
+        if !has_tool(program).await {
             skip("ffmpeg", &format!("{program} is not installed"));
             return None;
         }

@@ -4,6 +4,7 @@ mod cdn;
 mod connections;
 mod faults;
 mod pages;
+mod tools;
 mod youtube;
 
 use reqwest::RequestBuilder;
