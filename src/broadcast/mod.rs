@@ -23,6 +23,7 @@ pub mod pump;
 mod record;
 mod redact;
 mod run;
+mod schedule;
 mod service;
 mod settings;
 mod shelf;
@@ -37,7 +38,10 @@ pub use context::Parts;
 pub use error::BroadcastError;
 pub use profile::Profile;
 pub use record::{Broadcast, Facts, LastError, Position};
+pub use schedule::{Day, Prefetch, Schedule, TimeOfDay, Window};
 pub use service::{Broadcasts, Counts, Start};
-pub use settings::{FieldFault, OnItemFailure, ServeMode, Settings, StreamSource};
+pub use settings::{
+    FieldFault, OnItemFailure, Resume, ServeMode, Settings, StreamSource, VideoMode,
+};
 pub use state::{Effect, Event, Status};
 pub use store::{Item, ItemState, LogLevel, LogQuery, LogRow, LogSource, Store, StoreError};

@@ -42,13 +42,14 @@ struct Inner {
 }
 
 /// Fields that take effect on a broadcast that runs.
-const LIVE_FIELDS: [&str; 6] = [
+const LIVE_FIELDS: [&str; 7] = [
     "title",
     "description",
     "loop_enabled",
     "shuffle_playlist",
     "on_item_failure",
     "max_item_minutes",
+    "schedule",
 ];
 
 /// What a request says of the stream key.

@@ -32,10 +32,11 @@ enum Whose {
 use Kind::{Flag, Json, Number, Text};
 use Whose::{Server, User};
 
-const COLUMNS: [(&str, Kind, Whose); 28] = [
+const COLUMNS: [(&str, Kind, Whose); 34] = [
     ("title", Text, User),
     ("description", Text, User),
     ("owner", Text, User),
+    ("account", Text, User),
     ("stream_source", Text, User),
     ("media_files", Json, User),
     ("playlist_id", Text, User),
@@ -48,9 +49,14 @@ const COLUMNS: [(&str, Kind, Whose); 28] = [
     ("start_index", Number, User),
     ("format", Text, User),
     ("profile", Json, User),
+    ("video_mode", Text, User),
     ("target_url", Text, User),
+    ("resume", Text, User),
+    ("proxy", Text, User),
+    ("schedule", Json, User),
     ("on_item_failure", Text, User),
     ("max_item_minutes", Number, User),
+    ("allow_live", Flag, User),
     ("autostart", Flag, User),
     ("start_with_slate", Flag, User),
     ("stream_key_hint", Text, Server),
@@ -298,5 +304,56 @@ fn cell(value: &Value, kind: Kind) -> Cell {
         Value::Number(number) => number.as_i64().map_or(Cell::Null, Cell::Integer),
         Value::String(text) => Cell::Text(text.clone()),
         Value::Array(_) | Value::Object(_) => Cell::Text(value.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A value of every field that is not the default.
+    fn settings() -> Settings {
+        let fields = json!({
+            "title": "T", "description": "D", "owner": "O", "account": "a", "stream_source": "playlist_direct",
+            "media_files": ["a b.mp4"], "playlist_id": "PL", "playlist_serve_mode": "hybrid", "cache_first": 4,
+            "shuffle_playlist": true, "shuffle_seed": u64::MAX, "loop_enabled": true, "start_index": 7,
+            "format": "best", "profile": {"fps": 25}, "video_mode": "copy", "target_url": "rtmp://a.example/b",
+            "resume": "live", "proxy": "p", "schedule": {
+                "tz": "Europe/Vienna", "windows": [{"days": ["mon"], "from": "18:00", "to": "23:00"}],
+                "start_at": "2026-01-01T00:00:00Z", "stop_at": "2027-01-01T00:00:00",
+                "prefetch": {"from": "03:00", "to": "05:00", "items": 3}},
+            "on_item_failure": "fallback_download", "max_item_minutes": 9, "allow_live": true, "autostart": true,
+            "start_with_slate": false,
+        });
+        serde_json::from_value(fields).unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_field_comes_back_as_it_went_in() {
+        let settings = settings();
+        let unset = Settings::default().differences(&settings);
+        assert_eq!(unset.len(), Settings::default().to_map().len(), "{unset:?}");
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("db")).unwrap();
+        let broadcast = Broadcast {
+            id: "A".to_owned(),
+            settings: settings.clone(),
+            sealed_key: Some(vec![0, 255]),
+            facts: Facts::new("2026-01-01T00:00:00Z"),
+        };
+        store.insert(broadcast.clone()).await.unwrap();
+        for (id, settings) in [("A", settings.clone()), ("B", Settings::default())] {
+            let changed = Broadcast {
+                id: id.to_owned(),
+                settings,
+                ..broadcast.clone()
+            };
+            assert_eq!(store.update(changed).await.unwrap(), id == "A");
+        }
+        let found = store.broadcast("A").await.unwrap().unwrap();
+        assert_eq!((found.settings, found.facts), (settings, broadcast.facts));
+        assert_eq!(found.sealed_key, broadcast.sealed_key);
     }
 }

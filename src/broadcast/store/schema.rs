@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 /// Each brings the tables from the version that is its place to the next one. Never changed, only added to.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "CREATE TABLE broadcasts (
         id TEXT PRIMARY KEY, title TEXT NOT NULL, description TEXT NOT NULL, owner TEXT NOT NULL,
         stream_source TEXT NOT NULL, media_files TEXT NOT NULL, playlist_id TEXT,
@@ -29,6 +29,12 @@ const MIGRATIONS: [&str; 2] = [
      CREATE INDEX logs_broadcast ON logs (broadcast_id, id);",
     "ALTER TABLE broadcasts ADD COLUMN playlist_serve_mode TEXT NOT NULL DEFAULT 'download';
      ALTER TABLE broadcasts ADD COLUMN cache_first INTEGER NOT NULL DEFAULT 3;",
+    "ALTER TABLE broadcasts ADD COLUMN account TEXT;
+     ALTER TABLE broadcasts ADD COLUMN proxy TEXT;
+     ALTER TABLE broadcasts ADD COLUMN schedule TEXT;
+     ALTER TABLE broadcasts ADD COLUMN video_mode TEXT NOT NULL DEFAULT 'encode';
+     ALTER TABLE broadcasts ADD COLUMN resume TEXT NOT NULL DEFAULT 'all';
+     ALTER TABLE broadcasts ADD COLUMN allow_live INTEGER NOT NULL DEFAULT 0;",
 ];
 
 /// Sets the connection up, checks the file and brings its tables up to date.
@@ -121,14 +127,14 @@ mod tests {
                 )
                 .unwrap();
             prepare(&mut connection, Duration::ZERO).unwrap();
-            let (title, mode): (String, String) = connection
+            let kept: [String; 4] = connection
                 .query_row(
-                    "SELECT title, playlist_serve_mode FROM broadcasts",
+                    "SELECT title, playlist_serve_mode, video_mode, resume FROM broadcasts",
                     [],
-                    |row| Ok((row.get(0)?, row.get(1)?)),
+                    |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]),
                 )
                 .unwrap();
-            assert_eq!((title.as_str(), mode.as_str()), ("T", "download"));
+            assert_eq!(kept, ["T", "download", "encode", "all"]);
         }
     }
 
