@@ -1,5 +1,6 @@
 //! Transfers from a scripted upstream, on a clock that the tests move.
 
+mod bench;
 mod clients;
 mod conditions;
 mod fake;
@@ -19,9 +20,9 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::time::Instant;
 
+use self::bench::{Bench, Read, range, read};
 use self::fake::{
-    Act, Answer, Bench, Call, Ending, Fake, IDLE, PIECE, Read, Refresh, SiteDown, TOTAL, file,
-    range, read, reset, to_usize,
+    Act, Answer, Call, Ending, Fake, IDLE, PIECE, Refresh, SiteDown, TOTAL, file, reset, to_usize,
 };
 use super::{Ask, Expected, Outcome, Transfer, TransferBody, TransferConfig, TransferError};
 use crate::net::{NetError, Phase, RangeAsk};
