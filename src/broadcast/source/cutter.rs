@@ -67,8 +67,9 @@ impl Cutter {
         }
     }
 
-    /// Begins with another file, which must have the same records.
-    pub(super) fn restart(&mut self) {
+    /// Begins with another file, which must have the same records. Returns the sound that belongs to no whole group.
+    pub(super) fn restart(&mut self) -> Vec<Frame> {
+        let sound = std::mem::take(&mut self.audio);
         let mut options = std::mem::take(&mut self.options);
         options.headers = self.headers().or(options.headers);
         let unusable = self.unusable;
@@ -76,6 +77,7 @@ impl Cutter {
             unusable,
             ..Self::new(options)
         };
+        sound.into()
     }
 
     /// Bytes of groups that are not closed.

@@ -51,6 +51,13 @@ impl Gop {
         self.end += by;
     }
 
+    /// Puts sound before its own, as far as it begins before that.
+    pub(super) fn precede(&mut self, mut sound: Vec<Frame>) {
+        let first = self.audio.first().map_or(self.end, |frame| frame.at);
+        sound.retain(|frame| frame.at < first);
+        self.audio.splice(..0, sound);
+    }
+
     /// The memory it takes, in bytes.
     pub fn bytes(&self) -> usize {
         self.video.iter().chain(&self.audio).map(Frame::cost).sum()

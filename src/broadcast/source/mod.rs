@@ -117,6 +117,7 @@ pub fn channel(options: SourceOptions) -> (SourceSink, Source) {
         limits: options.limits,
         cutter: Cutter::new(options),
         base: 0,
+        tail: Vec::new(),
         shared: Arc::clone(&shared),
     };
     (sink, Source { shared })
@@ -130,6 +131,8 @@ pub struct SourceSink {
     limits: Limits,
     /// Where the present child began, in the time of the first.
     base: i64,
+    /// Sound behind the last group of the child before; what the present one's sound doesn't cover belongs there.
+    tail: Vec<Frame>,
     shared: Arc<Shared>,
 }
 
@@ -170,12 +173,21 @@ impl SourceSink {
     }
 
     /// The child ended before its time and another one goes on: what is written next is a file of its own, whose
-    /// beginning is at [`Monitor::delivered`]. The group that is open is thrown away, so that there is no hole. To the
-    /// splicer it is the same item; while it has nothing it shows the slate.
+    /// beginning is at [`Monitor::delivered`]. The pictures of the group that is open are thrown away, so that none is
+    /// missing and none comes twice; its sound lasts until that of the next child begins. To the splicer it is the same
+    /// item; while it has nothing it shows the slate.
     pub fn restart(&mut self) {
         self.reader = Reader::new();
-        self.cutter.restart();
-        self.base = self.shared.lock().delivered;
+        let mut sound = self.cutter.restart();
+        let delivered = self.shared.lock().delivered;
+        // A child without a whole group leaves what the one before it left.
+        if delivered > self.base {
+            for frame in &mut sound {
+                frame.at += self.base;
+            }
+            self.tail = sound;
+        }
+        self.base = delivered;
     }
 
     /// The child ended before its time, and that is the end of the item: the group that is open is thrown away.
@@ -219,6 +231,7 @@ impl SourceSink {
         }
         for mut gop in whole {
             gop.shift(self.base);
+            gop.precede(std::mem::take(&mut self.tail));
             state.bytes += gop.bytes();
             state.length += gop.length();
             state.delivered = gop.end;

@@ -104,13 +104,17 @@ fn source_restarted_goes_on_where_whole_groups_ended() {
     let monitor = sink.monitor();
     sink.restart();
     assert_eq!(monitor.delivered(), Duration::from_secs(4));
+    sink.push(&Make::item(1, 20).flv()).unwrap();
+    sink.restart();
     sink.push(&Make::item(1, 90).flv()).unwrap();
     sink.finish();
     let gops = drain(&mut source);
     let starts: Vec<_> = gops.iter().map(|gop| gop.start() / 1_000_000).collect();
     assert_eq!(starts, [0, 2000, 4000, 6000]);
     assert_eq!(gops[2].video[1].at, 4_033_333_333);
-    assert_eq!(gops[2].audio[0].at, 4_046_000_000);
+    // Sound that had come lasts until the next child's begins, also over one that gave nothing.
+    let sounds = gops[2].audio.iter().map(|sound| sound.at / 1_000_000);
+    assert_eq!(sounds.take(4).collect::<Vec<_>>(), [4014, 4035, 4046, 4067]);
 }
 
 #[test]

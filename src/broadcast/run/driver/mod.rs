@@ -15,7 +15,7 @@ use crate::broadcast::list::{List, Next, Turn};
 use crate::broadcast::normaliser::{NormaliseError, Normaliser, Said};
 use crate::broadcast::pump::PumpHandle;
 use crate::broadcast::shelf::Shelf;
-use crate::broadcast::source::{self, Headers, Limits, SourceError, SourceOptions};
+use crate::broadcast::source::{self, Headers, Limits, SourceError, SourceOptions, SourceSink};
 use crate::broadcast::splicer;
 use crate::broadcast::{ItemState, ServeMode, Settings, StreamSource};
 use crate::media::normalise::{Input, Report};
@@ -30,7 +30,7 @@ const MAX_RUNS: u32 = 12;
 const FIRST_BACK_OFF: Duration = Duration::from_secs(10);
 /// Longest such pause.
 const LAST_BACK_OFF: Duration = Duration::from_secs(300);
-/// What may be missing at the end of an item that broke off, because its length is told in whole seconds.
+/// How much longer than its media an item may be said to be, because lengths are told in whole seconds.
 const ROUNDING: Duration = Duration::from_millis(1500);
 
 /// The list, shared with whoever reads it.
@@ -259,21 +259,31 @@ impl Driver {
         let known = known.filter(|ms| *ms > 0);
         let length = known.map(Duration::from_millis).or(told);
         check_length(length, most)?;
+        let mut sink = self.queue(turn, &feed, length, from).await;
         let (mut fruitless, mut runs, mut has_audio) = (0, 0, true);
         loop {
             let most = most.map(|most| most.saturating_sub(from));
-            let input = (from, most, has_audio);
-            let (outcome, got) = self.run(turn, &feed, input, length).await;
+            let (outcome, got) = self
+                .run(turn, &feed, &mut sink, (from, most, has_audio))
+                .await;
+            let message = match outcome {
+                Ok(Played::Done) => {
+                    sink.finish();
+                    return Ok(Played::Done);
+                }
+                Ok(Played::Unwanted) => return Ok(Played::Unwanted),
+                Err(message) => message,
+            };
             from += got;
-            if has_audio && outcome.as_ref().is_err_and(|message| is_mute(message)) {
+            // Of what it was about to hand over nothing is kept: its successor makes it again.
+            sink.restart();
+            if has_audio && is_mute(&message) {
                 has_audio = false;
                 continue;
             }
-            let message = match outcome {
-                Ok(played) => return Ok(played),
-                Err(message) => message,
-            };
-            if length.is_some_and(|length| from + ROUNDING >= length) {
+            let is_at_end = length.is_some_and(|length| from + ROUNDING >= length);
+            if got.is_zero() && is_at_end {
+                // A run that began here found nothing more.
                 return Ok(Played::Done);
             }
             fruitless = if got.is_zero() { fruitless + 1 } else { 0 };
@@ -292,22 +302,20 @@ impl Driver {
         }
     }
 
-    /// One run of the program; what it handed over, and why it ended.
-    async fn run(
+    /// Puts an item behind those that wait at the pump. What its runs write follows without a step, so that it stays
+    /// one item however many there are.
+    async fn queue(
         &mut self,
         turn: &Turn,
         feed: &Feed,
-        (from, most, has_audio): (Duration, Option<Duration>, bool),
         length: Option<Duration>,
-    ) -> (Result<Played, String>, Duration) {
+        from: Duration,
+    ) -> SourceSink {
         let settings = self.settings.borrow().clone();
         let profile = &settings.profile;
-        let Some(ffmpeg) = &self.context.parts.ffmpeg else {
-            return (Err("there is no ffmpeg".to_owned()), Duration::ZERO);
-        };
         let rate = u64::from(profile.video_kbps + profile.audio_kbps) * 1000;
         let gop = Duration::from_secs(profile.gop_s.into());
-        let (mut sink, source) = source::channel(SourceOptions {
+        let (sink, source) = source::channel(SourceOptions {
             limits: Limits::for_rate(rate, gop),
             fps: Some(profile.fps),
             headers: Some(self.headers.clone()),
@@ -325,18 +333,35 @@ impl Driver {
             source,
             base: from,
         });
+        sink
+    }
+
+    /// One run of the program; how it ended, and how much it handed over.
+    async fn run(
+        &self,
+        turn: &Turn,
+        feed: &Feed,
+        sink: &mut SourceSink,
+        (from, most, has_audio): (Duration, Option<Duration>, bool),
+    ) -> (Result<Played, String>, Duration) {
+        let settings = self.settings.borrow().clone();
+        let profile = &settings.profile;
+        let Some(ffmpeg) = &self.context.parts.ffmpeg else {
+            return (Err("there is no ffmpeg".to_owned()), Duration::ZERO);
+        };
         let input = Input {
             url: feed.url(),
             has_audio: has_audio && feed.post().is_none_or(|post| post.has_audio),
             from,
             most,
         };
-        let resumes = feed.resumes();
+        let monitor = sink.monitor();
+        let (resumes, before) = (feed.resumes(), monitor.delivered());
         let outcome = match Normaliser::start(ffmpeg, &input, profile) {
             Ok(normaliser) => {
                 self.tell(News::Child(normaliser.id())).await;
                 let outcome = normaliser
-                    .run(&mut sink, |said| self.pass_on(turn, feed, said))
+                    .run(sink, |said| self.pass_on(turn, feed, said))
                     .await;
                 self.tell(News::Child(None)).await;
                 outcome
@@ -345,7 +370,6 @@ impl Driver {
         };
         self.tell(News::Resumed(feed.resumes().saturating_sub(resumes)))
             .await;
-        let monitor = sink.monitor();
         let outcome = match outcome {
             // The program takes a feed that breaks off for the end of the file.
             Ok(()) if feed.take_broken() => Err("the upstream broke off".to_owned()),
@@ -353,12 +377,7 @@ impl Driver {
             Err(NormaliseError::Source(SourceError::Closed)) => Ok(Played::Unwanted),
             Err(error) => Err(described(&error).replace(feed.url(), "feed")),
         };
-        if outcome == Ok(Played::Done) {
-            sink.finish();
-        } else {
-            sink.abandon();
-        }
-        (outcome, monitor.delivered())
+        (outcome, monitor.delivered().saturating_sub(before))
     }
 
     /// What the program says is passed on while there is room; it must not wait.

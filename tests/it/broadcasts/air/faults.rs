@@ -2,14 +2,23 @@
 
 use serde_json::{Value, json};
 
-use super::{SMALL, Studio, UPRIGHT, WIDE, assert_smooth};
+use super::{LIST, SMALL, Studio, UPRIGHT, WIDE, assert_smooth};
 use crate::broadcasts::{get, route};
 use crate::harness::ingest::Manner;
-use crate::harness::upstream::youtube::{Refusal, Video};
-use crate::harness::upstream::{Fault, Rule};
+use crate::harness::upstream::youtube::{Layout, Playlist, Refusal, Video};
+use crate::harness::upstream::{Fault, Gate, Rule};
 
 /// Parts of a file after which each answer is cut.
 const CUT: u64 = 20_000;
+
+/// Ends a program as the system does when memory runs out.
+async fn kill(pid: u64) {
+    let killed = tokio::process::Command::new("kill")
+        .args(["-9", &pid.to_string()])
+        .status()
+        .await;
+    assert!(killed.unwrap().success());
+}
 
 #[tokio::test]
 async fn cuts_and_expired_addresses_lose_nothing() {
@@ -96,19 +105,53 @@ async fn killed_encoder_is_replaced_where_it_stopped() {
         status["status"] == "running" && status["pid"].is_u64()
     });
     let pid = running.await["pid"].as_u64().unwrap();
-    let killed = tokio::process::Command::new("kill")
-        .args(["-9", &pid.to_string()])
-        .status()
-        .await;
-    assert!(killed.unwrap().success());
+    kill(pid).await;
     studio
         .until(&record, "the end", |status| status["status"] == "stopped")
         .await;
     let got = studio.only();
     assert_smooth(&got);
-    // What the killed one was about to hand over, less than a group of pictures, may be gone.
-    let flashes = studio.flashes(&got).await;
-    assert!((21..=22).contains(&flashes), "{flashes}");
+    assert_eq!(studio.flashes(&got).await, 22);
+}
+
+#[tokio::test]
+async fn encoder_killed_shortly_before_the_end_is_replaced_too() {
+    let Some(studio) = Studio::new([Manner::Keep]).await else {
+        return;
+    };
+    let list = Playlist::new(LIST, Layout::Classic, 1);
+    let film = super::grainy_film(UPRIGHT, 8, studio.dir.path()).await;
+    let at = film.len() as u64 * 19 / 20;
+    studio
+        .youtube
+        .video(super::video(&list.entries[0].id, film, 8));
+    studio.youtube.playlist(list);
+    // All but the last picture's second comes, and the encoder waits for the rest.
+    let gate = Gate::new();
+    let stall = Fault::Stall {
+        at,
+        gate: gate.clone(),
+    };
+    studio
+        .stage
+        .world()
+        .fault(Rule::path_prefix("/videoplayback", stall));
+    let profile = json!({"width": 320, "height": 180, "fps": 30, "video_kbps": 3000, "audio_kbps": 64,
+        "preset": "ultrafast", "gop_s": 1});
+    let record = studio.start(json!({ "profile": profile })).await;
+    let waiting = studio.until(&record, "the seventh second", |status| {
+        status["now"]["position_ms"].as_u64() >= Some(6000)
+    });
+    let pid = waiting.await["pid"].as_u64().expect("an encoder");
+    studio.stage.world().clear_faults();
+    kill(pid).await;
+    gate.open();
+    studio
+        .until(&record, "the end", |status| status["status"] == "stopped")
+        .await;
+    let got = studio.only();
+    assert_smooth(&got);
+    assert_eq!(studio.flashes(&got).await, 8);
 }
 
 #[tokio::test]

@@ -54,6 +54,16 @@ const SMALL: Shape = Shape {
 
 /// A file of so many seconds; each begins with a white flash.
 async fn film(shape: Shape, seconds: u32, dir: &Path) -> Bytes {
+    film_with("null", shape, seconds, dir).await
+}
+
+/// The same with grain, so that each second has many bytes, which no pipe holds.
+async fn grainy_film(shape: Shape, seconds: u32, dir: &Path) -> Bytes {
+    film_with("noise=alls=40:allf=t", shape, seconds, dir).await
+}
+
+/// The same through a filter.
+async fn film_with(filter: &str, shape: Shape, seconds: u32, dir: &Path) -> Bytes {
     let Shape {
         size,
         fps,
@@ -62,7 +72,7 @@ async fn film(shape: Shape, seconds: u32, dir: &Path) -> Bytes {
     } = shape;
     let flash = "drawbox=c=white:t=fill:enable='lt(mod(t,1),0.2)'";
     let arguments = format!(
-        "-v error -nostdin -threads 1 -f lavfi -i color=c=black:s={size}:r={fps}:d={seconds},{flash} \
+        "-v error -nostdin -threads 1 -f lavfi -i color=c=black:s={size}:r={fps}:d={seconds},{flash},{filter} \
          -f lavfi -i sine=frequency=440:sample_rate={rate}:duration={seconds} -c:v libx264 -preset ultrafast \
          -pix_fmt yuv420p -g 30 -c:a aac {container} -y film.mp4"
     );
