@@ -98,7 +98,7 @@ pub(super) async fn finish(
 }
 
 /// Templates of the routes, as labels of metrics and names in the log.
-pub(super) const ROUTES: [&str; 14] = [
+pub(super) const ROUTES: [&str; 26] = [
     "/",
     "/tiktok",
     "/resolve",
@@ -106,6 +106,18 @@ pub(super) const ROUTES: [&str; 14] = [
     "/stream",
     "/download",
     "/download-slideshow",
+    "/broadcasts",
+    "/broadcasts/validate",
+    "/broadcasts/{id}",
+    "/broadcasts/{id}/items",
+    "/broadcasts/{id}/logs",
+    "/broadcasts/{id}/events",
+    "/broadcasts/{id}/status",
+    "/broadcasts/{id}/start",
+    "/broadcasts/{id}/stop",
+    "/broadcasts/{id}/restart",
+    "/broadcasts/{id}/skip",
+    "/broadcasts/{id}/refresh",
     "/health",
     "/livez",
     "/readyz",
@@ -128,6 +140,8 @@ fn known_method(method: &Method) -> &'static str {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
         Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
         Method::OPTIONS => "OPTIONS",
         _ => "other",
     }

@@ -37,20 +37,22 @@ pub(crate) type AppState = Arc<App>;
 
 /// Every route, and the layers around them.
 pub fn router(app: AppState) -> Router {
-    let (routes, document) = routes(&app).split_for_parts();
+    let (routes, mut document) = routes(&app).split_for_parts();
+    let (of_broadcasts, more) = routes::broadcasts::router().split_for_parts();
+    document.merge(more);
     // Set once: a second router of the same app has the same routes.
     let _ = app.document.set(openapi::text(&document).into());
     surrounded(routes.fallback(routes::not_found), &app)
         .layer(cors::layer(&app.http))
-        .merge(broadcasts(&app))
+        .merge(broadcasts(&app, of_broadcasts))
         .layer(from_fn_with_state(Arc::clone(&app), finish::finish))
         .with_state(app)
 }
 
 /// The routes of broadcasts, which pages of other origins may use only where the operator names them.
-fn broadcasts(app: &AppState) -> Router<AppState> {
+fn broadcasts(app: &AppState, routes: Router<AppState>) -> Router<AppState> {
     let guard = from_fn_with_state(Arc::clone(app), routes::broadcasts::guard);
-    let routes = surrounded(routes::broadcasts::router(), app).layer(guard);
+    let routes = surrounded(routes, app).layer(guard);
     match &app.broadcast.cors_origins {
         Some(origins) => routes.layer(cors::broadcast_layer(origins)),
         None => routes,
@@ -142,7 +144,8 @@ mod tests {
         let all = resolving()
             .merge(delivering())
             .merge(operating())
-            .merge(documenting());
+            .merge(documenting())
+            .merge(routes::broadcasts::router());
         let (_, document) = all.split_for_parts();
         let paths: BTreeSet<_> = document.paths.paths.keys().map(String::as_str).collect();
         assert_eq!(paths, BTreeSet::from(finish::ROUTES));

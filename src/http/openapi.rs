@@ -27,6 +27,7 @@ use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
     tags(
         (name = "resolve", description = "A link in, facts and download links out"),
         (name = "media", description = "The bytes behind a download link"),
+        (name = "broadcasts", description = "Playlists on air: records, what they do, and what they say"),
         (name = "operate", description = "For whoever runs the server"),
     )
 )]
@@ -42,6 +43,9 @@ impl Modify for Keys {
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(own));
         let bearer = Http::new(HttpAuthScheme::Bearer);
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let mut token = Http::new(HttpAuthScheme::Bearer);
+        token.description = Some("`BROADCAST_API_TOKEN` of the server".to_owned());
+        components.add_security_scheme("broadcast_token", SecurityScheme::Http(token));
     }
 }
 
@@ -130,7 +134,8 @@ pub(super) struct ErrorBody {
 
 type Responses = BTreeMap<String, RefOr<Response>>;
 
-fn refusals(list: &[(u16, &str)]) -> Responses {
+/// Errors by status, with what they mean.
+pub(super) fn refusals(list: &[(u16, &str)]) -> Responses {
     let error = || {
         ContentBuilder::new()
             .schema(Some(Ref::from_schema_name("Error")))
@@ -150,7 +155,7 @@ fn refusals(list: &[(u16, &str)]) -> Responses {
 }
 
 /// Errors of every route.
-const ANYWHERE: [(u16, &str); 3] = [
+pub(super) const ANYWHERE: [(u16, &str); 3] = [
     (408, "The request took too long to arrive"),
     (414, "The address is too long"),
     (500, "Something that should not happen, in this server"),
@@ -163,7 +168,7 @@ const GUARD: [(u16, &str); 2] = [
 ];
 
 /// Errors of asking a site.
-const SITE: [(u16, &str); 6] = [
+pub(super) const SITE: [(u16, &str); 6] = [
     (
         403,
         "Private, for members only, age restricted; or a key that is not for this route",

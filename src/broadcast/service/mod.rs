@@ -91,6 +91,7 @@ impl Broadcasts {
     ) -> Result<Broadcast, BroadcastError> {
         self.check_usable().await?;
         let key = take_key(&mut fields)?;
+        fields.retain(|_, value| !value.is_null());
         let read = Settings::read(fields, key.text());
         let (mut settings, key) = read.map_err(BroadcastError::Invalid)?;
         self.find_playlist(&mut settings)?;

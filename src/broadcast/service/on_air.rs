@@ -221,6 +221,7 @@ impl Broadcasts {
     pub async fn validate(&self, mut fields: Map<String, Value>) -> Result<Value, BroadcastError> {
         self.check_usable().await?;
         let key = super::take_key(&mut fields)?;
+        fields.retain(|_, value| !value.is_null());
         let read = Settings::read(fields, key.text());
         let (mut settings, _) = read.map_err(BroadcastError::Invalid)?;
         self.find_playlist(&mut settings)?;

@@ -12,7 +12,7 @@ use crate::http::openapi::Anywhere;
 struct Index {
     name: &'static str,
     version: &'static str,
-    endpoints: [&'static str; 12],
+    endpoints: [&'static str; 14],
 }
 
 /// What can be asked here.
@@ -34,6 +34,8 @@ pub(in crate::http) async fn show() -> Result<Response, ApiError> {
             "GET /stream?data=",
             "GET /download?data=",
             "GET /download-slideshow?url=",
+            "GET /broadcasts",
+            "POST /broadcasts",
             "GET /health",
             "GET /livez",
             "GET /readyz",

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::harness::{Builder, Fetched, TestServer, fetch};
 
 /// The token of the family.
-const TOKEN: &str = "a-token-of-tests-7f3c";
+pub(crate) const TOKEN: &str = "a-token-of-tests-7f3c";
 /// A list that exists nowhere.
 const LIST: &str = "PLharbour00000000000000";
 /// A stream key that must be found nowhere.
@@ -43,7 +43,7 @@ async fn get(server: &TestServer, route: &str) -> Value {
 }
 
 /// Makes a broadcast with these fields besides those that are needed; returns the record.
-async fn made(server: &TestServer, fields: Value) -> Value {
+pub(crate) async fn made(server: &TestServer, fields: Value) -> Value {
     let mut all = json!({ "title": "Harbour", "playlist_id": LIST });
     let all_fields = all.as_object_mut().expect("an object");
     all_fields.extend(fields.as_object().expect("an object").clone());

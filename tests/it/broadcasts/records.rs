@@ -52,7 +52,8 @@ async fn family_is_closed_without_the_token_and_to_other_origins() {
 #[tokio::test]
 async fn record_is_made_shown_changed_and_deleted() {
     let server = builder().start().await;
-    let body = json!({ "title": " Harbour ", "playlist_id": format!("https://www.youtube.com/playlist?list={LIST}") });
+    // Null says as little as a field that is left out.
+    let body = json!({ "title": " Harbour ", "owner": null, "profile": null, "stream_key": null, "playlist_id": format!("https://www.youtube.com/playlist?list={LIST}") });
     let answer = ask(&server, Method::POST, "/broadcasts", Some(body)).await;
     assert_eq!(answer.status, 201);
     let record = answer.json();
@@ -107,6 +108,10 @@ async fn record_is_made_shown_changed_and_deleted() {
     assert_eq!((answer.status.as_u16(), answer.body.len()), (204, 0));
     for method in [Method::GET, Method::PATCH, Method::DELETE] {
         let answer = ask(&server, method, &route(&record), None).await;
+        assert_error(&answer, 404, "broadcast_not_found");
+    }
+    for id in ["%FF", "%2F", "..%2f..", &"x".repeat(1000)] {
+        let answer = ask(&server, Method::GET, &format!("/broadcasts/{id}"), None).await;
         assert_error(&answer, 404, "broadcast_not_found");
     }
 }

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::{broadcasts, records};
+use super::described::{
+    Broadcast, BroadcastFields, BroadcastRefreshed, BroadcastRestart, BroadcastStart,
+    BroadcastStatus, BroadcastValid, OfChanging, OfOne, OfReading,
+};
+use super::{Id, broadcasts, records};
 use crate::broadcast::Start;
 use crate::http::error::ApiError;
 use crate::http::{AppState, fields, json as answer};
@@ -16,10 +20,26 @@ use crate::http::{AppState, fields, json as answer};
 /// Longest time that a reply to `stop` is held, in seconds.
 const MAX_WAIT: u64 = 60;
 
-/// `POST /broadcasts/{id}/start`.
+/// Puts it on air. Done twice it is done once.
+#[utoipa::path(
+    post,
+    path = "/broadcasts/{id}/start",
+    operation_id = "startBroadcast",
+    tag = "broadcasts",
+    params(
+        ("id" = String, Path, description = "Id of the broadcast"),
+    ),
+    request_body = Option<BroadcastStart>,
+    responses(
+        (status = 202, description = "It starts; the record", body = Broadcast),
+        (status = 200, description = "It was on air already; the record", body = Broadcast),
+        OfChanging,
+    ),
+    security(("broadcast_token" = []))
+)]
 pub(super) async fn start(
     State(app): State<AppState>,
-    Path(id): Path<String>,
+    Id(id): Id,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -37,10 +57,26 @@ pub(super) async fn start(
     with_status(status, &record.to_json())
 }
 
-/// `POST /broadcasts/{id}/stop`.
+/// Ends it.
+#[utoipa::path(
+    post,
+    path = "/broadcasts/{id}/stop",
+    operation_id = "stopBroadcast",
+    tag = "broadcasts",
+    params(
+        ("id" = String, Path, description = "Id of the broadcast"),
+        ("wait" = Option<u64>, Query, description = "Seconds that the reply waits for the end, 60 at most"),
+    ),
+    responses(
+        (status = 202, description = "It ends; the record", body = Broadcast),
+        (status = 200, description = "It was not on air; the record", body = Broadcast),
+        OfOne,
+    ),
+    security(("broadcast_token" = []))
+)]
 pub(super) async fn stop(
     State(app): State<AppState>,
-    Path(id): Path<String>,
+    Id(id): Id,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let query = query.unwrap_or_default();
@@ -61,10 +97,25 @@ pub(super) async fn stop(
     with_status(status, &record.to_json())
 }
 
-/// `POST /broadcasts/{id}/restart`.
+/// Ends it, if it is on air, and starts it again.
+#[utoipa::path(
+    post,
+    path = "/broadcasts/{id}/restart",
+    operation_id = "restartBroadcast",
+    tag = "broadcasts",
+    params(
+        ("id" = String, Path, description = "Id of the broadcast"),
+    ),
+    request_body = Option<BroadcastRestart>,
+    responses(
+        (status = 202, description = "It starts again; the record", body = Broadcast),
+        OfChanging,
+    ),
+    security(("broadcast_token" = []))
+)]
 pub(super) async fn restart(
     State(app): State<AppState>,
-    Path(id): Path<String>,
+    Id(id): Id,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -77,33 +128,78 @@ pub(super) async fn restart(
     with_status(StatusCode::ACCEPTED, &record.to_json())
 }
 
-/// `POST /broadcasts/{id}/skip`.
-pub(super) async fn skip(
-    State(app): State<AppState>,
-    Path(id): Path<String>,
-) -> Result<Response, ApiError> {
+/// Leaves the item that is on air.
+#[utoipa::path(
+    post,
+    path = "/broadcasts/{id}/skip",
+    operation_id = "skipBroadcastItem",
+    tag = "broadcasts",
+    params(
+        ("id" = String, Path, description = "Id of the broadcast"),
+    ),
+    responses(
+        (status = 202, description = "The next item comes; the record", body = Broadcast),
+        OfChanging,
+    ),
+    security(("broadcast_token" = []))
+)]
+pub(super) async fn skip(State(app): State<AppState>, Id(id): Id) -> Result<Response, ApiError> {
     let record = broadcasts(&app)?.skip(&id).await?;
     with_status(StatusCode::ACCEPTED, &record.to_json())
 }
 
-/// `POST /broadcasts/{id}/refresh`.
-pub(super) async fn refresh(
-    State(app): State<AppState>,
-    Path(id): Path<String>,
-) -> Result<Response, ApiError> {
+/// Reads the list anew.
+#[utoipa::path(
+    post,
+    path = "/broadcasts/{id}/refresh",
+    operation_id = "refreshBroadcast",
+    tag = "broadcasts",
+    params(
+        ("id" = String, Path, description = "Id of the broadcast"),
+    ),
+    responses(
+        (status = 200, description = "What changed", body = BroadcastRefreshed),
+        OfReading,
+    ),
+    security(("broadcast_token" = []))
+)]
+pub(super) async fn refresh(State(app): State<AppState>, Id(id): Id) -> Result<Response, ApiError> {
     let (added, removed) = broadcasts(&app)?.refresh(&id).await?;
     answer::no_store(&json!({"added": added, "removed": removed}))
 }
 
-/// `GET /broadcasts/{id}/status`.
-pub(super) async fn status(
-    State(app): State<AppState>,
-    Path(id): Path<String>,
-) -> Result<Response, ApiError> {
+/// Shows what it does.
+#[utoipa::path(
+    get,
+    path = "/broadcasts/{id}/status",
+    operation_id = "broadcastStatus",
+    tag = "broadcasts",
+    params(
+        ("id" = String, Path, description = "Id of the broadcast"),
+    ),
+    responses(
+        (status = 200, description = "What it does", body = BroadcastStatus),
+        OfOne,
+    ),
+    security(("broadcast_token" = []))
+)]
+pub(super) async fn status(State(app): State<AppState>, Id(id): Id) -> Result<Response, ApiError> {
     answer::no_store(&broadcasts(&app)?.status(&id).await?)
 }
 
-/// `POST /broadcasts/validate`.
+/// Reads the list and checks the target; makes nothing.
+#[utoipa::path(
+    post,
+    path = "/broadcasts/validate",
+    operation_id = "validateBroadcast",
+    tag = "broadcasts",
+    request_body = BroadcastFields,
+    responses(
+        (status = 200, description = "It could be made", body = BroadcastValid),
+        OfReading,
+    ),
+    security(("broadcast_token" = []))
+)]
 pub(super) async fn validate(
     State(app): State<AppState>,
     headers: HeaderMap,

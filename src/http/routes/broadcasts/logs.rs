@@ -5,14 +5,15 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use futures_util::{Stream, stream};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
 
-use super::{broadcasts, records};
+use super::described::{BroadcastLogs, LogLevelName, OfFollowing};
+use super::{Id, broadcasts, records};
 use crate::broadcast::{Broadcasts, Follower, LogLevel, LogQuery, LogRow, Notice};
 use crate::http::error::ApiError;
 use crate::http::{AppState, json as answer};
@@ -68,10 +69,29 @@ impl Wish {
     }
 }
 
-/// Shows rows, or follows them.
+/// Shows rows of the log, newest first, or follows it.
+#[utoipa::path(
+    get,
+    path = "/broadcasts/{id}/logs",
+    operation_id = "broadcastLogs",
+    tag = "broadcasts",
+    params(
+        ("id" = String, Path, description = "Id of the broadcast"),
+        ("level" = inline(Option<LogLevelName>), Query, description = "Only rows that matter so much"),
+        ("limit" = Option<u64>, Query, description = "Most rows, 20 when left out", minimum = 1),
+        ("before" = Option<i64>, Query, description = "Only rows older than the one with this id"),
+        ("follow" = Option<bool>, Query, description = "Rows as they come, as server-sent events; `Accept: text/event-stream` says the same"),
+        ("Last-Event-ID" = Option<String>, Header, description = "When following: the last row that was seen; later ones come first"),
+    ),
+    responses(
+        (status = 200, description = "Rows; or events `log` with a row each, whose id is that of the row, and `lagged`", content((BroadcastLogs = "application/json"), (String = "text/event-stream"))),
+        OfFollowing,
+    ),
+    security(("broadcast_token" = []))
+)]
 pub(super) async fn show(
     State(app): State<AppState>,
-    Path(id): Path<String>,
+    Id(id): Id,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -101,10 +121,25 @@ pub(super) async fn show(
     Ok(events(following.pieces()))
 }
 
-/// `GET /broadcasts/{id}/events`: states, items and figures as they come.
+/// States, items and figures as they come.
+#[utoipa::path(
+    get,
+    path = "/broadcasts/{id}/events",
+    operation_id = "broadcastEvents",
+    tag = "broadcasts",
+    params(
+        ("id" = String, Path, description = "Id of the broadcast"),
+        ("stats_interval" = Option<u64>, Query, description = "Seconds from one `stats` to the next, 2 when left out", minimum = 1, maximum = 60),
+    ),
+    responses(
+        (status = 200, description = "Events `state`, `item`, `stats` (what `/status` says) and `lagged`, as they come", body = String, content_type = "text/event-stream"),
+        OfFollowing,
+    ),
+    security(("broadcast_token" = []))
+)]
 pub(super) async fn events_of(
     State(app): State<AppState>,
-    Path(id): Path<String>,
+    Id(id): Id,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let query = query.unwrap_or_default();

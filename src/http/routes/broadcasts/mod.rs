@@ -2,44 +2,58 @@
 //! programs and open connections.
 
 mod air;
+#[expect(
+    dead_code,
+    reason = "only described: the room `broadcast` reads and writes it"
+)]
+mod described;
 mod error;
 mod logs;
 mod records;
 
-use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use crate::broadcast::Broadcasts;
+use crate::broadcast::{BroadcastError, Broadcasts};
 use crate::config::Secret;
 use crate::http::AppState;
 use crate::http::error::ApiError;
 
-/// Every route of the family.
-pub(in crate::http) fn router() -> Router<AppState> {
-    Router::new()
-        .route("/broadcasts", get(records::list).post(records::create))
-        .route(
-            "/broadcasts/{id}",
-            get(records::show)
-                .patch(records::change)
-                .delete(records::delete),
-        )
-        .route("/broadcasts/{id}/items", get(records::items))
-        .route("/broadcasts/{id}/logs", get(logs::show))
-        .route("/broadcasts/{id}/events", get(logs::events_of))
-        .route("/broadcasts/{id}/status", get(air::status))
-        .route("/broadcasts/{id}/start", post(air::start))
-        .route("/broadcasts/{id}/stop", post(air::stop))
-        .route("/broadcasts/{id}/restart", post(air::restart))
-        .route("/broadcasts/{id}/skip", post(air::skip))
-        .route("/broadcasts/{id}/refresh", post(air::refresh))
-        .route("/broadcasts/validate", post(air::validate))
+/// Every route of the family, with its description.
+pub(in crate::http) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(records::list, records::create))
+        .routes(routes!(records::show, records::change, records::delete))
+        .routes(routes!(records::items))
+        .routes(routes!(logs::show))
+        .routes(routes!(logs::events_of))
+        .routes(routes!(air::status))
+        .routes(routes!(air::start))
+        .routes(routes!(air::stop))
+        .routes(routes!(air::restart))
+        .routes(routes!(air::skip))
+        .routes(routes!(air::refresh))
+        .routes(routes!(air::validate))
+}
+
+/// The id in a path. What is no text is no id of any broadcast.
+struct Id(String);
+
+impl FromRequestParts<AppState> for Id {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        path.map(|Path(id)| Self(id))
+            .map_err(|_| BroadcastError::NotFound.into())
+    }
 }
 
 /// Lets pass who shows the token.

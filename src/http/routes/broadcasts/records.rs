@@ -1,14 +1,18 @@
 //! Broadcasts as records: made, shown, changed, deleted.
 
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::broadcasts;
-use crate::broadcast::{Broadcast, Start, Status};
+use super::described::{
+    Broadcast, BroadcastFields, BroadcastItems, BroadcastPage, BroadcastState, OfAll, OfChanging,
+    OfMaking, OfOne,
+};
+use super::{Id, broadcasts};
+use crate::broadcast::{self, Start, Status};
 use crate::http::error::ApiError;
 use crate::http::{AppState, fields, json as answer};
 
@@ -19,7 +23,22 @@ const DEFAULT_LIMIT: usize = 50;
 /// Most broadcasts of one answer.
 const MAX_LIMIT: usize = 200;
 
-/// `POST /broadcasts`.
+/// Makes a broadcast.
+#[utoipa::path(
+    post,
+    path = "/broadcasts",
+    operation_id = "createBroadcast",
+    tag = "broadcasts",
+    params(
+        ("start" = Option<bool>, Query, description = "Start it, too"),
+    ),
+    request_body = BroadcastFields,
+    responses(
+        (status = 201, description = "The record", body = Broadcast, headers(("Location" = String, description = "Its path"))),
+        OfMaking,
+    ),
+    security(("broadcast_token" = []))
+)]
 pub(super) async fn create(
     State(app): State<AppState>,
     RawQuery(query): RawQuery,
@@ -40,7 +59,23 @@ pub(super) async fn create(
     Ok(response)
 }
 
-/// `GET /broadcasts`.
+/// Shows broadcasts.
+#[utoipa::path(
+    get,
+    path = "/broadcasts",
+    operation_id = "listBroadcasts",
+    tag = "broadcasts",
+    params(
+        ("status" = inline(Option<BroadcastState>), Query, description = "Only those that stand so"),
+        ("limit" = Option<u64>, Query, description = "Most records, 50 when left out and 200 at most", minimum = 1),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the answer before"),
+    ),
+    responses(
+        (status = 200, description = "A part of all", body = BroadcastPage),
+        OfAll,
+    ),
+    security(("broadcast_token" = []))
+)]
 pub(super) async fn list(
     State(app): State<AppState>,
     RawQuery(query): RawQuery,
@@ -54,22 +89,50 @@ pub(super) async fn list(
     let last = found.last().filter(|_| has_more);
     answer::no_store(&json!({
         "next_cursor": last.map(|last| &last.id),
-        "broadcasts": found.iter().map(Broadcast::to_json).collect::<Vec<_>>(),
+        "broadcasts": found.iter().map(broadcast::Broadcast::to_json).collect::<Vec<_>>(),
     }))
 }
 
-/// `GET /broadcasts/{id}`.
-pub(super) async fn show(
-    State(app): State<AppState>,
-    Path(id): Path<String>,
-) -> Result<Response, ApiError> {
+/// Shows one.
+#[utoipa::path(
+    get,
+    path = "/broadcasts/{id}",
+    operation_id = "broadcast",
+    tag = "broadcasts",
+    params(
+        ("id" = String, Path, description = "Id of the broadcast"),
+    ),
+    responses(
+        (status = 200, description = "The record", body = Broadcast),
+        OfOne,
+    ),
+    security(("broadcast_token" = []))
+)]
+pub(super) async fn show(State(app): State<AppState>, Id(id): Id) -> Result<Response, ApiError> {
     answer::no_store(&broadcasts(&app)?.get(&id).await?.to_json())
 }
 
-/// `PATCH /broadcasts/{id}`.
+/// Changes one by a merge patch (RFC 7396): null gives a field its default again.
+///
+/// On air only title, description, order, schedule and what happens to items may change.
+#[utoipa::path(
+    patch,
+    path = "/broadcasts/{id}",
+    operation_id = "changeBroadcast",
+    tag = "broadcasts",
+    params(
+        ("id" = String, Path, description = "Id of the broadcast"),
+    ),
+    request_body = BroadcastFields,
+    responses(
+        (status = 200, description = "The record as it is now", body = Broadcast),
+        OfChanging,
+    ),
+    security(("broadcast_token" = []))
+)]
 pub(super) async fn change(
     State(app): State<AppState>,
-    Path(id): Path<String>,
+    Id(id): Id,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -78,10 +141,25 @@ pub(super) async fn change(
     answer::no_store(&changed.to_json())
 }
 
-/// `DELETE /broadcasts/{id}`.
+/// Takes one away with its items and its log.
+#[utoipa::path(
+    delete,
+    path = "/broadcasts/{id}",
+    operation_id = "deleteBroadcast",
+    tag = "broadcasts",
+    params(
+        ("id" = String, Path, description = "Id of the broadcast"),
+        ("force" = Option<bool>, Query, description = "End it before, if it is on air"),
+    ),
+    responses(
+        (status = 204, description = "It is no more"),
+        OfChanging,
+    ),
+    security(("broadcast_token" = []))
+)]
 pub(super) async fn delete(
     State(app): State<AppState>,
-    Path(id): Path<String>,
+    Id(id): Id,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let is_forced = is_set(&query.unwrap_or_default(), "force");
@@ -89,11 +167,22 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// `GET /broadcasts/{id}/items`.
-pub(super) async fn items(
-    State(app): State<AppState>,
-    Path(id): Path<String>,
-) -> Result<Response, ApiError> {
+/// Shows the list.
+#[utoipa::path(
+    get,
+    path = "/broadcasts/{id}/items",
+    operation_id = "broadcastItems",
+    tag = "broadcasts",
+    params(
+        ("id" = String, Path, description = "Id of the broadcast"),
+    ),
+    responses(
+        (status = 200, description = "Every item and what became of it", body = BroadcastItems),
+        OfOne,
+    ),
+    security(("broadcast_token" = []))
+)]
+pub(super) async fn items(State(app): State<AppState>, Id(id): Id) -> Result<Response, ApiError> {
     let items = broadcasts(&app)?.items(&id).await?;
     answer::no_store(&json!({ "items": items }))
 }
