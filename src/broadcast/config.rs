@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::encoding::EncoderConfig;
 use crate::config::{Env, Origins, Secret};
 use crate::net::TargetConfig;
 use crate::temp::TempConfig;
@@ -29,6 +30,10 @@ pub struct BroadcastConfig {
     pub shelves: TempConfig,
     /// `BROADCAST_PREFETCH_ITEMS` (2): items fetched ahead of the one on air.
     pub prefetch_items: usize,
+    /// What encodes, and within which bounds.
+    pub encoder: EncoderConfig,
+    /// `BROADCAST_RECONNECT_MAX_S` (0 s, for ever): how long a lost target is tried again.
+    pub reconnect_max: Option<Duration>,
     /// `FFMPEG_TIMEOUT` (300 s): how long the slate may take.
     pub ffmpeg_timeout: Duration,
 }
@@ -48,6 +53,9 @@ impl BroadcastConfig {
             targets: TargetConfig::from_env(env),
             shelves: shelves(env),
             prefetch_items: env.count("BROADCAST_PREFETCH_ITEMS", 2, 1, 100),
+            encoder: EncoderConfig::from_env(env),
+            reconnect_max: Some(env.seconds("BROADCAST_RECONNECT_MAX_S", 0, 0))
+                .filter(|limit| !limit.is_zero()),
             ffmpeg_timeout: env.seconds("FFMPEG_TIMEOUT", 300, 1),
         }
     }

@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::bus::Bus;
 use super::feed::Feeds;
-use super::normaliser::{self, NormaliseError};
+use super::normaliser::{Encoding, NormaliseError};
 use super::splicer::{Slate, SlateError};
 use super::{BroadcastConfig, LogLevel, LogRow, LogSource, Notice, Profile, Store};
 use crate::clock::Clock;
@@ -59,7 +59,7 @@ pub(super) enum NoSlate {
     #[error("there is no ffmpeg")]
     NoFfmpeg,
     /// It fails, for want of an encoder for instance.
-    #[error(transparent)]
+    #[error("{}", .0.described())]
     Failed(#[from] NormaliseError),
     /// It wrote something else.
     #[error(transparent)]
@@ -68,12 +68,17 @@ pub(super) enum NoSlate {
 
 impl Context {
     pub(super) fn new(parts: Parts) -> Self {
-        Self {
+        let context = Self {
             feeds: Feeds::new(parts.lifecycle.clone()),
             parts,
             bus: Bus::default(),
             slates: Mutex::default(),
+        };
+        if let Some(encoding) = context.encoding() {
+            let lifecycle = &context.parts.lifecycle;
+            lifecycle.spawn(lifecycle.clone().until_soft(check_encoder(encoding)));
         }
+        context
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -115,16 +120,52 @@ impl Context {
         if let Some(slate) = known {
             return Ok(slate);
         }
-        let ffmpeg = self.parts.ffmpeg.as_ref().ok_or(NoSlate::NoFfmpeg)?;
-        let limit = self.parts.config.ffmpeg_timeout;
-        let flv = normaliser::slate(ffmpeg, profile, limit).await?;
-        let slate = Slate::parse(&flv, profile.fps)?;
+        let slate = self.make_slate(profile).await?;
         let mut slates = self.slates.lock().unwrap_or_else(PoisonError::into_inner);
         if slates.len() >= MAX_SLATES {
             slates.clear();
         }
         slates.insert(profile.clone(), slate.clone());
         Ok(slate)
+    }
+}
+
+impl Context {
+    /// The program as it is run for broadcasts; `None` where there is none.
+    pub(super) fn encoding(&self) -> Option<Encoding> {
+        Some(Encoding {
+            ffmpeg: self.parts.ffmpeg.clone()?,
+            config: self.parts.config.encoder.clone(),
+            lifecycle: self.parts.lifecycle.clone(),
+        })
+    }
+
+    async fn make_slate(&self, profile: &Profile) -> Result<Slate, NoSlate> {
+        let encoding = self.encoding().ok_or(NoSlate::NoFfmpeg)?;
+        let limit = self.parts.config.ffmpeg_timeout;
+        if let Some(image) = &encoding.config.slate_image {
+            let made = encoding.slate(profile, Some(image), limit).await;
+            match made.map(|flv| Slate::parse(&flv, profile.fps)) {
+                Ok(Ok(slate)) => return Ok(slate),
+                // A picture that can't be decoded keeps nobody off the air.
+                failed => tracing::warn!(?failed, "`BROADCAST_SLATE_IMAGE` can't be shown"),
+            }
+        }
+        let flv = encoding.slate(profile, None, limit).await?;
+        Ok(Slate::parse(&flv, profile.fps)?)
+    }
+}
+
+/// Says in the log when the program lacks the encoder that is set: nothing could be started then.
+async fn check_encoder(encoding: Encoding) {
+    let encoder = encoding.config.video;
+    match encoding.ffmpeg.has_encoder(encoder.name()).await {
+        Ok(true) => {}
+        Ok(false) => tracing::error!(
+            %encoder,
+            "ffmpeg lacks the encoder of `BROADCAST_VIDEO_ENCODER`: no broadcast can start"
+        ),
+        Err(error) => tracing::warn!(%error, "encoders of ffmpeg not listed"),
     }
 }
 

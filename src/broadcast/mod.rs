@@ -6,6 +6,7 @@
 mod bus;
 mod config;
 mod context;
+mod encoding;
 mod error;
 mod feed;
 mod files;
@@ -35,6 +36,7 @@ mod store;
 pub use bus::{Follower, Notice};
 pub use config::BroadcastConfig;
 pub use context::Parts;
+pub use encoding::{EncoderConfig, SlateImage};
 pub use error::BroadcastError;
 pub use profile::Profile;
 pub use record::{Broadcast, Facts, LastError, Position};

@@ -1,21 +1,22 @@
 //! Runs FFmpeg on one item: from the feed into a source of the splicer.
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until, timeout};
 
-use super::Profile;
 use super::source::{SourceError, SourceSink};
+use super::{EncoderConfig, Profile, SlateImage};
+use crate::lifecycle::Lifecycle;
 use crate::media::ffmpeg::{Child, Ffmpeg, FfmpegError, Job};
 use crate::media::launch::Bounds;
 use crate::media::normalise::{self, Input, Output, Report};
 
 /// Processor time of one item: a day of picture on four cores.
 const CPU_SECONDS: u64 = 4 * 24 * 3600;
-/// Address space: 4K with the frames that the encoder looks ahead.
-const ADDRESS_SPACE: u64 = 4 * 1024 * 1024 * 1024;
 /// How long one item may last.
 const ITEM_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long the program may write nothing while it is wanted.
@@ -26,10 +27,22 @@ const FIRST_SILENCE: Duration = Duration::from_secs(45);
 const READ_BYTES: usize = 64 * 1024;
 /// Lines for the log that are told in a second.
 const LINES_PER_SECOND: u32 = 50;
+const SECOND: Duration = Duration::from_secs(1);
 /// Lines that may wait to be told.
 const LINES: usize = 64;
 /// Largest slate; an ordinary one has some KiB.
 const MAX_SLATE: usize = 8 * 1024 * 1024;
+/// Lines of a failure that are told.
+const LAST_LINES: usize = 20;
+
+/// The program, and how it is run here.
+#[derive(Clone)]
+pub(super) struct Encoding {
+    pub(super) ffmpeg: Ffmpeg,
+    pub(super) config: EncoderConfig,
+    /// Waits for runs that are being ended.
+    pub(super) lifecycle: Lifecycle,
+}
 
 /// Why an item ended early.
 #[derive(Debug, thiserror::Error)]
@@ -61,55 +74,116 @@ pub(super) enum Said {
     Line(String),
 }
 
-fn output(profile: &Profile) -> Output<'_> {
-    Output {
-        width: profile.width,
-        height: profile.height,
-        fps: profile.fps,
-        video_kbps: profile.video_kbps,
-        audio_kbps: profile.audio_kbps,
-        preset: &profile.preset,
-        gop_s: profile.gop_s,
+impl NormaliseError {
+    /// The failure with the last of what the program said besides its reports.
+    pub(super) fn described(&self) -> String {
+        let Self::Ffmpeg(FfmpegError::Failed { stderr, .. }) = self else {
+            return self.to_string();
+        };
+        let is_log = |line: &&str| !Report::default().read(line.trim());
+        let lines: Vec<&str> = stderr.lines().filter(is_log).collect();
+        let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+        format!("{self}: {}", last.join(" | "))
     }
 }
 
-fn job(arguments: Vec<std::ffi::OsString>, time_limit: Duration) -> Job {
-    Job {
-        arguments,
-        bounds: Bounds {
-            cpu_seconds: CPU_SECONDS,
-            address_space: ADDRESS_SPACE,
-            file_bytes: 0,
-        },
-        time_limit,
-        reads_stdin: false,
-        writes_stdout: true,
+impl Encoding {
+    /// Encodes the slate of a profile; its bytes are FLV.
+    ///
+    /// # Errors
+    /// The program is missing, lacks an encoder, or fails.
+    pub(super) async fn slate(
+        &self,
+        profile: &Profile,
+        image: Option<&SlateImage>,
+        time_limit: Duration,
+    ) -> Result<Vec<u8>, NormaliseError> {
+        let arguments = normalise::slate(&self.output(profile), image.map(|image| image.kind));
+        let mut job = self.job(arguments, time_limit);
+        job.reads_stdin = image.is_some();
+        let mut child = self.ffmpeg.start(&job)?;
+        let (stdin, stdout) = (child.stdin(), child.stdout());
+        let feeding = async {
+            if let (Some(mut stdin), Some(image)) = (stdin, image) {
+                // A program that has seen enough, or fails, closes it: its end tells which.
+                let _ = stdin.write_all(&image.bytes).await;
+            }
+        };
+        let reading = async {
+            let mut flv = Vec::new();
+            if let Some(stdout) = stdout {
+                let mut stdout = stdout.take(MAX_SLATE as u64);
+                stdout.read_to_end(&mut flv).await?;
+            }
+            Ok::<_, NormaliseError>(flv)
+        };
+        let both = child.within(async { tokio::join!(feeding, reading) });
+        let ((), flv) = both.await?;
+        child.finish().await?;
+        flv
+    }
+
+    /// Starts the program on an item.
+    ///
+    /// # Errors
+    /// [`NormaliseError::Ffmpeg`].
+    pub(super) fn start(
+        &self,
+        input: &Input<'_>,
+        profile: &Profile,
+    ) -> Result<Normaliser, NormaliseError> {
+        let (sender, lines) = mpsc::channel(LINES);
+        let arguments = normalise::item(input, &self.output(profile));
+        let job = self.job(arguments, ITEM_LIMIT);
+        Ok(Normaliser {
+            child: Some(self.ffmpeg.start_heard(&job, sender)?),
+            ear: Ear::new(lines),
+            lifecycle: self.lifecycle.clone(),
+        })
+    }
+
+    fn output<'a>(&self, profile: &'a Profile) -> Output<'a> {
+        Output {
+            width: profile.width,
+            height: profile.height,
+            fps: profile.fps,
+            video_kbps: profile.video_kbps,
+            audio_kbps: profile.audio_kbps,
+            preset: &profile.preset,
+            gop_s: profile.gop_s,
+            encoder: self.config.video,
+        }
+    }
+
+    fn job(&self, arguments: Vec<std::ffi::OsString>, time_limit: Duration) -> Job {
+        Job {
+            arguments,
+            bounds: Bounds {
+                cpu_seconds: CPU_SECONDS,
+                address_space: self.config.memory_bytes,
+                file_bytes: 0,
+            },
+            time_limit,
+            reads_stdin: false,
+            writes_stdout: true,
+        }
     }
 }
 
-/// Encodes the slate of a profile; its bytes are FLV.
-///
-/// # Errors
-/// The program is missing, lacks an encoder, or fails.
-pub(super) async fn slate(
-    ffmpeg: &Ffmpeg,
-    profile: &Profile,
-    time_limit: Duration,
-) -> Result<Vec<u8>, NormaliseError> {
-    let mut child = ffmpeg.start(&job(normalise::slate(&output(profile)), time_limit))?;
-    let mut flv = Vec::new();
-    if let Some(stdout) = child.stdout() {
-        let mut stdout = stdout.take(MAX_SLATE as u64);
-        child.within(stdout.read_to_end(&mut flv)).await??;
-    }
-    child.finish().await?;
-    Ok(flv)
-}
-
-/// A run of the program on one item. Dropping it kills the program.
+/// A run of the program on one item. Dropping it asks the program to end, and kills it if it doesn't.
 pub(super) struct Normaliser {
-    child: Child,
+    /// `None` once its end is being waited for.
+    child: Option<Child>,
     ear: Ear,
+    lifecycle: Lifecycle,
+}
+
+impl Drop for Normaliser {
+    fn drop(&mut self) {
+        if let Some(child) = self.child.take() {
+            self.lifecycle.spawn(child.stop());
+        }
+    }
 }
 
 /// What is heard of a program.
@@ -132,49 +206,55 @@ impl Ear {
         }
     }
 
-    /// Tells what was said since the last time; of lines for the log so many a second.
-    fn hear(&mut self, tell: &mut impl FnMut(Said)) {
-        if self.since.elapsed() >= Duration::from_secs(1) {
-            if self.suppressed > 0 {
-                tell(Said::Line(format!("{} lines suppressed", self.suppressed)));
+    /// Tells what is said, until it is dropped.
+    async fn listen(&mut self, tell: &mut impl FnMut(Said)) -> Infallible {
+        loop {
+            tokio::select! {
+                line = self.lines.recv() => match line {
+                    Some(line) => self.hear(line, tell),
+                    None => pending().await,
+                },
+                () = sleep_until(self.since + SECOND), if self.suppressed > 0 => self.begin_second(tell),
             }
-            (self.since, self.told, self.suppressed) = (Instant::now(), 0, 0);
         }
+    }
+
+    /// Tells what is left, once nothing more is said.
+    fn finish(&mut self, tell: &mut impl FnMut(Said)) {
         while let Ok(line) = self.lines.try_recv() {
-            if self.report.read(&line) {
-                tell(Said::Report(self.report));
-            } else if self.told < LINES_PER_SECOND {
-                self.told += 1;
-                tell(Said::Line(line));
-            } else {
-                self.suppressed += 1;
-            }
+            self.hear(line, tell);
         }
+        self.begin_second(tell);
+    }
+
+    /// Tells a line; of those for the log so many a second.
+    fn hear(&mut self, line: String, tell: &mut impl FnMut(Said)) {
+        if self.since.elapsed() >= SECOND {
+            self.begin_second(tell);
+        }
+        if self.report.read(&line) {
+            tell(Said::Report(self.report));
+        } else if self.told < LINES_PER_SECOND {
+            self.told += 1;
+            tell(Said::Line(line));
+        } else {
+            self.suppressed += 1;
+        }
+    }
+
+    fn begin_second(&mut self, tell: &mut impl FnMut(Said)) {
+        if self.suppressed > 0 {
+            let line = format!("{} similar lines suppressed", self.suppressed);
+            tell(Said::Line(line));
+        }
+        (self.since, self.told, self.suppressed) = (Instant::now(), 0, 0);
     }
 }
 
 impl Normaliser {
-    /// Starts the program.
-    ///
-    /// # Errors
-    /// [`NormaliseError::Ffmpeg`].
-    pub(super) fn start(
-        ffmpeg: &Ffmpeg,
-        input: &Input<'_>,
-        profile: &Profile,
-    ) -> Result<Self, NormaliseError> {
-        let (sender, lines) = mpsc::channel(LINES);
-        let arguments = normalise::item(input, &output(profile));
-        let child = ffmpeg.start_heard(&job(arguments, ITEM_LIMIT), sender)?;
-        Ok(Self {
-            child,
-            ear: Ear::new(lines),
-        })
-    }
-
     /// Number of its process.
     pub(super) fn id(&self) -> Option<u32> {
-        self.child.id()
+        self.child.as_ref()?.id()
     }
 
     /// Leads everything it writes into `sink`, at the pace of whoever takes it, and tells `tell` what it says.
@@ -186,31 +266,45 @@ impl Normaliser {
         sink: &mut SourceSink,
         mut tell: impl FnMut(Said),
     ) -> Result<(), NormaliseError> {
-        let mut has_written = false;
-        if let Some(mut stdout) = self.child.stdout() {
-            let mut buffer = vec![0; READ_BYTES];
-            loop {
-                let patience = if has_written { SILENCE } else { FIRST_SILENCE };
-                let length = tokio::time::timeout(patience, stdout.read(&mut buffer))
-                    .await
-                    .map_err(|_| NormaliseError::Stuck(patience))??;
-                self.ear.hear(&mut tell);
-                if length == 0 {
-                    break;
-                }
-                has_written = true;
-                sink.write(&buffer[..length]).await?;
+        let stdout = self.child.as_mut().and_then(Child::stdout);
+        if let Some(stdout) = stdout {
+            tokio::select! {
+                copied = copy(stdout, sink) => copied?,
+                never = self.ear.listen(&mut tell) => match never {},
             }
         }
-        let Self { child, mut ear } = self;
-        let ended = child.finish().await;
-        // What it said last is the most telling.
-        ear.hear(&mut tell);
-        ended?;
+        if let Some(child) = self.child.take() {
+            let ended = tokio::select! {
+                ended = child.finish() => ended,
+                never = self.ear.listen(&mut tell) => match never {},
+            };
+            // What it said last is the most telling.
+            self.ear.finish(&mut tell);
+            ended?;
+        }
         if sink.monitor().headers().is_none() {
             return Err(NormaliseError::Empty);
         }
         Ok(())
+    }
+}
+
+/// Copies to the end of the output, which must not be silent for long.
+async fn copy(
+    mut stdout: impl tokio::io::AsyncRead + Unpin,
+    sink: &mut SourceSink,
+) -> Result<(), NormaliseError> {
+    let mut buffer = vec![0; READ_BYTES];
+    let mut patience = FIRST_SILENCE;
+    loop {
+        let length = timeout(patience, stdout.read(&mut buffer))
+            .await
+            .map_err(|_| NormaliseError::Stuck(patience))??;
+        if length == 0 {
+            return Ok(());
+        }
+        patience = SILENCE;
+        sink.write(&buffer[..length]).await?;
     }
 }
 
@@ -226,11 +320,13 @@ mod tests {
             sender.try_send(format!("[warning] {number}")).unwrap();
             sender.try_send("speed=2x".to_owned()).unwrap();
         }
-        let (mut told, mut reports) = (0, 0);
-        ear.hear(&mut |said| match said {
-            Said::Line(_) => told += 1,
+        let (mut told, mut reports) = (Vec::new(), 0);
+        ear.finish(&mut |said| match said {
+            Said::Line(line) => told.push(line),
             Said::Report(_) => reports += 1,
         });
-        assert_eq!((told, reports, ear.suppressed), (LINES_PER_SECOND, 100, 50));
+        assert_eq!(reports, 100);
+        assert_eq!(told.len(), LINES_PER_SECOND as usize + 1);
+        assert_eq!(told.last().unwrap(), "50 similar lines suppressed");
     }
 }

@@ -28,13 +28,9 @@ impl Abilities {
         mp3: true,
     };
 
-    /// Reads the list: after a line of dashes flags and a name begin each line.
+    /// Reads the list of encoders.
     pub fn of(list: &str) -> Self {
-        let has = |encoder: &str| {
-            list.lines()
-                .skip_while(|line| line.trim() != "------")
-                .any(|line| line.split_whitespace().nth(1) == Some(encoder))
-        };
+        let has = |encoder| lists(list, encoder);
         Self {
             slideshows: has("libx264") && has("aac"),
             mp3: has("libmp3lame"),
@@ -45,6 +41,13 @@ impl Abilities {
     pub fn any(self) -> bool {
         self != Self::default()
     }
+}
+
+/// Whether an encoder is in the list: after a line of dashes flags and a name begin each line.
+pub fn lists(list: &str, encoder: &str) -> bool {
+    list.lines()
+        .skip_while(|line| line.trim() != "------")
+        .any(|line| line.split_whitespace().nth(1) == Some(encoder))
 }
 
 /// The run that prints the list.

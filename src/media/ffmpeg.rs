@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::abilities::{Abilities, LIST_BYTES, list_job};
+use super::abilities::{Abilities, LIST_BYTES, list_job, lists};
 use super::launch::Bounds;
 
 /// Bytes of standard error that are kept, from its end.
@@ -35,6 +35,8 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 const LINE_BYTES: usize = 2048;
 /// How long a killed group may take to let go of standard error.
 const KILL_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a group that was asked to end may take before it is killed.
+const TERM_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why FFmpeg gave no result.
 #[derive(Debug, thiserror::Error)]
@@ -175,8 +177,20 @@ impl Ffmpeg {
     }
 
     async fn look(&self) -> Result<Abilities, FfmpegError> {
+        Ok(Abilities::of(&self.encoders().await?))
+    }
+
+    /// Whether it was built with this encoder.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub async fn has_encoder(&self, name: &str) -> Result<bool, FfmpegError> {
+        Ok(lists(&self.encoders().await?, name))
+    }
+
+    async fn encoders(&self) -> Result<String, FfmpegError> {
         let list = self.start(&list_job())?.output(LIST_BYTES).await?;
-        Ok(Abilities::of(&String::from_utf8_lossy(&list)))
+        Ok(String::from_utf8_lossy(&list).into_owned())
     }
 
     /// Names the program as it was when the server started: two that differ here may write other bytes.
@@ -192,7 +206,8 @@ impl Ffmpeg {
         self.start_with(job, None)
     }
 
-    /// As [`Ffmpeg::start`]; every line that it says goes to `lines` as well, as long as there is room.
+    /// As [`Ffmpeg::start`]; every line that it says, cut at 2 KiB, goes to `lines` as well. They must be taken, or
+    /// dropped: a child that nobody listens to waits.
     ///
     /// # Errors
     /// As [`Ffmpeg::start`].
@@ -299,6 +314,15 @@ impl Child {
         Ok(output)
     }
 
+    /// Asks it and what it has started to end; what is left after 2 s is killed.
+    pub async fn stop(mut self) {
+        self.group.ask();
+        let _ = tokio::time::timeout(TERM_PATIENCE, self.process.wait()).await;
+        self.group.kill();
+        // The end of a killed process needs nobody's consent.
+        let _ = self.process.wait().await;
+    }
+
     /// Waits for its end, and ends what it may have left running.
     ///
     /// # Errors
@@ -340,11 +364,20 @@ fn tell(found: Abilities) {
 struct Group(Option<u32>);
 
 impl Group {
+    fn ask(&self) {
+        self.signal(Signal::TERM);
+    }
+
     fn kill(&mut self) {
-        let leader = self.0.take().and_then(|pid| i32::try_from(pid).ok());
+        self.signal(Signal::KILL);
+        self.0 = None;
+    }
+
+    fn signal(&self, signal: Signal) {
+        let leader = self.0.and_then(|pid| i32::try_from(pid).ok());
         if let Some(leader) = leader.and_then(Pid::from_raw) {
             // It fails when nobody is left in the group, which is what is wanted.
-            let _ = kill_process_group(leader, Signal::KILL);
+            let _ = kill_process_group(leader, signal);
         }
     }
 }
@@ -403,7 +436,7 @@ impl Tail {
 async fn read_stderr(
     pipe: Option<ChildStderr>,
     tail: Arc<Mutex<Tail>>,
-    lines: Option<mpsc::Sender<String>>,
+    mut lines: Option<mpsc::Sender<String>>,
 ) {
     let Some(mut pipe) = pipe else {
         return;
@@ -415,14 +448,22 @@ async fn read_stderr(
         tail.lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(said);
-        if let Some(lines) = &lines {
-            hear(&mut begun, said, lines);
+        let Some(sender) = &lines else {
+            continue;
+        };
+        if tell_lines(&mut begun, said, sender).await.is_err() {
+            // Nobody listens any more; the tail is kept all the same.
+            lines = None;
         }
     }
 }
 
-/// Passes on the lines that are whole, cut at [`LINE_BYTES`]; a listener that is slow misses some.
-fn hear(begun: &mut Vec<u8>, said: &[u8], lines: &mpsc::Sender<String>) {
+/// Passes on the lines that are whole, cut at [`LINE_BYTES`].
+async fn tell_lines(
+    begun: &mut Vec<u8>,
+    said: &[u8],
+    lines: &mpsc::Sender<String>,
+) -> Result<(), mpsc::error::SendError<String>> {
     for part in said.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
         let room = LINE_BYTES.saturating_sub(begun.len()).min(part.len());
         begun.extend_from_slice(&part[..room]);
@@ -430,10 +471,11 @@ fn hear(begun: &mut Vec<u8>, said: &[u8], lines: &mpsc::Sender<String>) {
             let line = String::from_utf8_lossy(begun).trim().to_owned();
             begun.clear();
             if !line.is_empty() {
-                let _ = lines.try_send(line);
+                lines.send(line).await?;
             }
         }
     }
+    Ok(())
 }
 
 /// Arguments from texts.
@@ -461,17 +503,23 @@ mod tests {
         assert!(tail.text().ends_with("athe end \u{fffd}"));
     }
 
-    #[test]
-    fn lines_are_whole_and_cut() {
+    #[tokio::test]
+    async fn lines_are_whole_and_cut() {
         let (sender, mut lines) = mpsc::channel(8);
         let mut begun = Vec::new();
-        hear(&mut begun, b"one\ntw", &sender);
-        hear(&mut begun, b"o\r\n\n", &sender);
-        hear(&mut begun, &[b'a'; 2 * LINE_BYTES], &sender);
-        hear(&mut begun, b"\nend", &sender);
+        for said in [
+            &b"one\ntw"[..],
+            b"o\r\n\n",
+            &[b'a'; 2 * LINE_BYTES],
+            b"\nend",
+        ] {
+            tell_lines(&mut begun, said, &sender).await.unwrap();
+        }
         let heard = std::iter::from_fn(|| lines.try_recv().ok());
         let heard: Vec<usize> = heard.map(|line| line.len()).collect();
         assert_eq!(heard, [3, 3, LINE_BYTES]);
+        drop(lines);
+        assert!(tell_lines(&mut begun, b"\n", &sender).await.is_err());
     }
 
     #[test]

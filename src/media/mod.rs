@@ -8,6 +8,7 @@
 //! [`Patch`] by a [`Pass`].
 
 pub mod abilities;
+pub mod encoder;
 pub mod ffmpeg;
 pub mod fmp4;
 #[cfg(any(test, feature = "fuzz"))]

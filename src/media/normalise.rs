@@ -8,6 +8,9 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use super::encoder::VideoEncoder;
+use super::pictures::Kind;
+
 /// What comes out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output<'a> {
@@ -25,6 +28,8 @@ pub struct Output<'a> {
     pub preset: &'a str,
     /// Seconds between key frames.
     pub gop_s: u32,
+    /// What encodes the picture.
+    pub encoder: VideoEncoder,
 }
 
 /// What goes in.
@@ -63,6 +68,7 @@ pub fn item(input: &Input<'_>, output: &Output<'_>) -> Vec<OsString> {
         "-rw_timeout",
         READ_TIMEOUT_US,
     ]);
+    words.extend(texts(output.encoder.device()));
     if !input.from.is_zero() {
         words.extend(["-ss".to_owned(), seconds(input.from)]);
     }
@@ -72,7 +78,7 @@ pub fn item(input: &Input<'_>, output: &Output<'_>) -> Vec<OsString> {
     }
     let sound = if input.has_audio { "0:a:0" } else { "1:a:0" };
     words.extend(texts(&["-map", "0:v:0", "-map", sound, "-vf"]));
-    words.push(picture_filter(output));
+    words.push(picture_filter(output, ""));
     words.extend(texts(&[
         "-af",
         "aresample=48000:async=1000:first_pts=0,apad",
@@ -84,14 +90,27 @@ pub fn item(input: &Input<'_>, output: &Output<'_>) -> Vec<OsString> {
     finish(words, output)
 }
 
-/// Arguments that encode a black picture and silence of half a second, or of one frame where that is longer.
-pub fn slate(output: &Output<'_>) -> Vec<OsString> {
+/// Arguments that encode silence of half a second, or of one frame where that is longer, and a picture: black, or that
+/// of a file of this kind which is given on standard input.
+pub fn slate(output: &Output<'_>, image: Option<Kind>) -> Vec<OsString> {
     let Output {
         width, height, fps, ..
     } = output;
     let length = Duration::from_millis(500).max(Duration::from_secs(1) / (*fps).max(1));
-    let picture = format!("color=c=black:s={width}x{height}:r={fps}");
-    let mut words = texts(&["-loglevel", "level+warning", "-f", "lavfi", "-i", &picture]);
+    let black = format!("color=c=black:s={width}x{height}:r={fps}");
+    let mut words = texts(&["-loglevel", "level+warning"]);
+    words.extend(texts(output.encoder.device()));
+    words.extend(match image {
+        None => texts(&["-f", "lavfi", "-i", &black]),
+        Some(kind) => texts(&[
+            "-protocol_whitelist",
+            "pipe",
+            "-f",
+            kind.demuxer(),
+            "-i",
+            "pipe:0",
+        ]),
+    });
     words.extend(texts(&["-f", "lavfi", "-i", "anullsrc=r=48000:cl=stereo"]));
     words.extend(texts(&[
         "-map",
@@ -102,46 +121,17 @@ pub fn slate(output: &Output<'_>) -> Vec<OsString> {
         &seconds(length),
         "-vf",
     ]));
-    words.push(picture_filter(output));
+    words.push(match image {
+        None => picture_filter(output, ""),
+        Some(_) => format!("loop=loop=-1:size=1,{}", picture_filter(output, STILL)),
+    });
     finish(words, output)
 }
 
 /// What the encoders of both have in common.
 fn finish(mut words: Vec<String>, output: &Output<'_>) -> Vec<OsString> {
-    let Output {
-        video_kbps,
-        audio_kbps,
-        preset,
-        gop_s,
-        fps,
-        ..
-    } = output;
-    let rate = format!("{video_kbps}k");
-    let buffer = format!("{}k", video_kbps * 2);
-    let gop = (gop_s * fps).to_string();
+    words.extend(output.encoder.arguments(output));
     words.extend(texts(&[
-        "-c:v",
-        "libx264",
-        "-preset",
-        preset,
-        "-profile:v",
-        "main",
-        "-pix_fmt",
-        "yuv420p",
-        "-b:v",
-        &rate,
-        "-maxrate",
-        &rate,
-        "-bufsize",
-        &buffer,
-        "-bf",
-        "2",
-        "-g",
-        &gop,
-        "-keyint_min",
-        &gop,
-        "-sc_threshold",
-        "0",
         "-color_primaries",
         "bt709",
         "-color_trc",
@@ -153,7 +143,7 @@ fn finish(mut words: Vec<String>, output: &Output<'_>) -> Vec<OsString> {
         "-c:a",
         "aac",
         "-b:a",
-        &format!("{audio_kbps}k"),
+        &format!("{}k", output.audio_kbps),
         "-ar",
         &SAMPLE_RATE.to_string(),
         "-ac",
@@ -167,15 +157,21 @@ fn finish(mut words: Vec<String>, output: &Output<'_>) -> Vec<OsString> {
     words.into_iter().map(OsString::from).collect()
 }
 
-/// Fits the picture into the frame, at even times, with the colours that are announced.
-fn picture_filter(output: &Output<'_>) -> String {
+/// Options of `scale`, and what follows it, for a picture of red, green and blue: it becomes the colours that are
+/// announced.
+const STILL: &str = ":out_color_matrix=bt709:out_range=tv,format=yuv420p";
+
+/// Fits the picture into the frame, at even times, with the colours that are announced; `scaled` stands behind the
+/// options of the scaler.
+fn picture_filter(output: &Output<'_>, scaled: &str) -> String {
     let Output {
         width, height, fps, ..
     } = output;
     format!(
-        "scale={width}:{height}:force_original_aspect_ratio=decrease:force_divisible_by=2,\
+        "scale={width}:{height}:force_original_aspect_ratio=decrease:force_divisible_by=2{scaled},\
          pad={width}:{height}:-1:-1:color=black,setsar=1,fps={fps}:start_time=0,\
-         setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
+         setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv{}",
+        output.encoder.upload()
     )
 }
 
@@ -235,6 +231,7 @@ mod tests {
         audio_kbps: 64,
         preset: "ultrafast",
         gop_s: 2,
+        encoder: VideoEncoder::X264,
     };
 
     fn line(words: &[OsString]) -> String {
@@ -259,7 +256,7 @@ mod tests {
             line.contains("-map 1:a:0") && line.contains("-t 60.000"),
             "{line}"
         );
-        assert!(line.contains("-g 50 -keyint_min 50"), "{line}");
+        assert!(line.contains("-keyint_min 50 -sc_threshold 0"), "{line}");
     }
 
     #[test]
@@ -281,9 +278,32 @@ mod tests {
 
     #[test]
     fn slate_lasts_half_a_second_or_a_frame() {
-        assert!(line(&slate(&OUTPUT)).contains("-t 0.500"));
+        assert!(line(&slate(&OUTPUT, None)).contains("-t 0.500"));
         let slow = Output { fps: 1, ..OUTPUT };
-        assert!(line(&slate(&slow)).contains("-t 1.000"));
+        assert!(line(&slate(&slow, None)).contains("-t 1.000"));
+    }
+
+    #[test]
+    fn slate_of_a_file_is_read_by_its_own_reader_from_standard_input() {
+        let line = line(&slate(&OUTPUT, Some(Kind::Png)));
+        assert!(
+            line.contains("-protocol_whitelist pipe -f png_pipe -i pipe:0"),
+            "{line}"
+        );
+        assert!(!line.contains("color=c=black:s="), "{line}");
+    }
+
+    #[test]
+    fn frames_go_to_the_card_where_the_encoder_is_there() {
+        let vaapi = Output {
+            encoder: VideoEncoder::Vaapi,
+            ..OUTPUT
+        };
+        let words = slate(&vaapi, None);
+        let line = line(&words);
+        assert!(line.contains("range=tv,format=nv12,hwupload"), "{line}");
+        let at = |word: &str| words.iter().position(|other| other == word).unwrap();
+        assert!(at("-vaapi_device") < at("-i"));
     }
 
     #[test]

@@ -184,10 +184,11 @@ impl Actor {
     async fn open(&mut self, target: Target, key: Secret, begin: Begin) -> Result<OnWire, Fault> {
         let settings = self.settings.borrow().clone();
         let slate = self.context.slate(&settings.profile).await;
-        let slate = slate.map_err(|error| no_slate(&error))?;
+        let slate = slate.map_err(|error| self.no_slate(&error))?;
         let headers = slate.headers().clone();
         let config = PumpConfig {
             start_with_slate: settings.start_with_slate,
+            give_up_after: self.context.parts.config.reconnect_max,
             ..PumpConfig::new(slate, metadata(&settings))
         };
         let dialer = Arc::clone(&self.context.parts.dialer);
@@ -309,6 +310,13 @@ impl Actor {
         }
     }
 
+    fn no_slate(&self, error: &NoSlate) -> Fault {
+        let encoder = self.context.parts.config.encoder.video;
+        let message =
+            format!("{error}: FFmpeg with {encoder} and aac is needed; `FFMPEG_PATH` names it");
+        Fault::new("ffmpeg_missing", message)
+    }
+
     fn live(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -356,9 +364,4 @@ fn metadata(settings: &Settings) -> Metadata {
         audio_kbps: profile.audio_kbps,
         sample_rate: normalise::SAMPLE_RATE,
     }
-}
-
-fn no_slate(error: &NoSlate) -> Fault {
-    let message = format!("{error}: FFmpeg with libx264 and aac is needed; `FFMPEG_PATH` names it");
-    Fault::new("ffmpeg_missing", message)
 }

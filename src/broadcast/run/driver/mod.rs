@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::broadcast::context::Context;
 use crate::broadcast::feed::Feed;
 use crate::broadcast::list::{List, Next, Turn};
-use crate::broadcast::normaliser::{NormaliseError, Normaliser, Said};
+use crate::broadcast::normaliser::{NormaliseError, Said};
 use crate::broadcast::pump::PumpHandle;
 use crate::broadcast::shelf::Shelf;
 use crate::broadcast::source::{self, Headers, Limits, SourceError, SourceOptions, SourceSink};
@@ -346,7 +346,7 @@ impl Driver {
     ) -> (Result<Played, String>, Duration) {
         let settings = self.settings.borrow().clone();
         let profile = &settings.profile;
-        let Some(ffmpeg) = &self.context.parts.ffmpeg else {
+        let Some(encoding) = self.context.encoding() else {
             return (Err("there is no ffmpeg".to_owned()), Duration::ZERO);
         };
         let input = Input {
@@ -357,7 +357,7 @@ impl Driver {
         };
         let monitor = sink.monitor();
         let (resumes, before) = (feed.resumes(), monitor.delivered());
-        let outcome = match Normaliser::start(ffmpeg, &input, profile) {
+        let outcome = match encoding.start(&input, profile) {
             Ok(normaliser) => {
                 self.tell(News::Child(normaliser.id())).await;
                 let outcome = normaliser
@@ -375,7 +375,7 @@ impl Driver {
             Ok(()) if feed.take_broken() => Err("the upstream broke off".to_owned()),
             Ok(()) => Ok(Played::Done),
             Err(NormaliseError::Source(SourceError::Closed)) => Ok(Played::Unwanted),
-            Err(error) => Err(described(&error).replace(feed.url(), "feed")),
+            Err(error) => Err(error.described().replace(feed.url(), "feed")),
         };
         (outcome, monitor.delivered().saturating_sub(before))
     }
@@ -424,18 +424,4 @@ fn title(turn: &Turn, feed: &Feed) -> String {
 /// Whether the program found no sound: files don't say beforehand whether they have any.
 fn is_mute(message: &str) -> bool {
     message.contains("Stream map '0:a:0' matches no streams")
-}
-
-/// The failure with the last of what the program said besides its reports.
-fn described(error: &NormaliseError) -> String {
-    use crate::media::ffmpeg::FfmpegError;
-    /// Lines that are told.
-    const LINES: usize = 20;
-    let NormaliseError::Ffmpeg(FfmpegError::Failed { stderr, .. }) = error else {
-        return error.to_string();
-    };
-    let is_log = |line: &&str| !Report::default().read(line.trim());
-    let lines: Vec<&str> = stderr.lines().filter(is_log).collect();
-    let last = &lines[lines.len().saturating_sub(LINES)..];
-    format!("{error}: {}", last.join(" | "))
 }

@@ -1,5 +1,6 @@
 //! Playlists on air: the shipped binary between the simulated site, real FFmpeg and a recording ingest.
 
+mod encoding;
 mod ends;
 mod faults;
 mod plays;
