@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::{SMALL, Studio, assert_smooth};
 use crate::broadcasts::{builder, get, route};
 use crate::harness::ingest::{Ingest, Manner};
-use crate::harness::{Builder, eventually, run};
+use crate::harness::{Builder, eventually, has_tool, run, skip};
 
 /// A program in FFmpeg's place: for an item these lines of shell, in which `$ffmpeg` is the true one; else the true one.
 fn stand_in(dir: &Path, item: &str) -> PathBuf {
@@ -207,15 +207,14 @@ async fn target_that_stays_away_is_given_up_after_the_time_that_is_set() {
 async fn slate_is_the_picture_that_is_set() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("slate.png");
-    let with = |builder: Builder| {
-        let make = "-v error -f lavfi -i color=c=0xff2010:s=400x300 -frames:v 1 -y slate.png";
-        let made = std::process::Command::new("ffmpeg")
-            .args(make.split(' '))
-            .current_dir(dir.path())
-            .status();
-        assert!(made.unwrap().success());
-        builder.env("BROADCAST_SLATE_IMAGE", &file.to_string_lossy())
-    };
+    if !has_tool("ffmpeg").await {
+        return skip("ffmpeg", "ffmpeg is not installed");
+    }
+    let make = "-v error -f lavfi -i color=c=0xff2010:s=400x300 -frames:v 1 -y slate.png";
+    let none = BTreeMap::new();
+    let made = run("ffmpeg", make.split(' '), &none, dir.path()).await;
+    assert!(made.status.success(), "{made:?}");
+    let with = |builder: Builder| builder.env("BROADCAST_SLATE_IMAGE", &file.to_string_lossy());
     let Some(studio) = Studio::with([Manner::Keep], with).await else {
         return;
     };
