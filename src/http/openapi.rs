@@ -11,7 +11,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::openapi::{
     ContentBuilder, Header, Ref, RefOr, Response, ResponseBuilder, Schema, Server,
 };
-use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
+use utoipa::{IntoParams, IntoResponses, Modify, OpenApi, ToSchema};
 
 /// The document without its routes.
 #[derive(OpenApi)]
@@ -204,6 +204,84 @@ impl IntoResponses for OfResolving {
         ];
         refusals(&[&ANYWHERE[..], &GUARD, &SITE, &own].concat())
     }
+}
+
+/// What a link of a post delivers.
+pub(super) struct LinkedFile;
+
+impl IntoResponses for LinkedFile {
+    fn responses() -> Responses {
+        let texts = [
+            "text/vtt; charset=utf-8",
+            "application/x-subrip; charset=utf-8",
+        ];
+        files(&FILES, &texts)
+    }
+}
+
+/// What the link of a slideshow delivers: the video, or what is told of its rendering.
+pub(super) struct Slideshow;
+
+impl IntoResponses for Slideshow {
+    fn responses() -> Responses {
+        files(&["video/mp4"], &["text/event-stream"])
+    }
+}
+
+/// Media types of what links deliver.
+const FILES: [&str; 7] = [
+    "video/mp4",
+    "video/webm",
+    "audio/mpeg",
+    "audio/mp4",
+    "audio/webm",
+    "image/*",
+    "application/zip",
+];
+
+/// A file of one of these types, or one of these texts, which have no ranges.
+fn files(types: &[&str], texts: &[&str]) -> Responses {
+    let with_files = |description: &str| {
+        let response = ResponseBuilder::new().description(description);
+        let add = |response: ResponseBuilder, kind: &&str| {
+            // Bytes have no schema: the media type says it all (OpenAPI 3.1).
+            response.content(*kind, ContentBuilder::new().build())
+        };
+        types.iter().fold(response, add)
+    };
+    let whole = texts.iter().fold(with_files("The file"), |response, kind| {
+        let text: Schema = utoipa::schema!(String).into();
+        response.content(*kind, ContentBuilder::new().schema(Some(text)).build())
+    });
+    let same = "The file is the one that the client has";
+    [
+        ("200", whole),
+        ("206", with_files("The part that was asked for")),
+        ("304", ResponseBuilder::new().description(same)),
+    ]
+    .map(|(status, response)| (status.to_owned(), RefOr::T(response.build())))
+    .into()
+}
+
+/// The query of a link.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only described: handlers read leniently")]
+pub(super) struct LinkQuery {
+    /// The part of a link after `data=`
+    data: String,
+    /// `1` to show the file instead of saving it
+    inline: Option<String>,
+}
+
+/// The header that asks for a part.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only described: handlers read leniently")]
+pub(super) struct RangeHeader {
+    /// A single range of bytes
+    #[param(rename = "Range")]
+    range: Option<String>,
 }
 
 /// Errors of routes that deliver what a link names.

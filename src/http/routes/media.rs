@@ -7,7 +7,7 @@ use http::header::{ACCEPT_RANGES, CONTENT_LENGTH};
 use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::http::error::ApiError;
-use crate::http::openapi::OfMedia;
+use crate::http::openapi::{LinkQuery, LinkedFile, OfMedia, RangeHeader};
 use crate::http::{AppState, headers};
 use crate::server::StreamReset;
 use crate::services::{Delivered, Delivery, TextFile};
@@ -42,17 +42,8 @@ impl Parameters {
     path = "/stream",
     operation_id = "stream",
     tag = "media",
-    params(
-        ("data" = String, Query, description = "The part of a link after `data=`"),
-        ("inline" = Option<String>, Query, description = "`1` to show the file instead of saving it"),
-        ("Range" = Option<String>, Header, description = "A single range of bytes"),
-    ),
-    responses(
-        (status = 200, description = "The file", content((Vec<u8> = "video/mp4"), (Vec<u8> = "video/webm"), (Vec<u8> = "audio/mpeg"), (Vec<u8> = "audio/mp4"), (Vec<u8> = "audio/webm"), (Vec<u8> = "image/*"), (Vec<u8> = "application/zip"), (String = "text/vtt; charset=utf-8"), (String = "application/x-subrip; charset=utf-8"))),
-        (status = 206, description = "The part that was asked for", content((Vec<u8> = "video/mp4"), (Vec<u8> = "video/webm"), (Vec<u8> = "audio/mpeg"), (Vec<u8> = "audio/mp4"), (Vec<u8> = "audio/webm"), (Vec<u8> = "image/*"), (Vec<u8> = "application/zip"))),
-        (status = 304, description = "The file is the one that the client has"),
-        OfMedia,
-    ),
+    params(LinkQuery, RangeHeader),
+    responses(LinkedFile, OfMedia),
     security((), ("api_key" = []), ("bearer" = []))
 )]
 pub(in crate::http) async fn stream(
@@ -68,17 +59,8 @@ pub(in crate::http) async fn stream(
     path = "/download",
     operation_id = "download",
     tag = "media",
-    params(
-        ("data" = String, Query, description = "The part of a link after `data=`"),
-        ("inline" = Option<String>, Query, description = "`1` to show the file instead of saving it"),
-        ("Range" = Option<String>, Header, description = "A single range of bytes"),
-    ),
-    responses(
-        (status = 200, description = "The file", content((Vec<u8> = "video/mp4"), (Vec<u8> = "video/webm"), (Vec<u8> = "audio/mpeg"), (Vec<u8> = "audio/mp4"), (Vec<u8> = "audio/webm"), (Vec<u8> = "image/*"), (Vec<u8> = "application/zip"), (String = "text/vtt; charset=utf-8"), (String = "application/x-subrip; charset=utf-8"))),
-        (status = 206, description = "The part that was asked for", content((Vec<u8> = "video/mp4"), (Vec<u8> = "video/webm"), (Vec<u8> = "audio/mpeg"), (Vec<u8> = "audio/mp4"), (Vec<u8> = "audio/webm"), (Vec<u8> = "image/*"), (Vec<u8> = "application/zip"))),
-        (status = 304, description = "The file is the one that the client has"),
-        OfMedia,
-    ),
+    params(LinkQuery, RangeHeader),
+    responses(LinkedFile, OfMedia),
     security((), ("api_key" = []), ("bearer" = []))
 )]
 pub(in crate::http) async fn download(

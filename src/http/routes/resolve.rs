@@ -78,12 +78,7 @@ impl Answer {
         (ResolveRequest = "application/x-www-form-urlencoded"),
     )),
     responses(
-        (
-            status = 200,
-            description = "What the post is, and links to its files",
-            body = Post,
-            headers(("X-Cache" = String, description = "`hit` or `miss`")),
-        ),
+        (status = 200, description = "What the post is, and links to its files", body = Post, headers(("X-Cache" = String, description = "`hit` or `miss`"))),
         OfResolving,
     ),
     security((), ("api_key" = []), ("bearer" = []))
@@ -165,12 +160,7 @@ pub(in crate::http) async fn answer(app: &App, asked: &Asked) -> Result<Answer, 
         (ResolveRequest = "application/x-www-form-urlencoded"),
     )),
     responses(
-        (
-            status = 200,
-            description = "What the post is, and links to its files",
-            body = Post,
-            headers(("X-Cache" = String, description = "`hit` or `miss`")),
-        ),
+        (status = 200, description = "What the post is, and links to its files", body = Post, headers(("X-Cache" = String, description = "`hit` or `miss`"))),
         OfResolving,
     ),
     security((), ("api_key" = []), ("bearer" = []))

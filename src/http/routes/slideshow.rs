@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::media;
 use crate::http::AppState;
 use crate::http::error::ApiError;
-use crate::http::openapi::OfMedia;
+use crate::http::openapi::{OfMedia, RangeHeader, Slideshow};
 use crate::services::{State, Waiter};
 
 const URL_MISSING: &str = "URL parameter is required";
@@ -54,14 +54,9 @@ impl Parameters {
         ("url" = String, Query, description = "The part of `download_slideshow_link` after `url=`"),
         ("inline" = Option<String>, Query, description = "`1` to show the file instead of saving it"),
         ("progress" = Option<String>, Query, description = "`1` for events about the rendering until the video is there"),
-        ("Range" = Option<String>, Header, description = "A single range of bytes"),
+        RangeHeader,
     ),
-    responses(
-        (status = 200, description = "The file", content((Vec<u8> = "video/mp4"), (String = "text/event-stream"))),
-        (status = 206, description = "The part that was asked for", content((Vec<u8> = "video/mp4"))),
-        (status = 304, description = "The file is the one that the client has"),
-        OfMedia,
-    ),
+    responses(Slideshow, OfMedia),
     security((), ("api_key" = []), ("bearer" = []))
 )]
 pub(in crate::http) async fn deliver(
