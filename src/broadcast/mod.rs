@@ -40,8 +40,9 @@ pub use encoding::{EncoderConfig, SlateImage};
 pub use error::BroadcastError;
 pub use profile::Profile;
 pub use record::{Broadcast, Facts, LastError, Position};
+pub use run::Tally;
 pub use schedule::{Day, Prefetch, Schedule, TimeOfDay, Window};
-pub use service::{Broadcasts, Counts, Start};
+pub use service::{Broadcasts, Figures, Start};
 pub use settings::{
     FieldFault, OnItemFailure, Resume, ServeMode, Settings, StreamSource, VideoMode,
 };

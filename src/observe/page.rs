@@ -1,5 +1,7 @@
 //! One page of figures in the `OpenMetrics` text format, which Prometheus reads.
 
+use std::time::Duration;
+
 use prometheus_client::encoding::EncodeMetric;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -50,6 +52,12 @@ impl Page {
     /// A figure that only goes up; `_total` is added to its name.
     pub fn counter(&mut self, name: &str, help: &str, value: u64) {
         self.own.register(name, help, ConstCounter::new(value));
+    }
+
+    /// A time that only grows, in seconds; `_total` is added to its name.
+    pub fn seconds(&mut self, name: &str, help: &str, time: Duration) {
+        self.own
+            .register(name, help, ConstCounter::new(time.as_secs_f64()));
     }
 
     /// Figures that go up and down, one for each value of a label.

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::broadcasts::{TOKEN, made};
 use crate::harness::upstream::tiktok::{Item, WWW};
 use crate::harness::upstream::{Fault, Rule};
 use crate::harness::{Api, Builder, Stage, eventually, fetch, link};
@@ -38,7 +39,13 @@ fn is(figure: f64, expected: f64) -> bool {
 
 /// A server that has resolved a post twice and delivered a file of it.
 async fn used() -> (Stage, u64) {
-    let stage = Stage::with(|builder| builder.file("cookies/tiktok.com_cookies.txt", "")).await;
+    let stage = Stage::with(|builder| {
+        builder
+            .file("cookies/tiktok.com_cookies.txt", "")
+            .env("BROADCAST_API_TOKEN", TOKEN)
+            .env("STREAM_TEMP_DIR", "streams")
+    })
+    .await;
     let body = stage.resolve(&Item::video(ID)).await;
     stage.resolve(&Item::video(ID)).await;
     let file = stage.api().get(&link(&body, PLAY)).await;
@@ -91,6 +98,46 @@ async fn figures_tell_what_happened() {
     assert!(figure(&page, "process_resident_memory_bytes") > 1e6);
     let cookies = "serverrs_cookie_file_age_seconds{site=\"tiktok\"}";
     assert!(page.contains(cookies), "{page}");
+}
+
+#[tokio::test]
+async fn broadcasts_are_counted_by_state_and_only_where_they_are_on() {
+    let server = Builder::offline().start().await;
+    let page = metrics(server.api()).await;
+    assert!(!page.contains("broadcast_") && !page.contains("serverrs_broadcasts"));
+    assert!(server.api().get("/health").await.json()["broadcast"].is_null());
+    let server = Builder::offline()
+        .env("BROADCAST_API_TOKEN", TOKEN)
+        .env("STREAM_TEMP_DIR", "streams")
+        .start()
+        .await;
+    for _ in 0..2 {
+        made(&server, json!({})).await;
+    }
+    let page = metrics(server.api()).await;
+    let states: Vec<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("serverrs_broadcasts{"))
+        .collect();
+    assert_eq!(states.len(), 7, "{states:?}");
+    assert!(is(
+        figure(&page, "serverrs_broadcasts{state=\"created\"}"),
+        2.0
+    ));
+    for series in [
+        "serverrs_broadcasts{state=\"failed\"}",
+        "serverrs_broadcast_items_total{result=\"ok\"}",
+        "serverrs_broadcast_slate_seconds_total",
+        "serverrs_broadcast_children",
+    ] {
+        assert!(
+            page.contains(series) && is(figure(&page, series), 0.0),
+            "{series} in {page}"
+        );
+    }
+    let health = server.api().get("/health").await.json();
+    let expected = json!({"running": 0, "reconnecting": 0, "failed": 0, "children": 0});
+    assert_eq!(health["broadcast"], expected);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What a running broadcast shows of itself.
 
+use std::ops::AddAssign;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -45,12 +46,59 @@ pub(in crate::broadcast) struct Live {
     pub(super) making: Option<OnAir>,
     pub(super) child: Option<u32>,
     pub(super) report: Report,
+    pub(super) played: u64,
     pub(super) failures: u64,
     pub(super) skipped: u64,
     pub(super) resumes: u64,
 }
 
+/// What came of the items and connections of a broadcast.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Items that were played.
+    pub played: u64,
+    /// Items that could not be played.
+    pub skipped: u64,
+    /// Items that broke.
+    pub failed: u64,
+    /// Times that an upstream was taken up again.
+    pub resumes: u64,
+    /// Connections after the first.
+    pub reconnects: u64,
+    /// Media time of the slate.
+    pub slate: Duration,
+    /// Bytes sent.
+    pub sent_bytes: u64,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.played += other.played;
+        self.skipped += other.skipped;
+        self.failed += other.failed;
+        self.resumes += other.resumes;
+        self.reconnects += other.reconnects;
+        self.slate += other.slate;
+        self.sent_bytes += other.sent_bytes;
+    }
+}
+
 impl Live {
+    /// What came of its items and connections.
+    pub(in crate::broadcast) fn tally(&self) -> Tally {
+        let pump = self.pump.as_ref().map(PumpHandle::status);
+        Tally {
+            played: self.played,
+            // What broke is skipped, too.
+            skipped: self.skipped.saturating_sub(self.failures),
+            failed: self.failures,
+            resumes: self.resumes,
+            reconnects: pump.as_ref().map_or(0, |pump| pump.reconnects),
+            slate: pump.as_ref().map_or(Duration::ZERO, |pump| pump.slate),
+            sent_bytes: pump.as_ref().map_or(0, |pump| pump.sent_bytes),
+        }
+    }
+
     /// Where it stands.
     pub(in crate::broadcast) fn status(&self) -> Status {
         self.status

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{BroadcastError, Settings};
 pub(super) use actor::{Actor, Begin};
 pub(super) use live::Live;
+pub use live::Tally;
 pub(super) use reading::Reading;
 
 /// Commands that may wait for the task.

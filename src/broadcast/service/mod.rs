@@ -1,10 +1,11 @@
 //! What may be done with broadcasts.
 
+mod figures;
 mod on_air;
 
-pub use on_air::{Counts, Start};
+pub use figures::Figures;
+pub use on_air::Start;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
@@ -12,13 +13,14 @@ use tokio::sync::OnceCell;
 
 use super::context::{Context, Parts};
 use super::record::hint;
-use super::run::{Command, Running};
+use super::run::{Command, Running, Tally};
 
 use super::{
     Broadcast, BroadcastError, Facts, Follower, Item, LogLevel, LogQuery, LogRow, LogSource,
     Settings, Status, Store, StoreError, id,
 };
 use crate::config::Secret;
+use figures::Runs;
 
 /// Bytes of a key.
 const MAX_KEY: usize = 1024;
@@ -34,7 +36,9 @@ pub struct Broadcasts {
 struct Inner {
     context: Arc<Context>,
     /// Those that run, and some that have just ended.
-    running: Mutex<HashMap<String, Running>>,
+    running: Mutex<Runs>,
+    /// What those did that are gone.
+    past: Mutex<Tally>,
     /// Held while one is started, so that two requests start one.
     starting: tokio::sync::Mutex<()>,
     /// Whether the database fits to the server's key; found out once.
@@ -75,6 +79,7 @@ impl Broadcasts {
             inner: Arc::new(Inner {
                 context: Arc::new(Context::new(parts)),
                 running: Mutex::default(),
+                past: Mutex::default(),
                 starting: tokio::sync::Mutex::default(),
                 usable: OnceCell::new(),
             }),
@@ -255,9 +260,14 @@ impl Broadcasts {
             .cloned()
     }
 
-    fn all_running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
+    fn all_running(&self) -> MutexGuard<'_, Runs> {
         let running = &self.inner.running;
         running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn past(&self) -> MutexGuard<'_, Tally> {
+        let past = &self.inner.past;
+        past.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn store(&self) -> &Store {

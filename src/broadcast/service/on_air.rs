@@ -26,17 +26,6 @@ pub struct Start {
     pub from_position: bool,
 }
 
-/// How many broadcasts there are of a kind, for `/health`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// On air, or about to be.
-    pub running: usize,
-    /// Whose target is away.
-    pub reconnecting: usize,
-    /// Programs that run for them.
-    pub children: usize,
-}
-
 impl Broadcasts {
     /// Starts a broadcast; the record, and whether that was news.
     ///
@@ -69,7 +58,7 @@ impl Broadcasts {
             return self.get(&id).await;
         }
         let most = self.parts().config.max_running;
-        self.all_running().retain(|_, running| !running.is_over());
+        self.reap();
         if self.all_running().len() >= most {
             return Err(BroadcastError::TooMany(most));
         }
@@ -237,24 +226,6 @@ impl Broadcasts {
         )
     }
 
-    /// Figures for `/health`.
-    pub fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        for running in self
-            .all_running()
-            .values()
-            .filter(|running| !running.is_over())
-        {
-            let live = running.live();
-            match live.status() {
-                Status::Reconnecting => counts.reconnecting += 1,
-                _ => counts.running += 1,
-            }
-            counts.children += usize::from(live.has_child());
-        }
-        counts
-    }
-
     /// Tidies up what an earlier process left, and starts what is to start with the server.
     pub async fn boot(&self) {
         if let Err(error) = self.try_boot().await {
@@ -309,7 +280,7 @@ fn check_source(settings: &Settings, has_files: bool) -> Result<(), BroadcastErr
 }
 
 impl Running {
-    fn live(&self) -> std::sync::MutexGuard<'_, crate::broadcast::run::Live> {
+    pub(super) fn live(&self) -> std::sync::MutexGuard<'_, crate::broadcast::run::Live> {
         let live = &self.live;
         live.lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)

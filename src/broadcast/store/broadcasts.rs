@@ -169,6 +169,28 @@ impl Store {
         .await
     }
 
+    /// How many broadcasts stand where; only where there are any.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count_by_status(&self) -> Result<Vec<(Status, u64)>, StoreError> {
+        self.call(|connection| {
+            let sql = "SELECT status, count(*) FROM broadcasts GROUP BY status";
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map([], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+            })?;
+            let mut counts = Vec::new();
+            for row in rows {
+                let (status, count) = row?;
+                let known = Status::read(&status).zip(u64::try_from(count).ok());
+                counts.extend(known);
+            }
+            Ok(counts)
+        })
+        .await
+    }
+
     /// Whether any broadcast has a stream key.
     ///
     /// # Errors

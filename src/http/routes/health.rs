@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 
 use super::ways::{self, Vpn, Way};
-use crate::broadcast::Broadcasts;
+use crate::broadcast::{Figures, Status};
 use crate::http::error::ApiError;
 use crate::http::openapi::Anywhere;
 use crate::http::{AppState, json};
@@ -118,8 +118,13 @@ struct Cache {
 /// Broadcasts, where they are allowed.
 #[derive(Serialize, ToSchema)]
 struct OnAir {
-    running: usize,
-    reconnecting: usize,
+    /// On air, or about to be, or about to end.
+    running: u64,
+    /// Whose target is away.
+    reconnecting: u64,
+    /// Whose last run ended by a fault.
+    failed: u64,
+    /// Programs that run for them.
     children: usize,
 }
 
@@ -137,7 +142,10 @@ struct OnAir {
 )]
 pub(in crate::http) async fn show(State(app): State<AppState>) -> Result<Response, ApiError> {
     let abilities = abilities(&app).await;
-    let health = look(&app, abilities);
+    let mut health = look(&app, abilities);
+    if let Some(broadcasts) = &app.broadcasts {
+        health.broadcast = Some(on_air(&broadcasts.figures().await));
+    }
     let is_draining = app.lifecycle.is_draining();
     let answer = json::no_store(&health)?;
     if is_draining {
@@ -199,7 +207,7 @@ fn look(app: &AppState, abilities: Abilities) -> Health {
         },
         egresses: ways::ways(app),
         vpn: ways::vpn(app),
-        broadcast: app.broadcasts.as_ref().map(on_air),
+        broadcast: None,
         ffmpeg: abilities.any(),
         instance_id: app.server.instance_id.clone(),
         instance_region: app.server.instance_region.clone(),
@@ -248,12 +256,16 @@ fn extractors(app: &AppState) -> Extractors {
     }
 }
 
-fn on_air(broadcasts: &Broadcasts) -> OnAir {
-    let counts = broadcasts.counts();
+fn on_air(figures: &Figures) -> OnAir {
+    let count = |states: &[Status]| {
+        let counts = states.iter().map(|state| figures.by_status[state.as_str()]);
+        counts.sum()
+    };
     OnAir {
-        running: counts.running,
-        reconnecting: counts.reconnecting,
-        children: counts.children,
+        running: count(&[Status::Starting, Status::Running, Status::Stopping]),
+        reconnecting: count(&[Status::Reconnecting]),
+        failed: count(&[Status::Failed]),
+        children: figures.children,
     }
 }
 

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
+use crate::broadcast::Figures;
 use crate::http::error::ApiError;
 use crate::http::openapi::Anywhere;
 use crate::http::{AppState, guard};
@@ -51,10 +52,14 @@ pub(in crate::http) async fn show(
         ),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
-    Ok((headers, page(&app)).into_response())
+    let mut page = page(&app);
+    if let Some(broadcasts) = &app.broadcasts {
+        of_broadcasts(&mut page, &broadcasts.figures().await);
+    }
+    Ok((headers, page.finish()).into_response())
 }
 
-fn page(app: &AppState) -> String {
+fn page(app: &AppState) -> Page {
     let mut page = Page::new();
     of_process(&mut page);
     of_server(&mut page, app);
@@ -65,7 +70,7 @@ fn page(app: &AppState) -> String {
     places(&mut page, "extraction", app.resolver.admission(), beside);
     places(&mut page, "stream", app.deliverer.admission(), 0);
     of_transfers(&mut page, &app.deliverer.stats());
-    page.finish()
+    page
 }
 
 fn of_process(page: &mut Page) {
@@ -168,6 +173,54 @@ fn places(page: &mut Page, what: &str, admission: &Admission, beside: usize) {
     for (name, help, value) in figures {
         page.gauge(&format!("{what}_{name}"), help, value as f64);
     }
+}
+
+fn of_broadcasts(page: &mut Page, figures: &Figures) {
+    let states = figures.by_status.iter();
+    page.gauges(
+        ("broadcasts", "Broadcasts by where they stand"),
+        "state",
+        states.map(|(state, count)| (*state, *count as f64)),
+    );
+    page.gauge(
+        "broadcast_children",
+        "Programs that run for broadcasts",
+        figures.children as f64,
+    );
+    let tally = figures.tally;
+    page.counters(
+        ("broadcast_items", "Items by what came of them"),
+        "result",
+        [
+            ("ok", tally.played),
+            ("skipped", tally.skipped),
+            ("failed", tally.failed),
+        ],
+    );
+    for (name, help, value) in [
+        (
+            "broadcast_reconnects",
+            "Connections to targets after the first",
+            tally.reconnects,
+        ),
+        (
+            "broadcast_upstream_resumes",
+            "Times that the upstream of an item was taken up again",
+            tally.resumes,
+        ),
+        (
+            "broadcast_sent_bytes",
+            "Bytes sent to targets",
+            tally.sent_bytes,
+        ),
+    ] {
+        page.counter(name, help, value);
+    }
+    page.seconds(
+        "broadcast_slate_seconds",
+        "Media time of the slate that was sent",
+        tally.slate,
+    );
 }
 
 fn of_transfers(page: &mut Page, stats: &Stats) {

@@ -122,6 +122,7 @@ impl Actor {
             making: None,
             child: None,
             report: normalise::Report::default(),
+            played: 0,
             failures: 0,
             skipped: 0,
             resumes: 0,

@@ -77,7 +77,8 @@ impl Actor {
                 live.failures += 1;
                 live.skipped += 1;
             }
-            ItemState::Pending | ItemState::Ok => {}
+            ItemState::Ok => self.live().played += 1,
+            ItemState::Pending => {}
         }
         if let Some(reason) = reason {
             let message = format!("{reason}: {message}");

@@ -10,6 +10,7 @@ use super::{LIST, SMALL, Studio, UPRIGHT, WIDE, assert_smooth, longest_gap};
 use crate::broadcasts::{CANARY, ask, get, route};
 use crate::harness::ingest::Manner;
 use crate::harness::upstream::youtube::{Layout, Playlist, Video, joinable_tracks};
+use crate::observe::{figure, metrics};
 
 /// What other processes can see of those that run for the server: command lines and environments.
 fn seen_of_children() -> String {
@@ -72,6 +73,14 @@ async fn mixed_items_come_as_one_stream_and_nothing_is_lost_or_told() {
         told += &String::from_utf8_lossy(&std::fs::read(file.unwrap().path()).unwrap());
     }
     told += &studio.server().logs();
+    let page = metrics(studio.server().api()).await;
+    for (series, least) in [
+        ("serverrs_broadcast_items_total{result=\"ok\"}", 3.0),
+        ("serverrs_broadcast_sent_bytes_total", 10_000.0),
+        ("serverrs_broadcasts{state=\"stopped\"}", 1.0),
+    ] {
+        assert!(figure(&page, series) >= least, "{series} in {page}");
+    }
     assert!(!told.contains("canary-key"), "the key was told");
     assert!(
         !processes.contains("googlevideo"),
