@@ -127,7 +127,7 @@ pub(crate) async fn mint_slideshow(port: u16, url: &str) -> Result<String> {
 
 /// Resolves `url` and returns the path and query of one of its formats.
 pub(crate) async fn mint_format(port: u16, url: &str, format_id: &str) -> Result<String> {
-    let answer = resolve(port, url).await?;
+    let answer = resolved(port, url).await?;
     let entries = answer["data"]["video_data"].as_array();
     let entry = entries.and_then(|all| all.iter().find(|entry| entry["format_id"] == format_id));
     let link = entry.and_then(|entry| entry["url"].as_str());
@@ -135,12 +135,13 @@ pub(crate) async fn mint_format(port: u16, url: &str, format_id: &str) -> Result
 }
 
 async fn link(port: u16, url: &str, pointer: &str) -> Result<String> {
-    let answer = resolve(port, url).await?;
+    let answer = resolved(port, url).await?;
     let link = answer.pointer(pointer).and_then(Value::as_str);
     path_of(link.ok_or("no link in the answer")?)
 }
 
-async fn resolve(port: u16, url: &str) -> Result<Value> {
+/// The answer to a POST of a link to `/tiktok`, asked of the site anew.
+async fn resolved(port: u16, url: &str) -> Result<Value> {
     let mut stream = connect(port, 1).await?;
     Ok(serde_json::from_slice(
         &post(&mut stream, url, true).await?,
