@@ -7,12 +7,14 @@ mod store;
 use http::Method;
 use serde_json::{Value, json};
 
+pub(crate) use air::has_ffmpeg;
+
 use crate::harness::{Builder, Fetched, TestServer, fetch};
 
 /// The token of the family.
 pub(crate) const TOKEN: &str = "a-token-of-tests-7f3c";
 /// A list that exists nowhere.
-const LIST: &str = "PLharbour00000000000000";
+pub(crate) const LIST: &str = "PLharbour00000000000000";
 /// A stream key that must be found nowhere.
 const CANARY: &str = "canary-key-5d0c1f-9b+/~ü";
 
@@ -24,7 +26,12 @@ fn builder() -> Builder {
 }
 
 /// Asks with the token.
-async fn ask(server: &TestServer, method: Method, route: &str, body: Option<Value>) -> Fetched {
+pub(crate) async fn ask(
+    server: &TestServer,
+    method: Method,
+    route: &str,
+    body: Option<Value>,
+) -> Fetched {
     let request = server
         .api()
         .request(method, route)
@@ -36,7 +43,8 @@ async fn ask(server: &TestServer, method: Method, route: &str, body: Option<Valu
     .await
 }
 
-async fn get(server: &TestServer, route: &str) -> Value {
+/// What a route answers, which must be good.
+pub(crate) async fn get(server: &TestServer, route: &str) -> Value {
     let answer = ask(server, Method::GET, route, None).await;
     assert_eq!(answer.status, 200, "{}", answer.json());
     answer.json()
@@ -53,7 +61,8 @@ pub(crate) async fn made(server: &TestServer, fields: Value) -> Value {
     answer.json()
 }
 
-fn route(record: &Value) -> String {
+/// Where a record lies.
+pub(crate) fn route(record: &Value) -> String {
     format!("/broadcasts/{}", record["id"].as_str().expect("an id"))
 }
 

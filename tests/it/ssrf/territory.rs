@@ -17,8 +17,10 @@ use crate::harness::{Builder, Stage, skip};
 
 /// Set inside the namespace.
 const INSIDE: &str = "SERVERRS_OWN_NETWORK";
-/// Ports that have listeners: those of the web, and one beside them.
-const PORTS: [u16; 3] = [80, 443, 8080];
+/// Ports that have listeners: those of the web, one beside them, and that of ingests.
+const PORTS: [u16; 4] = [80, 443, 8080, INGEST];
+/// Where ingests listen.
+const INGEST: u16 = 1935;
 /// Where connections are queued that nobody has accepted yet.
 const BACKLOG: u32 = 1024;
 
@@ -37,8 +39,16 @@ impl Territory {
     /// Runs the calling test, whose full name is `test`, once more in a network of its own: there it gets the
     /// territory, here `None`.
     pub(crate) async fn enter(test: &str) -> Option<Self> {
+        Self::enter_with(test, |builder, _| builder).await
+    }
+
+    /// As [`Territory::enter`], with further settings of the server.
+    pub(super) async fn enter_with(
+        test: &str,
+        settings: impl FnOnce(Builder, &Upstream) -> Builder,
+    ) -> Option<Self> {
         if std::env::var_os(INSIDE).is_some() {
-            return Some(Self::open().await);
+            return Some(Self::open(settings).await);
         }
         if let Err(reason) = run_inside(test).await {
             skip("netns", &reason);
@@ -46,7 +56,7 @@ impl Territory {
         None
     }
 
-    async fn open() -> Self {
+    async fn open(settings: impl FnOnce(Builder, &Upstream) -> Builder) -> Self {
         lay_out().await;
         let upstream = Upstream::start().await;
         let (reached, trapped) = (Dialled::default(), Dialled::default());
@@ -62,11 +72,10 @@ impl Territory {
             };
             tasks.spawn(async move { watch.over(&listener).await });
         }
-        let server = Builder::offline()
+        let builder = Builder::offline()
             .env("EXTRA_CA_FILE", &upstream.ca_file().to_string_lossy())
-            .env("RUST_LOG", "info")
-            .start()
-            .await;
+            .env("RUST_LOG", "info");
+        let server = settings(builder, &upstream).start().await;
         Self {
             stage: Stage { upstream, server },
             asked,
@@ -110,6 +119,13 @@ impl Territory {
         reached.iter().copied().filter(is_media).collect()
     }
 
+    /// Every connection to an ingest at a public address so far.
+    pub(super) fn ingest_reached(&self) -> usize {
+        let reached = self.reached.lock().expect("connections");
+        let ingests = reached.iter().filter(|address| address.port() == INGEST);
+        ingests.count()
+    }
+
     /// Every connection to an address that is not the sites' so far.
     pub(super) fn trapped(&self) -> Vec<SocketAddr> {
         self.trapped.lock().expect("traps").clone()
@@ -135,7 +151,9 @@ impl Watch {
             let (tcp, _) = listener.accept().await.expect("accept");
             let address = tcp.local_addr().expect("an address");
             let is_site = address == SocketAddr::from((SITES, 443)) || is_media(address);
-            let noted = if is_site {
+            // Hangs up on whoever comes, as one that is just being restarted.
+            let is_ingest = address == SocketAddr::from((SITES, INGEST));
+            let noted = if is_site || is_ingest {
                 &self.reached
             } else {
                 &self.trapped

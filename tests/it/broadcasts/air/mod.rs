@@ -104,7 +104,7 @@ fn video(id: &str, file: Bytes, seconds: u32) -> Video {
 }
 
 /// Whether there is an FFmpeg with the encoder that broadcasts need.
-async fn has_ffmpeg() -> bool {
+pub(crate) async fn has_ffmpeg() -> bool {
     let mut command = tokio::process::Command::new("ffmpeg");
     command
         .args(["-hide_banner", "-encoders"])
