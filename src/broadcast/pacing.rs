@@ -38,6 +38,12 @@ impl Pacer {
         self.start = None;
     }
 
+    /// What is being played now, however much of it was sent; `None` before the first tag.
+    pub fn plays(&self, now: Instant) -> Option<Duration> {
+        let (start, first) = self.start?;
+        Some(first + now.saturating_duration_since(start))
+    }
+
     /// How far a tag that leaves now is ahead of being played: the cushion that the ingest has.
     pub fn lead(&self, at: Duration, now: Instant) -> Duration {
         let Some((start, first)) = self.start else {
@@ -87,6 +93,14 @@ mod tests {
         let woken = start + ms(5200);
         assert_eq!(pacer.due(ms(100), woken), woken);
         assert_eq!(pacer.due(ms(1100), woken), woken + ms(500));
+    }
+
+    #[test]
+    fn pacer_tells_what_is_played_by_the_clock() {
+        let (mut pacer, start) = (Pacer::new(LEAD), Instant::now());
+        assert_eq!(pacer.plays(start), None);
+        pacer.due(ms(7000), start);
+        assert_eq!(pacer.plays(start + ms(40)), Some(ms(7040)));
     }
 
     #[test]

@@ -74,6 +74,11 @@ impl PublishError {
         matches!(self, Self::Rejected { .. })
     }
 
+    /// Whether the target kept the connection and took nothing: what it has not acknowledged has hardly arrived.
+    pub fn is_stall(&self) -> bool {
+        matches!(self, Self::Stalled)
+    }
+
     /// Whether the target must not be dialled at all.
     pub fn is_forbidden(&self) -> bool {
         matches!(self, Self::Dial(DialError::Refused(_)))

@@ -17,9 +17,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc};
 
+use super::Resume;
 use super::pacing::Pacer;
 use super::publisher::{Backoff, Connect, Metadata, PublishError, Publisher};
-use super::splicer::{Change, Item, Slate, Splicer};
+use super::splicer::{Change, Item, Slate, Splicer, Step};
 use history::History;
 use status::Gauges;
 pub use status::PumpStatus;
@@ -31,6 +32,8 @@ const MAX_EVENTS: usize = 1024;
 const LEAD: Duration = Duration::from_millis(500);
 /// A connection that has lasted so long was a good one: when it is lost, tries begin anew.
 const STEADY: Duration = Duration::from_secs(10);
+/// How often what nobody is there to get is left out, with [`Resume::Live`].
+const LEAVE_OUT_EVERY: Duration = Duration::from_millis(200);
 /// Waits between tries of a target that says no: it may still hold the session before. Three tries over 30 s.
 const REJECTED_WAITS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(20)];
 
@@ -47,6 +50,8 @@ pub struct PumpConfig {
     pub start_with_slate: bool,
     /// For how long a lost target is tried again; `None` for ever.
     pub give_up_after: Option<Duration>,
+    /// What becomes of the media of a time without a connection.
+    pub resume: Resume,
 }
 
 impl PumpConfig {
@@ -58,6 +63,7 @@ impl PumpConfig {
             lead: LEAD,
             start_with_slate: true,
             give_up_after: None,
+            resume: Resume::All,
         }
     }
 }
@@ -211,7 +217,7 @@ impl<C: Connect> Pump<C> {
                 }
             };
             let now = Instant::now();
-            self.history.lost(publisher.stats(), now);
+            self.history.lost(publisher.stats(), now, error.is_stall());
             self.gauges(|gauges| gauges.disconnected(now));
             drop(publisher);
             // One that is closed as soon as it is made is no better than none.
@@ -240,6 +246,8 @@ impl<C: Connect> Pump<C> {
         let Self {
             connect,
             splicer,
+            pacer,
+            config,
             is_stopping,
             ..
         } = self;
@@ -250,9 +258,13 @@ impl<C: Connect> Pump<C> {
             if *is_stopping {
                 return Err(PumpEnd::Stopped);
             }
+            if leave_out(&shared, splicer, pacer, config.resume) {
+                return Err(PumpEnd::Finished);
+            }
             tokio::select! {
                 result = &mut connecting => return Ok(result),
                 () = shared.wake.notified() => {}
+                () = tokio::time::sleep(LEAVE_OUT_EVERY), if config.resume == Resume::Live => {}
             }
         }
     }
@@ -271,15 +283,30 @@ impl<C: Connect> Pump<C> {
             if self.is_stopping {
                 return Err(PumpEnd::Stopped);
             }
+            if self.leave_out() {
+                return Err(PumpEnd::Finished);
+            }
+            let is_live = self.config.resume == Resume::Live;
             tokio::select! {
                 () = tokio::time::sleep_until(until) => return Ok(()),
                 () = self.shared.wake.notified() => {}
+                () = tokio::time::sleep(LEAVE_OUT_EVERY), if is_live => {}
             }
         }
     }
 
     fn obey(&mut self) {
         obey(&self.shared, &mut self.splicer, &mut self.is_stopping);
+    }
+
+    /// As the function of this name, and tells what has changed by it.
+    fn leave_out(&mut self) -> bool {
+        let resume = self.config.resume;
+        let is_over = leave_out(&self.shared, &mut self.splicer, &self.pacer, resume);
+        for change in self.splicer.take_changes() {
+            self.tell(Event::OnAir(change));
+        }
+        is_over
     }
 
     fn tell(&self, event: Event) {
@@ -302,6 +329,23 @@ fn obey(shared: &Shared, splicer: &mut Splicer, is_stopping: &mut bool) {
             Command::Stop => *is_stopping = true,
         }
     }
+}
+
+/// With [`Resume::Live`]: takes away the groups that should have begun by now, so that items go on in time though nobody
+/// gets them. Whether the list has come to its end by that.
+fn leave_out(shared: &Shared, splicer: &mut Splicer, pacer: &Pacer, resume: Resume) -> bool {
+    let plays = pacer.plays(Instant::now());
+    let Some(plays) = plays.filter(|_| resume == Resume::Live) else {
+        return false;
+    };
+    while splicer.end() < plays {
+        match splicer.step() {
+            Step::Unit(unit) => lock(&shared.gauges).left_out(&unit),
+            Step::Waiting => return false,
+            Step::Finished => return true,
+        }
+    }
+    false
 }
 
 /// A time without a connection.

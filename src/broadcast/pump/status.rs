@@ -44,6 +44,8 @@ pub struct PumpStatus {
     pub downtime: Duration,
     /// Media time that was sent more than once.
     pub repeated: Duration,
+    /// Media time that was never sent, because the target was away and staying in time was asked for.
+    pub left_out: Duration,
     /// Frames of sound left out at joins.
     pub sounds_dropped: u64,
     /// Frames of silence put into holes.
@@ -64,6 +66,7 @@ pub(super) struct Gauges {
     pub(super) connection: PublisherStats,
     pub(super) lead: Duration,
     pub(super) repeated: Duration,
+    left_out: Duration,
     slate: Duration,
     max_gop: Duration,
     repairs: (u64, u64),
@@ -104,6 +107,14 @@ impl Gauges {
         self.gaps.add(now);
     }
 
+    /// A group was left out.
+    pub(super) fn left_out(&mut self, unit: &Unit) {
+        let length = unit.end.saturating_sub(unit.start);
+        self.on_air = Some(unit.origin);
+        self.position = unit.position + length;
+        self.left_out += length;
+    }
+
     /// A group was sent wholly.
     pub(super) fn whole(&mut self, unit: &Unit, repairs: (u64, u64)) {
         self.repairs = repairs;
@@ -139,6 +150,7 @@ impl Gauges {
             reconnects: self.connections.saturating_sub(1),
             downtime: self.downtime + self.disconnected.map_or(Duration::ZERO, since),
             repeated: self.repeated,
+            left_out: self.left_out,
             sounds_dropped: self.repairs.0,
             silences_filled: self.repairs.1,
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Event, Pump, PumpEnd, obey};
+use crate::broadcast::Resume;
 use crate::broadcast::flv::{Tag, TagKind};
 use crate::broadcast::publisher::{Connect, PublishError, Publisher};
 use crate::broadcast::splicer::{Stamped, Step, Unit};
@@ -43,8 +44,7 @@ impl<C: Connect> Pump<C> {
         &mut self,
         publisher: &mut C::Publisher,
     ) -> Result<std::convert::Infallible, Interrupted> {
-        self.pacer.reset();
-        let base = self.history.begins_at().unwrap_or(self.splicer.end());
+        let base = self.begin_at();
         self.introduce(publisher).await?;
         while let Some(unit) = self.history.next_again() {
             self.send_unit(publisher, &unit, base).await?;
@@ -57,6 +57,16 @@ impl<C: Connect> Pump<C> {
                 Step::Finished => return Err(self.play_out(publisher).await?),
             }
         }
+    }
+
+    /// Where on the timeline this connection begins.
+    fn begin_at(&mut self) -> Duration {
+        match self.config.resume {
+            Resume::All => self.pacer.reset(),
+            // The clock goes on, and so do the items.
+            Resume::Live => self.history.forget(),
+        }
+        self.history.begins_at().unwrap_or(self.splicer.end())
     }
 
     /// What an ingest must know before the first group.
@@ -87,7 +97,7 @@ impl<C: Connect> Pump<C> {
         base: Duration,
     ) -> Done {
         // First of all: a loss must not lose it.
-        self.history.begin(unit);
+        self.history.begin(unit, publisher.stats(), Instant::now());
         for change in self.splicer.take_changes() {
             self.tell(Event::OnAir(change));
         }

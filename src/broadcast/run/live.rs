@@ -182,6 +182,7 @@ impl Live {
                 "upstream_resumes": self.resumes, "item_failures": self.failures, "items_skipped": self.skipped,
                 "slate_ms": millis(pump.slate), "reconnects": pump.reconnects,
                 "downtime_ms": millis(pump.downtime), "repeated_ms": millis(pump.repeated),
+                "left_out_ms": millis(pump.left_out),
             })),
             "encoder": json!({
                 "speed": self.report.speed, "drop": self.report.dropped, "dup": self.report.duplicated,

@@ -1,6 +1,6 @@
 //! The rules of the fields. Pure.
 
-use super::{FieldFault, OnItemFailure, Resume, ServeMode, Settings, StreamSource, VideoMode};
+use super::{FieldFault, OnItemFailure, ServeMode, Settings, StreamSource, VideoMode};
 use crate::broadcast::publisher::{Scheme, Target};
 use crate::config::Secret;
 use crate::extract::selector::Selector;
@@ -147,7 +147,6 @@ impl Settings {
             ("schedule", self.schedule.is_some()),
             ("allow_live", self.allow_live),
             ("video_mode", self.video_mode == VideoMode::Copy),
-            ("resume", self.resume == Resume::Live),
             (
                 "on_item_failure",
                 self.on_item_failure == OnItemFailure::FallbackDownload,

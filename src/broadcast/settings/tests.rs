@@ -111,7 +111,6 @@ fn values_without_effect_are_refused() {
         (json!({"schedule": {"tz": "UTC"}}), "schedule"),
         (json!({"allow_live": true}), "allow_live"),
         (json!({"video_mode": "copy"}), "video_mode"),
-        (json!({"resume": "live"}), "resume"),
         (
             json!({"on_item_failure": "fallback_download"}),
             "on_item_failure",

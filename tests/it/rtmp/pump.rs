@@ -1,8 +1,9 @@
 //! The pump against ingests that fail: nothing is lost, little is repeated, and it ends when it should.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use serverrs::broadcast::Resume;
 use serverrs::broadcast::flv::TagKind;
 use serverrs::broadcast::publisher::Rtmp;
 use serverrs::broadcast::pump::{Event, Pump, PumpConfig, PumpEnd, PumpHandle, pump};
@@ -215,6 +216,71 @@ async fn pump_target_that_comes_back_later_gets_the_rest() {
         .chain(pictures(after))
         .collect();
     assert_eq!(all.len(), 75);
+}
+
+/// With `resume` `live`: what nobody was there to get is not sent later.
+#[tokio::test]
+async fn pump_that_stays_in_time_leaves_out_what_a_lost_target_missed() {
+    let first = Ingest::start([Manner::CloseAfter(50)]);
+    let port = first.port;
+    let mut running = start(&first, |config| {
+        (config.lead, config.resume) = (Duration::ZERO, Resume::Live);
+    });
+    running.handle.queue(whole_item(1, 240));
+    running.handle.finish();
+    first
+        .until("the close", |all| {
+            all.first().is_some_and(|one| one.is_closed)
+        })
+        .await;
+    let before = pictures(&first.publications()[0]);
+    drop(first);
+    let away = Instant::now();
+    let mut losses = 0;
+    while losses < 7 {
+        if let Event::Lost { .. } = running.events.recv().await.unwrap() {
+            losses += 1;
+        }
+    }
+    let away = away.elapsed().as_secs();
+    assert!(away >= 1, "tries came faster than they may");
+    let second = Ingest::start_on(port, [Manner::Keep]);
+    let handle = running.handle.clone();
+    let (end, _) = running.end().await;
+    assert!(matches!(end, PumpEnd::Finished), "{end:?}");
+    second.until("good-bye", |all| all[0].is_closed).await;
+    let after = &second.publications()[0];
+    assert_well_formed(after);
+    let after = pictures(after);
+    let (begin, last) = (after[0].1, after.last().unwrap().1);
+    // One second has 30 pictures, and a group begins with each.
+    assert!(u64::from(begin) >= 30 * away, "{begin} after {away} s");
+    assert_eq!((begin % 30, last), (0, 239));
+    assert!(before.last().unwrap().1 < begin, "something was repeated");
+    let status = handle.status();
+    assert_eq!(status.repeated, Duration::ZERO);
+    assert!(
+        status.left_out >= Duration::from_secs(away.saturating_sub(1)),
+        "{status:?}"
+    );
+}
+
+#[tokio::test]
+async fn pump_that_stays_in_time_comes_to_its_end_without_a_target() {
+    let ingest = Ingest::start([Manner::CloseAfter(10)]);
+    let running = start(&ingest, |config| {
+        (config.lead, config.resume) = (Duration::ZERO, Resume::Live);
+    });
+    running.handle.queue(whole_item(1, 60));
+    running.handle.finish();
+    ingest
+        .until("the close", |all| {
+            all.first().is_some_and(|one| one.is_closed)
+        })
+        .await;
+    drop(ingest);
+    let (end, _) = running.end().await;
+    assert!(matches!(end, PumpEnd::Finished), "{end:?}");
 }
 
 #[tokio::test]

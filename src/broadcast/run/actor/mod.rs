@@ -190,6 +190,7 @@ impl Actor {
         let config = PumpConfig {
             start_with_slate: settings.start_with_slate,
             give_up_after: self.context.parts.config.reconnect_max,
+            resume: settings.resume,
             ..PumpConfig::new(slate, metadata(&settings))
         };
         let dialer = Arc::clone(&self.context.parts.dialer);

@@ -5,6 +5,7 @@ mod ends;
 mod faults;
 mod plays;
 mod refused;
+mod target;
 
 use std::collections::BTreeMap;
 use std::path::Path;
