@@ -58,7 +58,8 @@ fn choose_kind<'a, C: Candidate>(
     }
 }
 
-/// Joins what the parts give, at most one picture and one sound track: what comes later is left out.
+/// Joins what the parts give, at most one picture and one sound track: what comes later is left out. The picture stands
+/// first, in whichever order they were asked for: so pairs are named.
 fn join<'a, C: Candidate>(
     parts: &[Node],
     stock: Stock,
@@ -82,7 +83,8 @@ fn join<'a, C: Candidate>(
     }
     match taken[..] {
         [only] => Some(Selection::Single(only)),
-        [first, second] => Some(Selection::Pair(first, second)),
+        [first, second] if first.has_video() => Some(Selection::Pair(first, second)),
+        [first, second] => Some(Selection::Pair(second, first)),
         _ => None,
     }
 }

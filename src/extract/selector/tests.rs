@@ -101,6 +101,7 @@ fn selectors_choose_as_yt_dlp_does() {
         ("webm", None),
         ("m4a", Some("140")),
         ("bv+ba", Some("248+251")),
+        ("ba+bv", Some("248+251")),
         ("bv*[ext=mp4]+ba[ext=m4a]/b", Some("137+140")),
         (
             "bestvideo[height<=720]+bestaudio/best[height<=720]",
