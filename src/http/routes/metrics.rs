@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
+use tokio::runtime::Handle;
 
 use crate::broadcast::Figures;
 use crate::http::error::ApiError;
@@ -114,6 +115,8 @@ fn of_server(page: &mut Page, app: &AppState) {
         "1 while the server comes to its end",
         f64::from(u8::from(app.lifecycle.is_draining())),
     );
+    let tasks = Handle::current().metrics().num_alive_tasks();
+    page.gauge("tasks", "Tasks that are alive", tasks as f64);
     if let Some(ffmpeg) = &app.ffmpeg {
         page.gauge(
             "ffmpeg_jobs",
