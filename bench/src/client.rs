@@ -75,8 +75,21 @@ pub(crate) async fn resolve(stream: &mut TcpStream, url: &str) -> Result<u16> {
 
 /// Status of `GET path`, on a connection that is kept.
 pub(crate) async fn status(stream: &mut TcpStream, path: &str) -> Result<u16> {
-    let request = format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n");
-    Ok(exchange(stream, &request).await?.0)
+    Ok(fetch(stream, path).await?.0)
+}
+
+/// Status and body of `GET path`, on a connection that is kept.
+pub(crate) async fn fetch(stream: &mut TcpStream, path: &str) -> Result<(u16, Vec<u8>)> {
+    exchange(stream, &get_request(path)).await
+}
+
+/// `GET path` is sent; the answer is left to whoever reads.
+pub(crate) async fn ask(stream: &mut TcpStream, path: &str) -> Result<()> {
+    Ok(stream.write_all(get_request(path).as_bytes()).await?)
+}
+
+fn get_request(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n")
 }
 
 /// GET on a connection of its own, read whole.

@@ -61,6 +61,16 @@ impl Process {
         status_bytes(self.id, "VmHWM:")
     }
 
+    /// Open descriptors.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.id)).map_or(0, Iterator::count)
+    }
+
+    /// Programs that it has started and that run.
+    pub(crate) fn children(&self) -> usize {
+        family(self.id).len() - 1
+    }
+
     /// Begins to look at the memory, until dropped.
     pub(crate) fn watch(&self) -> Watch {
         self.watch_every(SAMPLE)
@@ -81,17 +91,20 @@ impl Process {
     }
 
     /// Asks it to end, and waits.
-    pub(crate) async fn stop(mut self) -> Result<()> {
+    pub(crate) async fn stop(self) -> Result<()> {
+        self.end().await.map(drop)
+    }
+
+    /// As [`Process::stop`]; whether it ended by itself and says that all was well.
+    pub(crate) async fn end(mut self) -> Result<bool> {
         if let Some(pid) = i32::try_from(self.id).ok().and_then(Pid::from_raw) {
             kill_process(pid, Signal::TERM)?;
         }
-        if tokio::time::timeout(PATIENCE, self.child.wait())
-            .await
-            .is_err()
-        {
-            self.child.kill().await?;
+        if let Ok(ended) = tokio::time::timeout(PATIENCE, self.child.wait()).await {
+            return Ok(ended?.success());
         }
-        Ok(())
+        self.child.kill().await?;
+        Ok(false)
     }
 }
 

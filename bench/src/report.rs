@@ -129,6 +129,11 @@ impl Report {
         self.rows.push(row);
     }
 
+    /// Whether every goal is met.
+    pub(crate) fn is_met(&self) -> bool {
+        self.rows.iter().all(|row| row.verdict() != "no")
+    }
+
     /// Adds what a reader must know about a figure.
     pub(crate) fn note(&mut self, note: String) {
         progress(&note);
@@ -138,7 +143,7 @@ impl Report {
     /// Writes all to `file`.
     pub(crate) fn write(&self, file: &Path, facts: &[String], elapsed_s: u64) -> Result<()> {
         let mut text = String::from(
-            "# Results\n\nWritten by `bench/run.sh`; what each figure means: [README.md](README.md).\n\n",
+            "# Results\n\nWritten by `bench/run.sh` or `bench/soak.sh`; what each figure means: [README.md](README.md).\n\n",
         );
         for fact in facts {
             writeln!(text, "- {fact}")?;

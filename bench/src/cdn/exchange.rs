@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::interface::Interface;
-use super::page::{File, Pages, delay};
+use super::page::{File, Flaw, Pages, Scheme, delay};
 use super::photo;
 use crate::{Result, payload};
 
@@ -134,8 +134,8 @@ async fn answer(
     interface: &Interface,
     request: &Request,
 ) -> Result<()> {
-    if let Some((size, rate)) = File::at(&request.path) {
-        return send_file(stream, size, rate, request).await;
+    if let Some(file) = File::at(&request.path, Scheme::Http) {
+        return send_file(stream, file, request).await;
     }
     if let Some(track) = interface.dash.file(&request.path) {
         return send_stored(stream, &track, "video/mp4", request).await;
@@ -173,15 +173,22 @@ async fn send_page(
 
 async fn send_file(
     stream: &mut (impl AsyncWrite + Unpin),
-    size: u64,
-    rate: u64,
+    file: File,
     request: &Request,
 ) -> Result<()> {
-    let (start, end) = send_head(stream, size, "video/mp4", request).await?;
-    if request.method != "HEAD" {
-        send_bytes(stream, start..end, rate).await?;
+    if file.flaw == Some(Flaw::Refused) {
+        let busy = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+        return Ok(stream.write_all(busy).await?);
     }
-    Ok(())
+    let (start, end) = send_head(stream, file.size, "video/mp4", request).await?;
+    if request.method == "HEAD" {
+        return Ok(());
+    }
+    if file.flaw == Some(Flaw::Cut) && start == 0 {
+        send_bytes(stream, start..end / 2, file.rate).await?;
+        return Err("cut, as it is meant to be".into());
+    }
+    send_bytes(stream, start..end, file.rate).await
 }
 
 async fn send_stored(

@@ -23,7 +23,7 @@ use exchange::{Next, serve};
 use interface::Interface;
 pub(crate) use interface::video;
 use page::Pages;
-pub(crate) use page::{File, LATE, Scheme, recorded_post, slow_post};
+pub(crate) use page::{File, Flaw, LATE, Scheme, recorded_post, slow_post};
 pub(crate) use photo::{folder as photo_folder, post as photo_post};
 
 /// Connections that may wait to be accepted.

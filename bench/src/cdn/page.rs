@@ -31,6 +31,7 @@ const STAND_IN_FILE: File = File {
     scheme: Scheme::Https,
     size: 5_000_000,
     rate: 0,
+    flaw: None,
 };
 
 /// How a media address is reached.
@@ -52,6 +53,30 @@ impl Scheme {
     }
 }
 
+/// What is wrong with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    /// The connection ends in the middle when the file is asked for from its beginning.
+    Cut,
+    /// The CDN is too busy, always.
+    Refused,
+}
+
+impl Flaw {
+    /// Both.
+    const ALL: [Self; 2] = [Self::Cut, Self::Refused];
+
+    /// The digit of a flaw, 0 for none.
+    fn digit(flaw: Option<Self>) -> usize {
+        let place = Self::ALL.iter().position(|other| Some(*other) == flaw);
+        place.map_or(0, |place| place + 1)
+    }
+
+    fn of_digit(digit: usize) -> Option<Self> {
+        Self::ALL.get(digit.checked_sub(1)?).copied()
+    }
+}
+
 /// A file of the CDN.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct File {
@@ -61,23 +86,31 @@ pub(crate) struct File {
     pub(crate) size: u64,
     /// Bytes per second at which the CDN sends it, up to 6 digits; 0: as fast as possible.
     pub(crate) rate: u64,
+    /// What is wrong with it.
+    pub(crate) flaw: Option<Flaw>,
 }
 
 impl File {
     /// Its path on the CDN.
     pub(crate) fn path(self) -> String {
-        format!("/video/{}/{}/", self.size, self.rate)
+        let flaw = Flaw::digit(self.flaw);
+        format!("/video/{}/{}/{flaw}/", self.size, self.rate)
     }
 
-    /// The file that [`File::path`] names.
-    pub(super) fn at(path: &str) -> Option<(u64, u64)> {
+    /// The file that [`File::path`] names; the scheme is the one that it was asked for by.
+    pub(super) fn at(path: &str, scheme: Scheme) -> Option<Self> {
         let mut parts = path.strip_prefix("/video/")?.split('/');
-        Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+        Some(Self {
+            scheme,
+            size: parts.next()?.parse().ok()?,
+            rate: parts.next()?.parse().ok()?,
+            flaw: Flaw::of_digit(parts.next()?.parse().ok()?),
+        })
     }
 
     /// Address of the post that has this one file.
     pub(crate) fn post(self) -> String {
-        let digit = u8::from(self.scheme == Scheme::Https);
+        let digit = usize::from(self.scheme == Scheme::Https) + 2 * Flaw::digit(self.flaw);
         let (rate, size) = (self.rate, self.size);
         format!("https://www.tiktok.com/@bench/video/{MADE_UP}{digit}{rate:06}{size:011}")
     }
@@ -86,14 +119,12 @@ impl File {
     fn of_post(id: &str) -> Option<Self> {
         let (digit, rest) = id.strip_prefix(MADE_UP)?.split_at_checked(1)?;
         let (rate, size) = rest.split_at_checked(6)?;
+        let digit: usize = digit.parse().ok()?;
         Some(Self {
-            scheme: if digit == "1" {
-                Scheme::Https
-            } else {
-                Scheme::Http
-            },
+            scheme: [Scheme::Http, Scheme::Https][digit % 2],
             size: size.parse().ok()?,
             rate: rate.parse().ok()?,
+            flaw: Flaw::of_digit(digit / 2),
         })
     }
 }

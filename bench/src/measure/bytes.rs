@@ -95,6 +95,7 @@ async fn round(subject: &Subject, scheme: Scheme, shape: Shape) -> Result<Round>
         scheme,
         size: shape.size,
         rate: 0,
+        flaw: None,
     };
     let load = Load {
         port: subject.port,

@@ -71,6 +71,7 @@ impl Crowd {
                 Pace::Cdn => self.rate,
                 Pace::Client => 0,
             },
+            flaw: None,
         }
     }
 

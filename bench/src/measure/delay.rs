@@ -20,6 +20,7 @@ impl Bench {
                 scheme,
                 size: SIZE,
                 rate: 0,
+                flaw: None,
             };
             let our_path = ours.path(file).await?;
             let nginx_path = nginx.path(file).await?;

@@ -7,6 +7,7 @@ mod extraction;
 mod joined;
 mod overload;
 mod slideshow;
+mod soak;
 mod start;
 
 use std::path::{Path, PathBuf};
@@ -36,6 +37,9 @@ pub(crate) struct Plan {
     pub(crate) is_quick: bool,
 }
 
+/// The part that runs only when it is asked for, and fails when a goal is not met.
+const SOAK: &str = "soak";
+
 impl Plan {
     /// One of two amounts.
     fn amount<T>(&self, whole: T, quick: T) -> T {
@@ -56,6 +60,10 @@ impl Selection {
         self.0
             .as_ref()
             .is_none_or(|list| list.split(',').any(|name| name == part))
+    }
+
+    fn names(&self, part: &str) -> bool {
+        self.0.is_some() && self.has(part)
     }
 }
 
@@ -82,7 +90,12 @@ pub(crate) async fn run(plan: Plan) -> Result<()> {
     bench.all().await?;
     let elapsed = began.elapsed().as_secs();
     bench.report.write(&bench.plan.results, &facts, elapsed)?;
-    bench.cdn.process.stop().await
+    bench.cdn.process.stop().await?;
+    let is_failed = bench.plan.selection.names(SOAK) && !bench.report.is_met();
+    if is_failed {
+        return Err("a goal is not met".into());
+    }
+    Ok(())
 }
 
 impl Bench {
@@ -110,6 +123,9 @@ impl Bench {
         }
         if self.plan.selection.has("crowd") {
             self.crowd().await?;
+        }
+        if self.plan.selection.names(SOAK) {
+            self.soak().await?;
         }
         Ok(())
     }

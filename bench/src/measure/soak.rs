@@ -1,0 +1,359 @@
+//! Days of use in minutes: short streams, extractions, upstreams that fail and clients that leave. Memory must not grow,
+//! and everything must be given back.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use super::{Bench, MIB};
+use crate::cdn::{File, Flaw, Scheme, video};
+use crate::client::{ask, connect, fetch, get, mint, post, read_head};
+use crate::report::{Goal, Row, progress};
+use crate::subjects::Subject;
+use crate::{Result, payload};
+
+/// Short streams of a whole run.
+const STREAMS: usize = 200_000;
+/// Of a quick one.
+const QUICK_STREAMS: usize = 20_000;
+/// Streams of one post: each post is resolved once.
+const PER_POST: usize = 10;
+/// One stream in so many meets an upstream that fails, and another one a client that leaves: 2 % each.
+const ONE_IN: usize = 50;
+/// Clients at once.
+const CLIENTS: usize = 24;
+/// Bytes of the smallest file; every post has one of another size.
+const SMALLEST: u64 = 16 * 1024;
+/// Bytes of a file that is left in the middle, and how many come in a second.
+const LEFT: (u64, u64) = (1 << 20, 400_000);
+/// Memory counts for so many requests.
+const SLOPE_REQUESTS: f64 = 50_000.0;
+/// How often memory is looked at.
+const SAMPLE: Duration = Duration::from_millis(250);
+/// Idle figures count from here on.
+const SETTLE: Duration = Duration::from_secs(3);
+/// How long what is kept for later (connections to upstreams) may stay.
+const PATIENCE: Duration = Duration::from_secs(150);
+/// What a panic leaves in the log.
+const PANIC: &str = "panicked at";
+
+/// What came of requests, by kind, and what should not have.
+#[derive(Debug, Default)]
+struct Tally {
+    seen: BTreeMap<&'static str, usize>,
+    failures: BTreeMap<String, usize>,
+}
+
+impl Tally {
+    fn note(&mut self, outcome: Result<&'static str>) {
+        match outcome {
+            Ok(kind) => *self.seen.entry(kind).or_default() += 1,
+            Err(error) => *self.failures.entry(error.to_string()).or_default() += 1,
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        for (kind, count) in other.seen {
+            *self.seen.entry(kind).or_default() += count;
+        }
+        for (error, count) in other.failures {
+            *self.failures.entry(error).or_default() += count;
+        }
+    }
+}
+
+/// What a server holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Held {
+    descriptors: usize,
+    tasks: usize,
+    children: usize,
+    files: usize,
+}
+
+impl Held {
+    async fn by(subject: &Subject, temp: &Path) -> Result<Self> {
+        Ok(Self {
+            tasks: metric(subject.port, "serverrs_tasks").await?,
+            descriptors: subject.process.descriptors(),
+            children: subject.process.children(),
+            files: files_below(temp),
+        })
+    }
+
+    fn is_within(self, other: Self) -> bool {
+        self.descriptors <= other.descriptors
+            && self.tasks <= other.tasks
+            && self.children <= other.children
+            && self.files <= other.files
+    }
+}
+
+fn files_below(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let count = |entry: fs::DirEntry| match entry.path() {
+        path if path.is_dir() => files_below(&path),
+        _ => 1,
+    };
+    entries.map(count).sum()
+}
+
+/// A figure of `/metrics`.
+async fn metric(port: u16, name: &str) -> Result<usize> {
+    let (_, page) = get(port, "/metrics").await?;
+    let page = String::from_utf8(page)?;
+    let mut lines = page.lines().filter_map(|line| line.split_once(' '));
+    let value = lines.find(|(other, _)| *other == name);
+    let (_, value) = value.ok_or_else(|| format!("no {name} in /metrics"))?;
+    // Whole numbers are written as fractions.
+    Ok(value.trim_end_matches(".0").parse()?)
+}
+
+impl Bench {
+    pub(super) async fn soak(&mut self) -> Result<()> {
+        let subject = self.serverrs(None).await?;
+        let temp = self.cdn.folder().join("temp");
+        sleep(SETTLE).await;
+        let idle = Held::by(&subject, &temp).await?;
+        let streams = self.plan.amount(STREAMS, QUICK_STREAMS);
+        let (began, done) = (Instant::now(), Arc::new(AtomicUsize::new(0)));
+        let load = tokio::spawn(load(subject.port, streams / PER_POST, Arc::clone(&done)));
+        let samples = watch(&subject, &done, &load).await;
+        let tally = load.await??;
+        let elapsed = began.elapsed();
+        let after = rest(&subject, &temp, idle).await?;
+        self.report.note(format!(
+            "{} requests in {} s: {:?}; idle at first {idle:?}, at the end {after:?}",
+            done.load(Ordering::Relaxed),
+            elapsed.as_secs(),
+            tally.seen
+        ));
+        if !tally.failures.is_empty() {
+            self.report.note(format!("failures: {:?}", tally.failures));
+        }
+        let slope = slope(second_half(&samples)) * SLOPE_REQUESTS / MIB;
+        let panics = metric(subject.port, "serverrs_http_panics_total").await?
+            + fs::read_to_string(self.cdn.folder().join("serverrs.log"))?
+                .matches(PANIC)
+                .count();
+        let highest = samples.iter().map(|(_, bytes)| *bytes).fold(0.0, f64::max);
+        let resting = subject.process.resident() as f64 / MIB;
+        let is_drained = subject.process.end().await?;
+        let failures: usize = tally.failures.values().sum();
+        let most = |most: f64| Some(Goal::AtMost(most));
+        let above = |after: usize, idle: usize| after.saturating_sub(idle) as f64;
+        let none = most(0.0);
+        for (figure, value, goal) in [
+            ("failures", failures as f64, none),
+            ("panics", panics as f64, none),
+            (
+                "RSS per 50,000 requests over the second half, MiB",
+                slope,
+                most(1.0),
+            ),
+            ("highest RSS, MiB", highest / MIB, None),
+            ("RSS at rest, MiB", resting, None),
+            (
+                "descriptors left",
+                above(after.descriptors, idle.descriptors),
+                none,
+            ),
+            ("tasks left", above(after.tasks, idle.tasks), none),
+            ("children left", above(after.children, idle.children), none),
+            ("temporary files left", above(after.files, idle.files), none),
+            (
+                "ends with something to cut",
+                f64::from(u8::from(!is_drained)),
+                none,
+            ),
+        ] {
+            self.report
+                .add(Row::own(format!("soak: {figure}"), value, goal));
+        }
+        Ok(())
+    }
+}
+
+/// Clients that take post after post until all are done.
+async fn load(port: u16, posts: usize, done: Arc<AtomicUsize>) -> Result<Tally> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut clients = JoinSet::new();
+    for number in 0..CLIENTS {
+        let client = Client {
+            port,
+            source: number + 1,
+            next: Arc::clone(&next),
+            done: Arc::clone(&done),
+            tally: Tally::default(),
+        };
+        clients.spawn(client.run(posts));
+    }
+    let mut all = Tally::default();
+    while let Some(tally) = clients.join_next().await {
+        all.add(tally?);
+    }
+    Ok(all)
+}
+
+struct Client {
+    port: u16,
+    source: usize,
+    next: Arc<AtomicUsize>,
+    done: Arc<AtomicUsize>,
+    tally: Tally,
+}
+
+impl Client {
+    async fn run(mut self, posts: usize) -> Tally {
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            if number >= posts {
+                return self.tally;
+            }
+            if let Err(error) = self.post(number).await {
+                self.tally.note(Err(error));
+            }
+        }
+    }
+
+    fn note(&mut self, outcome: Result<&'static str>) {
+        self.done.fetch_add(1, Ordering::Relaxed);
+        self.tally.note(outcome);
+    }
+
+    /// One post and its streams, on one connection; what fails or leaves has its own.
+    async fn post(&mut self, number: usize) -> Result<()> {
+        let file = File {
+            scheme: [Scheme::Http, Scheme::Https][number % 2],
+            size: SMALLEST + number as u64,
+            rate: 0,
+            flaw: None,
+        };
+        let mut stream = connect(self.port, self.source).await?;
+        let path = mint(self.port, &file.post()).await;
+        let path = path.inspect(|_| self.note(Ok("resolved")))?;
+        if number.is_multiple_of(PER_POST) {
+            let url = video(number % 1_000_000);
+            let outcome = post(&mut stream, &url, false).await;
+            self.note(outcome.map(|_| "resolved, another site"));
+        }
+        for slot in number * PER_POST..(number + 1) * PER_POST {
+            let outcome = match slot % ONE_IN {
+                0 => self.fault(slot, file).await,
+                25 => self.leave(file.scheme).await,
+                _ => whole(&mut stream, &path, file.size).await,
+            };
+            self.note(outcome);
+        }
+        Ok(())
+    }
+
+    /// An upstream that is cut must be survived; one that refuses must be told of.
+    async fn fault(&mut self, slot: usize, file: File) -> Result<&'static str> {
+        let flaw = [Flaw::Cut, Flaw::Refused][slot / ONE_IN % 2];
+        let flawed = File {
+            flaw: Some(flaw),
+            ..file
+        };
+        let path = mint(self.port, &flawed.post()).await?;
+        self.note(Ok("resolved, with a flaw"));
+        let mut stream = connect(self.port, self.source).await?;
+        match (flaw, fetch(&mut stream, &path).await?) {
+            (Flaw::Cut, (200, body)) if is_file(&body, file.size) => Ok("cut and survived"),
+            (Flaw::Refused, (502..=504, _)) => Ok("refused and told"),
+            (_, (status, body)) => Err(format!("{flaw:?}: {status}, {} bytes", body.len()).into()),
+        }
+    }
+
+    /// A client that goes away in the middle.
+    async fn leave(&mut self, scheme: Scheme) -> Result<&'static str> {
+        let (size, rate) = LEFT;
+        let file = File {
+            scheme,
+            size,
+            rate,
+            flaw: None,
+        };
+        let path = mint(self.port, &file.post()).await?;
+        self.note(Ok("resolved, and left"));
+        let mut stream = connect(self.port, self.source).await?;
+        ask(&mut stream, &path).await?;
+        let head = read_head(&mut stream).await?;
+        if head.status != 200 {
+            return Err(format!("before leaving: {}", head.status).into());
+        }
+        stream.read_exact(&mut [0; 1024]).await?;
+        Ok("left")
+    }
+}
+
+async fn whole(stream: &mut tokio::net::TcpStream, path: &str, size: u64) -> Result<&'static str> {
+    let (status, body) = fetch(stream, path).await?;
+    if status != 200 || !is_file(&body, size) {
+        return Err(format!("status {status}, {} bytes", body.len()).into());
+    }
+    Ok("whole")
+}
+
+fn is_file(body: &[u8], size: u64) -> bool {
+    body.len() as u64 == size && payload::matches(body, 0)
+}
+
+/// Requests done and resident bytes, until the load is over.
+async fn watch<T>(
+    subject: &Subject,
+    done: &AtomicUsize,
+    load: &tokio::task::JoinHandle<T>,
+) -> Vec<(f64, f64)> {
+    let mut samples = Vec::new();
+    let mut said = Instant::now();
+    while !load.is_finished() {
+        sleep(SAMPLE).await;
+        let count = done.load(Ordering::Relaxed);
+        let bytes = subject.process.resident();
+        samples.push((count as f64, bytes as f64));
+        if said.elapsed() >= Duration::from_secs(15) {
+            said = Instant::now();
+            progress(&format!("{count} requests, {} MiB", bytes >> 20));
+        }
+    }
+    samples
+}
+
+/// Waits until the server holds no more than it did at first, or for as long as it may take.
+async fn rest(subject: &Subject, temp: &Path, idle: Held) -> Result<Held> {
+    let began = Instant::now();
+    loop {
+        let held = Held::by(subject, temp).await?;
+        if held.is_within(idle) || began.elapsed() >= PATIENCE {
+            return Ok(held);
+        }
+        sleep(SETTLE).await;
+    }
+}
+
+fn second_half(samples: &[(f64, f64)]) -> &[(f64, f64)] {
+    let last = samples.last().map_or(0.0, |(count, _)| *count);
+    let from = samples.partition_point(|(count, _)| *count < last / 2.0);
+    &samples[from..]
+}
+
+/// The line through the points that lies closest to them: by how much it rises for one.
+fn slope(points: &[(f64, f64)]) -> f64 {
+    let count = points.len().max(1) as f64;
+    let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
+    let (x, y) = (mean(|point| point.0), mean(|point| point.1));
+    let over: f64 = points
+        .iter()
+        .map(|point| (point.0 - x) * (point.1 - y))
+        .sum();
+    let under: f64 = points.iter().map(|point| (point.0 - x).powi(2)).sum();
+    if under > 0.0 { over / under } else { 0.0 }
+}
