@@ -13,6 +13,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -70,6 +71,10 @@ struct Entry {
     is_broken: AtomicBool,
     /// Times that an upstream was taken up again.
     resumes: AtomicU64,
+    /// Microseconds that readers waited for an upstream.
+    waited_us: AtomicU64,
+    /// Times that the site was asked for new addresses, as far as they were told.
+    told_refreshes: AtomicU64,
 }
 
 /// A file that is fed as long as this lives.
@@ -105,6 +110,8 @@ impl Feeds {
             content,
             is_broken: AtomicBool::new(false),
             resumes: AtomicU64::new(0),
+            waited_us: AtomicU64::new(0),
+            told_refreshes: AtomicU64::new(0),
         });
         let number = {
             let mut state = self.state();
@@ -141,7 +148,7 @@ impl Feeds {
             };
             let Ok((stream, _)) = listener.accept().await else {
                 // Too few descriptors: some will be free again.
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
             let feeds = Arc::clone(self);
@@ -219,6 +226,27 @@ impl Feed {
         self.entry.is_broken.swap(false, Ordering::Relaxed)
     }
 
+    /// Where its bytes come from, in a word.
+    pub(super) fn source(&self) -> &'static str {
+        match &self.entry.content {
+            Content::Post(_) => "direct",
+            Content::File(_) => "file",
+            Content::Saved(_) => "cache",
+        }
+    }
+
+    /// How long readers waited for an upstream.
+    pub(super) fn waited(&self) -> Duration {
+        Duration::from_micros(self.entry.waited_us.load(Ordering::Relaxed))
+    }
+
+    /// Times that the site was asked for new addresses, since this was asked last.
+    pub(super) fn take_refreshes(&self) -> u64 {
+        let now = self.post().map_or(0, Playable::refreshes);
+        let told = self.entry.told_refreshes.swap(now, Ordering::Relaxed);
+        now.saturating_sub(told)
+    }
+
     /// Times that an upstream was taken up again.
     pub(super) fn resumes(&self) -> u64 {
         self.entry.resumes.load(Ordering::Relaxed)
@@ -243,6 +271,7 @@ fn respond(transfer: Transfer, entry: Arc<Entry>) -> Answer {
         body,
         report,
         entry,
+        waits_since: None,
     };
     let range = head.range.clone().map(|range| (range, head.total));
     let mut response = answer(Either::Left(body), head.content_length(), range);
@@ -308,6 +337,8 @@ struct FeedBody {
     body: TransferBody,
     report: Option<Report>,
     entry: Arc<Entry>,
+    /// Since when its reader waits.
+    waits_since: Option<Instant>,
 }
 
 impl Body for FeedBody {
@@ -319,8 +350,14 @@ impl Body for FeedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
-        if let Poll::Ready(Some(Err(_))) = &polled {
-            self.entry.is_broken.store(true, Ordering::Relaxed);
+        match &polled {
+            Poll::Pending => {
+                self.waits_since.get_or_insert_with(Instant::now);
+            }
+            Poll::Ready(frame) => {
+                let is_broken = matches!(frame, Some(Err(_)));
+                self.note_ready(is_broken);
+            }
         }
         polled
     }
@@ -331,6 +368,18 @@ impl Body for FeedBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+impl FeedBody {
+    fn note_ready(&mut self, is_broken: bool) {
+        if is_broken {
+            self.entry.is_broken.store(true, Ordering::Relaxed);
+        }
+        if let Some(since) = self.waits_since.take() {
+            let waited = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.entry.waited_us.fetch_add(waited, Ordering::Relaxed);
+        }
     }
 }
 

@@ -77,8 +77,12 @@ pub(super) enum Said {
 impl NormaliseError {
     /// The failure with the last of what the program said besides its reports.
     pub(super) fn described(&self) -> String {
-        let Self::Ffmpeg(FfmpegError::Failed { stderr, .. }) = self else {
-            return self.to_string();
+        let stderr = match self {
+            Self::Ffmpeg(error) if error.is_killed() => {
+                return format!("{self}: from outside, as the kernel does when memory runs out");
+            }
+            Self::Ffmpeg(FfmpegError::Failed { stderr, .. }) => stderr,
+            _ => return self.to_string(),
         };
         let is_log = |line: &&str| !Report::default().read(line.trim());
         let lines: Vec<&str> = stderr.lines().filter(is_log).collect();

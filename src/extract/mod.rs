@@ -133,6 +133,11 @@ pub trait Extractor: Send + Sync {
     /// Name of the guest cookie that media requests need and a link may carry.
     fn media_cookie(&self) -> Option<&'static str>;
 
+    /// Until when a media address says it is good, in seconds since 1970.
+    fn expires_at(&self, _address: &str) -> Option<u64> {
+        None
+    }
+
     /// Most bytes of a file that one request may ask for, where longer reads are slowed down; `None` = any number.
     fn part_bytes(&self) -> Option<NonZeroU64> {
         None

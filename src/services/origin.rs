@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use http::Method;
@@ -70,6 +71,8 @@ pub(super) struct LinkOrigin {
     /// Whether the bytes go to a client as they are.
     is_for_client: bool,
     addresses: ArcSwap<Addresses>,
+    /// Times that the site was asked for new ones.
+    refreshes: AtomicU64,
 }
 
 /// A post whose files are read.
@@ -137,6 +140,7 @@ impl LinkOrigin {
             mirror: None,
             is_for_client: false,
             addresses: ArcSwap::from_pointee(addresses),
+            refreshes: AtomicU64::default(),
         }
     }
 
@@ -178,6 +182,7 @@ impl LinkOrigin {
             mirror: None,
             is_for_client: true,
             addresses: ArcSwap::from_pointee(addresses),
+            refreshes: AtomicU64::default(),
         })
     }
 
@@ -205,6 +210,7 @@ impl LinkOrigin {
             mirror: self.mirror,
             is_for_client: false,
             addresses: ArcSwap::new(self.addresses.load_full()),
+            refreshes: AtomicU64::default(),
         }
     }
 
@@ -245,6 +251,7 @@ impl LinkOrigin {
             mirror: None,
             is_for_client: true,
             addresses: ArcSwap::from_pointee(addresses),
+            refreshes: AtomicU64::default(),
         })
     }
 
@@ -270,6 +277,17 @@ impl LinkOrigin {
         let addresses = from_extraction(extractor.as_ref(), &extraction, &format, track)
             .ok_or(OriginError::FormatGone)?;
         Ok((format, addresses))
+    }
+
+    /// Times that the site was asked for new addresses.
+    pub(super) fn refreshes(&self) -> u64 {
+        self.refreshes.load(Ordering::Relaxed)
+    }
+
+    /// Until when the addresses of now are good, in seconds since 1970; `None` when they don't say.
+    pub(super) fn expires_at(&self) -> Option<u64> {
+        let addresses = self.addresses.load();
+        self.extractor.expires_at(addresses.url(0)?)
     }
 
     /// Bytes of the file as the site says, for answers that don't tell their own length.
@@ -326,6 +344,7 @@ impl Origin for LinkOrigin {
     }
 
     async fn refresh(&self) -> Result<(), OriginError> {
+        self.refreshes.fetch_add(1, Ordering::Relaxed);
         let former = self.addresses.load_full();
         let (stale, egress) = (former.extraction.as_ref(), former.egress.as_deref());
         let extraction = self

@@ -11,16 +11,20 @@ use crate::extract::selector::Selector;
 use crate::extract::{
     Codec, Content, ExtractError, Extraction, Format, Refusal, Tracks, Unavailable,
 };
-use crate::transfer::{Ask, Engines, Transfer};
+use crate::transfer::{Ask, Engines, Origin as _, Transfer};
 
 /// Short side of the picture that is taken when nobody says otherwise, at most.
 const SHORT_SIDE: u32 = 720;
+/// Short sides that are taken where more can't be had fast enough.
+const SMALLER: [u32; 2] = [480, 360];
 
 /// Which file of a post is wanted.
 #[derive(Debug, Clone)]
 pub enum Taste {
     /// A file of at most 720 lines: merged where the site has one, else joined from two tracks.
     Usual,
+    /// The same with fewer lines, at most so many.
+    Smaller(u32),
     /// What a selector says, to the letter.
     Selector(Selector),
 }
@@ -114,6 +118,8 @@ pub struct Playable {
     pub format_id: String,
     /// Whether there is sound in it.
     pub has_audio: bool,
+    /// The next smaller side for which there is another file.
+    lower: Option<u32>,
     feed: Feed,
     bytes: Bytes,
 }
@@ -159,11 +165,13 @@ impl Playout {
             extraction: Arc::clone(&extraction),
         };
         let mut failure = PlayoutError::NoFormat;
-        for format_id in wanted(&extraction, &Joiner::pair_formats(&extraction), taste) {
+        let pairs = Joiner::pair_formats(&extraction);
+        for format_id in wanted(&extraction, &pairs, taste) {
             match self.open(&post, &format_id).await {
                 Ok(bytes) => {
                     return Ok(Playable {
                         has_audio: has_audio(&extraction, &format_id),
+                        lower: lower(&extraction, &pairs, &format_id),
                         extraction,
                         format_id,
                         feed: self.feed.clone(),
@@ -189,6 +197,44 @@ impl Playout {
 }
 
 impl Playable {
+    /// Short side to ask for next when this file comes too slowly; `None` when there is no smaller one.
+    pub fn lower(&self) -> Option<u32> {
+        self.lower
+    }
+
+    /// Until when its addresses are good, in seconds since 1970; `None` when they don't say.
+    pub fn expires_at(&self) -> Option<u64> {
+        let ends = self
+            .origins()
+            .iter()
+            .filter_map(|origin| origin.expires_at());
+        ends.min()
+    }
+
+    /// Asks the site for new addresses. What is being read goes on; what is opened later uses them.
+    ///
+    /// # Errors
+    /// Why there are none, for the log.
+    pub async fn refresh(&self) -> Result<(), PlayoutError> {
+        for origin in self.origins() {
+            let refreshed = Box::pin(origin.refresh()).await;
+            refreshed.map_err(|error| PlayoutError::Bytes(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Times that the site was asked for new addresses.
+    pub fn refreshes(&self) -> u64 {
+        self.origins().iter().map(|origin| origin.refreshes()).sum()
+    }
+
+    fn origins(&self) -> &[Arc<LinkOrigin>] {
+        match &self.bytes {
+            Bytes::File(origin) => std::slice::from_ref(origin),
+            Bytes::Joined(origin) => origin.tracks(),
+        }
+    }
+
     /// Opens its bytes; `range` is the text of a `Range` header. What breaks on the way is taken up again, at new
     /// addresses where the old ones have expired.
     ///
@@ -220,13 +266,32 @@ fn wanted(extraction: &Extraction, pairs: &[Format], taste: &Taste) -> Vec<Strin
             let selection = selector.select(formats);
             selection.map(|chosen| chosen.id()).into_iter().collect()
         }
-        Taste::Usual => usual(formats, pairs),
+        Taste::Usual => usual(formats, pairs, SHORT_SIDE),
+        Taste::Smaller(most) => usual(formats, pairs, *most),
     }
 }
 
-/// A merged file of 720 lines, else joined tracks of up to so many, else the best merged file below, else the smallest
+/// The largest of the smaller sides below that of a file, for which there is another one.
+fn lower(extraction: &Extraction, pairs: &[Format], format_id: &str) -> Option<u32> {
+    let Content::Video { formats } = &extraction.content else {
+        return None;
+    };
+    let merged = formats.iter().filter(|format| is_merged(format));
+    let all: Vec<&Format> = merged.chain(pairs).collect();
+    let now = all.iter().find(|format| format.id == format_id)?;
+    let now = now.short_side()?;
+    let smallest = all.iter().filter_map(|format| format.short_side()).min()?;
+    let fits = |side: &&u32| **side < now && smallest <= **side;
+    SMALLER.iter().find(fits).copied()
+}
+
+fn is_merged(format: &Format) -> bool {
+    format.tracks == Tracks::Combined && !format.is_watermarked
+}
+
+/// A merged file of `most` lines, else joined tracks of up to so many, else the best merged file below, else the smallest
 /// above; codecs that are cheap to decode first.
-fn usual(formats: &[Format], pairs: &[Format]) -> Vec<String> {
+fn usual(formats: &[Format], pairs: &[Format], most: u32) -> Vec<String> {
     let side = |format: &Format| format.short_side().unwrap_or(0);
     let cost = |format: &Format| match format.vcodec {
         Some(Codec::H264) => 0,
@@ -234,22 +299,20 @@ fn usual(formats: &[Format], pairs: &[Format]) -> Vec<String> {
         Some(Codec::Av1) => 3,
         _ => 2,
     };
-    let merged = formats
-        .iter()
-        .filter(|format| format.tracks == Tracks::Combined && !format.is_watermarked);
+    let merged = formats.iter().filter(|format| is_merged(format));
     let mut all: Vec<(&Format, bool)> = merged.map(|format| (format, true)).collect();
     all.extend(pairs.iter().map(|format| (format, false)));
     all.sort_by_key(|(format, is_merged)| {
         let side = side(format);
-        let class = match (side > SHORT_SIDE, *is_merged) {
-            (false, true) if side == SHORT_SIDE => 0,
+        let class = match (side > most, *is_merged) {
+            (false, true) if side == most => 0,
             (false, false) => 1,
             (false, true) => 2,
             (true, true) => 3,
             (true, false) => 4,
         };
         // Above it the smallest is the best, below it the largest.
-        let size = if side > SHORT_SIDE {
+        let size = if side > most {
             (side, Reverse(0))
         } else {
             (0, Reverse(side))
@@ -299,9 +362,11 @@ mod tests {
             format("low", 480, Codec::H264),
         ];
         let small = format("18", 360, Codec::H264);
-        let order = usual(std::slice::from_ref(&small), &pairs);
+        let order = usual(std::slice::from_ref(&small), &pairs, SHORT_SIDE);
         assert_eq!(order, ["pair", "av1", "low", "18", "big"]);
-        let order = usual(&[small, format("22", 720, Codec::H264)], &pairs);
+        let order = usual(std::slice::from_ref(&small), &pairs, 480);
+        assert_eq!(order[..2], ["low", "18"]);
+        let order = usual(&[small, format("22", 720, Codec::H264)], &pairs, SHORT_SIDE);
         assert_eq!(order[0], "22");
     }
 
@@ -312,7 +377,7 @@ mod tests {
             height: Some(1280),
             ..format("upright", 0, Codec::H264)
         };
-        let order = usual(&[format("360", 360, Codec::H264), upright], &[]);
+        let order = usual(&[format("360", 360, Codec::H264), upright], &[], SHORT_SIDE);
         assert_eq!(order, ["upright", "360"]);
     }
 
@@ -322,6 +387,6 @@ mod tests {
             is_watermarked: true,
             ..format("download", 720, Codec::H264)
         };
-        assert_eq!(usual(&[marked], &[]), Vec::<String>::new());
+        assert_eq!(usual(&[marked], &[], SHORT_SIDE), Vec::<String>::new());
     }
 }

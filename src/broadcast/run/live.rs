@@ -1,5 +1,6 @@
 //! What a running broadcast shows of itself.
 
+use std::collections::BTreeMap;
 use std::ops::AddAssign;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use tokio::time::Instant;
 
 use super::driver::SharedList;
 use crate::broadcast::pump::{PumpHandle, PumpStatus};
+use crate::broadcast::source::Monitor;
 use crate::broadcast::splicer::Origin;
 use crate::broadcast::{Position, Status};
 use crate::media::normalise::Report;
@@ -25,6 +27,17 @@ pub(in crate::broadcast) struct OnAir {
     pub(in crate::broadcast) title: String,
     /// Length, where it is known.
     pub(in crate::broadcast) duration: Option<Duration>,
+    /// Where its bytes come from, in a word.
+    pub(in crate::broadcast) source: &'static str,
+}
+
+/// An item at the pump.
+pub(super) struct Queued {
+    pub(super) item: OnAir,
+    /// What is held of it.
+    pub(super) monitor: Monitor,
+    /// The program that works on it.
+    pub(super) child: Option<u32>,
 }
 
 /// See the module.
@@ -42,14 +55,14 @@ pub(in crate::broadcast) struct Live {
     pub(super) serial: u64,
     /// How far it was when that was last seen: while the slate is shown, the pump tells the slate's time.
     pub(super) offset: Duration,
-    /// What is being made ready: the item after the one on air, or that one itself.
-    pub(super) making: Option<OnAir>,
-    pub(super) child: Option<u32>,
+    /// What is at the pump, by the numbers under which it was queued: the item on air, and those after it.
+    pub(super) queued: BTreeMap<u64, Queued>,
     pub(super) report: Report,
     pub(super) played: u64,
     pub(super) failures: u64,
     pub(super) skipped: u64,
     pub(super) resumes: u64,
+    pub(super) refreshes: u64,
 }
 
 /// What came of the items and connections of a broadcast.
@@ -109,9 +122,27 @@ impl Live {
         !self.status.is_active() || self.status == Status::Stopping
     }
 
-    /// Whether a program runs for it.
-    pub(in crate::broadcast) fn has_child(&self) -> bool {
-        self.child.is_some()
+    /// Programs that run for it.
+    pub(in crate::broadcast) fn programs(&self) -> usize {
+        self.children().count()
+    }
+
+    /// The programs that run, with the place of their items; that of the item on air first.
+    fn children(&self) -> impl Iterator<Item = (u32, u32)> {
+        let queued = self.queued.values();
+        queued.filter_map(|queued| Some((queued.child?, queued.item.index)))
+    }
+
+    /// Number of the program that works on the item on air, or on the next one.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.children().next().map(|(pid, _)| pid)
+    }
+
+    /// Notes which program works on an item.
+    pub(super) fn note_child(&mut self, serial: u64, pid: Option<u32>) {
+        if let Some(queued) = self.queued.get_mut(&serial) {
+            queued.child = pid;
+        }
     }
 
     /// Where it is, as it is kept.
@@ -162,24 +193,23 @@ impl Live {
     /// `GET /broadcasts/{id}/status` (broadcast.md §3.1), without what stands in the record.
     pub(in crate::broadcast) fn to_json(&self) -> Value {
         let pump = self.pump.as_ref().map(PumpHandle::status);
-        let children = self.child.iter().map(|pid| {
-            let item = self.making.as_ref().map(|item| item.index);
-            json!({"pid": pid, "role": "normaliser", "item": item})
-        });
+        let children = self
+            .children()
+            .map(|(pid, item)| json!({"pid": pid, "role": "normaliser", "item": item}));
         json!({
             "status": self.status,
             "since": self.since,
             "uptime_s": self.started.elapsed().as_secs(),
-            "pid": self.child,
+            "pid": self.pid(),
             "pids": children.collect::<Vec<_>>(),
             "now": self.now.as_ref().map(|now| json!({
-                "index": now.index, "id": now.id, "title": now.title, "cycle": now.cycle, "source": "direct",
+                "index": now.index, "id": now.id, "title": now.title, "cycle": now.cycle, "source": now.source,
                 "duration_ms": now.duration.map(millis), "position_ms": self.offset_ms(),
             })),
             "next": self.next(),
             "output": pump.as_ref().map(|pump| self.output(pump)),
             "faults": pump.as_ref().map(|pump| json!({
-                "upstream_resumes": self.resumes, "item_failures": self.failures, "items_skipped": self.skipped,
+                "upstream_resumes": self.resumes, "url_refreshes": self.refreshes, "item_failures": self.failures, "items_skipped": self.skipped,
                 "slate_ms": millis(pump.slate), "reconnects": pump.reconnects,
                 "downtime_ms": millis(pump.downtime), "repeated_ms": millis(pump.repeated),
                 "left_out_ms": millis(pump.left_out),
@@ -208,20 +238,20 @@ impl Live {
         })
     }
 
-    /// What is made ready, unless it is on air already; else what the list says.
+    /// What is at the pump behind the item on air; else what the list says.
     fn next(&self) -> Value {
-        let is_on_air = |item: &OnAir| {
-            let now = self.now.as_ref();
-            now.is_some_and(|now| (now.index, now.cycle) == (item.index, item.cycle))
-        };
-        if let Some(making) = self.making.as_ref().filter(|item| !is_on_air(item)) {
-            return json!({"index": making.index, "id": making.id, "title": making.title, "ready": true});
+        if let Some((_, next)) = self.queued.range(self.serial + 1..).next() {
+            let held = next.monitor.buffered();
+            return json!({
+                "index": next.item.index, "id": next.item.id, "title": next.item.title,
+                "ready": held.gops > 0, "buffered_ms": millis(held.duration),
+            });
         }
         let list = self.list.as_ref().map(|list| list.lock());
         let following = list.as_ref().and_then(|list| list.following());
         following.map_or(
             Value::Null,
-            |item| json!({"index": null, "id": item.video_id, "title": item.title, "ready": false}),
+            |item| json!({"index": null, "id": item.video_id, "title": item.title, "ready": false, "buffered_ms": 0}),
         )
     }
 }

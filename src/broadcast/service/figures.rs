@@ -41,7 +41,7 @@ impl Broadcasts {
         for running in self.all_running().values() {
             let live = running.live();
             figures.tally += live.tally();
-            figures.children += usize::from(live.has_child());
+            figures.children += live.programs();
             if !is_counted {
                 *figures.by_status.entry(live.status().as_str()).or_default() += 1;
             }

@@ -326,6 +326,12 @@ impl Monitor {
         nanos(self.shared.lock().delivered)
     }
 
+    /// Whether nothing of it is held, and nothing will be.
+    pub fn is_over(&self) -> bool {
+        let state = self.shared.lock();
+        state.is_closed || (state.is_ended && state.gops.is_empty())
+    }
+
     /// Its configuration records, once they are known.
     pub fn headers(&self) -> Option<Headers> {
         self.shared.lock().headers.clone()

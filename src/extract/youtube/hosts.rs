@@ -76,6 +76,13 @@ pub(super) fn given_to(url: &str) -> Option<IpAddr> {
     ip.parse().ok()
 }
 
+/// Until when an address of media is good, in seconds since 1970.
+pub(super) fn expires_at(url: &str) -> Option<u64> {
+    let url = Url::parse(url).ok()?;
+    let (_, at) = url.query_pairs().find(|(name, _)| name == "expire")?;
+    at.parse().ok()
+}
+
 /// Whether an address is https, on the list, and written so that every reader of addresses sees the same host.
 fn is_on(list: &HostList, text: &str) -> bool {
     let is_plain = text
@@ -102,6 +109,19 @@ mod tests {
         ] {
             let found = given_to(&format!("{host}{query}"));
             assert_eq!(found.map(|ip| ip.to_string()).as_deref(), ip, "{query}");
+        }
+    }
+
+    #[test]
+    fn address_of_media_says_until_when_it_is_good() {
+        let host = "https://r1.googlevideo.com/videoplayback";
+        for (query, at) in [
+            ("?ip=192.0.2.1&expire=1763770000", Some(1_763_770_000)),
+            ("?expire=soon", None),
+            ("?expire=-1", None),
+            ("", None),
+        ] {
+            assert_eq!(expires_at(&format!("{host}{query}")), at, "{query}");
         }
     }
 

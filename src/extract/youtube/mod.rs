@@ -398,6 +398,10 @@ impl Extractor for YouTube {
         hosts::given_to(address).map(IpFamily::of)
     }
 
+    fn expires_at(&self, address: &str) -> Option<u64> {
+        hosts::expires_at(address)
+    }
+
     fn part_bytes(&self) -> Option<NonZeroU64> {
         Some(self.clients.media.part_bytes)
     }

@@ -12,6 +12,7 @@ use super::reader::{OpenError, ReadError, Reader, Sources};
 use crate::media::{Layout, Mismatch, Side, Stretch};
 use crate::net::{Body, MediaResponse, NetError, RangeAsk};
 use crate::services::OriginError;
+use crate::services::origin::LinkOrigin;
 use crate::transfer::range::{Unsatisfiable, resolve_ask};
 use crate::transfer::{Origin, TransferError};
 
@@ -67,6 +68,11 @@ impl JoinedOrigin {
             etag,
             ended: Arc::default(),
         }
+    }
+
+    /// Where the bytes of the two tracks come from.
+    pub(in crate::services) fn tracks(&self) -> &[Arc<LinkOrigin>; 2] {
+        &self.sources.tracks
     }
 
     /// Whether the tracks are still those that the layout is about; new addresses may be of others.

@@ -3,7 +3,7 @@
 mod lists;
 mod news;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::driver::{News, SharedList};
-use super::live::{Live, OnAir};
+use super::live::Live;
 use super::{COMMANDS, Command, Running};
 use crate::broadcast::context::{About, Context, NoSlate};
 use crate::broadcast::list::List;
@@ -61,7 +61,6 @@ pub(in crate::broadcast) struct Actor {
     commands: mpsc::Receiver<Command>,
     news_sender: mpsc::Sender<News>,
     news: mpsc::Receiver<News>,
-    queued: HashMap<u64, OnAir>,
     /// The tasks that read lists.
     readings: Vec<AbortOnDropHandle<()>>,
     read: mpsc::Receiver<Read>,
@@ -119,13 +118,13 @@ impl Actor {
             now: None,
             serial: 0,
             offset: Duration::ZERO,
-            making: None,
-            child: None,
+            queued: BTreeMap::new(),
             report: normalise::Report::default(),
             played: 0,
             failures: 0,
             skipped: 0,
             resumes: 0,
+            refreshes: 0,
         }));
         let cycle = begin.position.as_ref().map_or(0, |position| position.cycle);
         let seed = seed(&broadcast.settings);
@@ -139,7 +138,6 @@ impl Actor {
             commands: command_receiver,
             news_sender,
             news,
-            queued: HashMap::new(),
             readings: Vec::new(),
             read,
             read_sender,
@@ -286,6 +284,9 @@ impl Actor {
         {
             // Last, so that whoever sees it finds the record in accord with it.
             let mut live = self.live();
+            if effects.contains(&Effect::NoteEnd) {
+                live.queued.clear();
+            }
             live.status = status;
             live.since.clone_from(&now);
         }

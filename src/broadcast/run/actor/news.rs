@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Actor, Fault, NOTHING_PLAYS};
 use crate::broadcast::pump::{self, PumpEnd};
 use crate::broadcast::run::driver::News;
-use crate::broadcast::run::live::OnAir;
+use crate::broadcast::run::live::{OnAir, Queued};
 use crate::broadcast::splicer::Change;
 use crate::broadcast::{Event, Item, ItemState, LogLevel, LogSource, Notice};
 
@@ -17,21 +17,27 @@ impl Actor {
                 turn,
                 duration,
                 title,
+                source,
+                monitor,
             } => {
-                let on_air = OnAir {
+                let item = OnAir {
                     index: turn.index,
                     cycle: turn.cycle,
                     id: turn.item.video_id,
                     title,
                     duration,
+                    source,
                 };
-                self.live().making = Some(on_air.clone());
-                self.queued.insert(serial, on_air);
+                let queued = Queued {
+                    item,
+                    monitor,
+                    child: None,
+                };
+                self.live().queued.insert(serial, queued);
             }
-            News::Child(pid) => {
-                self.live().child = pid;
-                self.facts.pid = pid;
-                self.write_facts().await;
+            News::Child { serial, pid } => {
+                self.live().note_child(serial, pid);
+                self.write_pid().await;
             }
             News::Fetched(item) => {
                 self.log_item(LogLevel::Info, LogSource::Resolver, &item, "fetched ahead");
@@ -49,6 +55,14 @@ impl Actor {
                 self.take_fared(&turn.item, state, reason, &message).await;
             }
             News::Resumed(count) => self.live().resumes += count,
+            News::Refreshed(count) => self.live().refreshes += count,
+            News::Pausing { failures, pause } => {
+                let message = format!(
+                    "{failures} items failed in a row, next try in {} s",
+                    pause.as_secs()
+                );
+                self.log(LogLevel::Warn, LogSource::Manager, &message);
+            }
             News::NothingPlays => return Err(Fault::new("no_playable_items", NOTHING_PLAYS)),
             News::BackingOff(pause) => {
                 let message = format!(
@@ -112,14 +126,29 @@ impl Actor {
             }
             pump::Event::OnAir(Change::Started(id)) => self.item_started(id).await,
             pump::Event::OnAir(Change::Ended { id, .. }) => {
-                self.queued.remove(&id);
+                self.live().queued.remove(&id);
+                self.write_pid().await;
             }
             pump::Event::OnAir(Change::SlateOn | Change::SlateOff) => {}
         }
     }
 
+    /// Writes which program works on the item on air, if that is another one.
+    async fn write_pid(&mut self) {
+        let pid = self.live().pid();
+        if self.facts.pid != pid {
+            self.facts.pid = pid;
+            self.write_facts().await;
+        }
+    }
+
     pub(super) async fn item_started(&mut self, serial: u64) {
-        let Some(on_air) = self.queued.get(&serial).cloned() else {
+        let queued = self
+            .live()
+            .queued
+            .get(&serial)
+            .map(|queued| queued.item.clone());
+        let Some(on_air) = queued else {
             return;
         };
         let message = json!({"index": on_air.index, "cycle": on_air.cycle, "id": on_air.id, "title": on_air.title});

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Driver, Failure, News};
-use crate::broadcast::context::Context;
+use super::play::Failure;
+use super::{Desk, Driver, News};
 use crate::broadcast::feed::{Content, Feed};
 use crate::broadcast::files;
 use crate::broadcast::list::Turn;
@@ -22,12 +22,31 @@ const FIND_PAUSES: [Duration; 3] = [
     Duration::from_secs(4),
 ];
 
-impl Driver {
-    /// Asks the site, more than once where that may help, and begins to feed.
-    pub(super) async fn find(&self, turn: &Turn, is_fresh: bool) -> Result<Feed, Failure> {
+impl Desk {
+    /// Asks the site, more than once where that may help, and begins to feed; with `side` a picture of so many lines at
+    /// most.
+    pub(super) async fn find(&self, turn: &Turn, side: Option<u32>) -> Result<Feed, Failure> {
+        self.find_by(turn, side, false).await
+    }
+
+    /// As [`Desk::find`], but what the site said before counts no longer.
+    pub(super) async fn find_anew(&self, turn: &Turn, side: Option<u32>) -> Result<Feed, Failure> {
+        let feed = self.find_by(turn, side, true).await?;
+        if feed.post().is_some() {
+            self.tell(News::Refreshed(1)).await;
+        }
+        Ok(feed)
+    }
+
+    async fn find_by(
+        &self,
+        turn: &Turn,
+        side: Option<u32>,
+        is_fresh: bool,
+    ) -> Result<Feed, Failure> {
         let mut pauses = FIND_PAUSES.into_iter();
         loop {
-            let error = match self.look(turn, is_fresh).await {
+            let error = match self.look(turn, side, is_fresh).await {
                 Ok(feed) => return Ok(feed),
                 Err(error) => error,
             };
@@ -38,7 +57,12 @@ impl Driver {
         }
     }
 
-    pub(super) async fn look(&self, turn: &Turn, is_fresh: bool) -> Result<Feed, PlayoutError> {
+    async fn look(
+        &self,
+        turn: &Turn,
+        side: Option<u32>,
+        is_fresh: bool,
+    ) -> Result<Feed, PlayoutError> {
         let settings = self.settings.borrow().clone();
         if settings.stream_source == StreamSource::MediaFiles {
             return self.open_file(&turn.item.video_id).await;
@@ -52,7 +76,7 @@ impl Driver {
             return opened.map_err(|error| PlayoutError::Bytes(error.to_string()));
         }
         let list = settings.playlist_id.as_deref().unwrap_or_default();
-        let taste = taste(&settings);
+        let taste = taste(&settings, side);
         let playout = &self.context.parts.playout;
         let found = playout.find(list, &turn.item.video_id, &taste, is_fresh);
         let playable = Box::pin(found).await?;
@@ -61,7 +85,7 @@ impl Driver {
     }
 
     /// A file of the operator's directory.
-    pub(super) async fn open_file(&self, name: &str) -> Result<Feed, PlayoutError> {
+    async fn open_file(&self, name: &str) -> Result<Feed, PlayoutError> {
         let dir = self.context.parts.config.media_dir.as_deref();
         let dir = dir.ok_or(PlayoutError::NoFormat)?;
         let found = files::find(dir, name).await;
@@ -69,64 +93,60 @@ impl Driver {
         let opened = self.context.feeds.open(Content::File(path)).await;
         opened.map_err(|error| PlayoutError::Bytes(error.to_string()))
     }
+}
 
+impl Driver {
     /// Begins to fetch what comes next, unless it is being fetched already. What can't be fetched is played as it comes.
     pub(super) fn fetch_ahead(&mut self) {
         let is_fetching = self
             .fetching
             .as_ref()
             .is_some_and(|task| !task.is_finished());
-        let (Some(shelf), false) = (self.shelf.clone(), is_fetching) else {
+        let (Some(shelf), false) = (self.desk.shelf.clone(), is_fetching) else {
             return;
         };
-        let (context, settings) = (Arc::clone(&self.context), self.settings.borrow().clone());
-        let most = context.parts.config.prefetch_items;
-        let coming = self.list.lock().coming(most);
-        let news = self.news.clone();
+        let desk = Arc::clone(&self.desk);
+        let most = desk.context.parts.config.prefetch_items;
+        let coming = desk.list.lock().coming(most);
         let fetching = async move {
             for item in coming {
                 if shelf.get(item.ord).is_some() {
                     continue;
                 }
-                let fetched = fetch(&context, &settings, &shelf, &item).await;
+                let fetched = desk.fetch(&shelf, &item).await;
                 let item = item.video_id;
-                let _ = news
-                    .send(match fetched {
-                        Ok(()) => News::Fetched(item),
-                        Err(message) => News::Line {
-                            line: format!("not fetched ahead: {message}"),
-                            item,
-                        },
-                    })
-                    .await;
+                desk.tell(match fetched {
+                    Ok(()) => News::Fetched(item),
+                    Err(message) => News::Line {
+                        line: format!("not fetched ahead: {message}"),
+                        item,
+                    },
+                })
+                .await;
             }
         };
         self.fetching = Some(AbortOnDropHandle::new(tokio::spawn(fetching)));
     }
 }
 
-async fn fetch(
-    context: &Context,
-    settings: &Settings,
-    shelf: &Shelf,
-    item: &Item,
-) -> Result<(), String> {
-    let list = settings.playlist_id.as_deref().unwrap_or_default();
-    let taste = taste(settings);
-    let found = context
-        .parts
-        .playout
-        .find(list, &item.video_id, &taste, false);
-    let playable = Box::pin(found).await.map_err(|error| error.to_string())?;
-    let fetched = shelf.fetch(item.ord, &playable).await;
-    fetched.map_err(|error| error.to_string())
+impl Desk {
+    async fn fetch(&self, shelf: &Shelf, item: &Item) -> Result<(), String> {
+        let settings = self.settings.borrow().clone();
+        let list = settings.playlist_id.as_deref().unwrap_or_default();
+        let taste = taste(&settings, None);
+        let playout = &self.context.parts.playout;
+        let found = playout.find(list, &item.video_id, &taste, false);
+        let playable = Box::pin(found).await.map_err(|error| error.to_string())?;
+        let fetched = shelf.fetch(item.ord, &playable).await;
+        fetched.map_err(|error| error.to_string())
+    }
 }
 
 /// Which file of a post is wanted.
-fn taste(settings: &Settings) -> Taste {
+fn taste(settings: &Settings, side: Option<u32>) -> Taste {
     match settings.format.parse() {
         Ok(selector) if !settings.is_default_format() => Taste::Selector(selector),
-        _ => Taste::Usual,
+        _ => side.map_or(Taste::Usual, Taste::Smaller),
     }
 }
 

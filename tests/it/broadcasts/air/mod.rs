@@ -1,5 +1,7 @@
 //! Playlists on air: the shipped binary between the simulated site, real FFmpeg and a recording ingest.
 
+mod ahead;
+mod crashes;
 mod encoding;
 mod ends;
 mod faults;

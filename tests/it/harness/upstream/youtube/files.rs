@@ -74,6 +74,21 @@ pub(crate) async fn joinable_webm_tracks() -> Option<[Track; 2]> {
     tracks(WEBM, |content| content).await
 }
 
+/// One track in MP4 that can be joined, from this source of FFmpeg's and its encoder's options.
+///
+/// # Panics
+/// There is no ffmpeg that makes it.
+pub(crate) async fn mp4_track(itag: u64, seconds: u64, source: &str) -> Track {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let file = dir.path().join("track");
+    let arguments =
+        format!("-v error -nostdin -f lavfi -i {source} -fflags +bitexact {ONE_SIDX} -y");
+    assert!(encode(&arguments, &file, dir.path()).await, "{source}");
+    let content: Bytes = std::fs::read(&file).expect("ffmpeg's file").into();
+    let index = sidx(&content).expect("an index");
+    Track::of(itag, seconds).holding(Payload::Bytes(content), index.start, index.end)
+}
+
 async fn tracks(recipes: [Recipe; 2], finish: impl Fn(Bytes) -> Bytes) -> Option<[Track; 2]> {
     let dir = tempfile::tempdir().expect("temporary directory");
     let mut tracks = Vec::new();

@@ -31,7 +31,9 @@ use super::page::Page;
 use super::world::World;
 use grant::{Grant, Surroundings};
 
-pub(crate) use files::{joinable_tracks, joinable_tracks_without_tail, joinable_webm_tracks};
+pub(crate) use files::{
+    joinable_tracks, joinable_tracks_without_tail, joinable_webm_tracks, mp4_track,
+};
 pub(crate) use grant::LONGEST_READ;
 pub(crate) use large::large_tracks;
 pub(crate) use list::{Layout, Mix, PAGE, Playlist, State};

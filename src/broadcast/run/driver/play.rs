@@ -1,0 +1,422 @@
+//! Plays one item, with as many runs of the program as it takes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::watch::{TooSlow, Watch};
+use super::{Desk, News, at_least};
+use crate::broadcast::feed::Feed;
+use crate::broadcast::list::Turn;
+use crate::broadcast::normaliser::{NormaliseError, Said};
+use crate::broadcast::source::{self, Limits, SourceError, SourceOptions, SourceSink};
+use crate::broadcast::{ItemState, splicer};
+use crate::media::normalise::Input;
+use crate::services::Playable;
+
+/// What a failure takes at least, so that a list of dead items asks the site once a second at most.
+const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+/// Runs in a row without a picture, or that were stuck, before an item is given up.
+const RUNS: u32 = 2;
+/// A run that ends earlier has crashed.
+const CRASH: Duration = Duration::from_secs(2);
+/// So many of them within [`CRASH_WINDOW`] are a loop.
+const CRASHES: usize = 5;
+const CRASH_WINDOW: Duration = Duration::from_secs(60);
+/// How much longer than its media an item may be said to be, because lengths are told in whole seconds.
+const ROUNDING: Duration = Duration::from_millis(1500);
+
+/// Why an item was not played to its end.
+pub(super) struct Failure {
+    pub(super) state: ItemState,
+    pub(super) reason: &'static str,
+    pub(super) message: String,
+}
+
+/// How a run ended early.
+enum Broken {
+    /// The program wrote nothing for too long.
+    Stuck(String),
+    /// The upstream was given up.
+    Upstream(String),
+    /// Anything else.
+    Failed(String),
+    /// The site gives the file slower than it is played.
+    TooSlow,
+}
+
+/// How a run ended that is no failure.
+enum Played {
+    /// To its end, or as far as it was wanted.
+    Done,
+    /// Nobody takes it any more: skipped, or all is over.
+    Unwanted,
+}
+
+/// Plays an item from there on, to its end or as far as it is wanted. `is_ending` is set when it is about to hand over
+/// its last bytes.
+pub(super) async fn play(
+    desk: Arc<Desk>,
+    turn: Turn,
+    from: Duration,
+    is_ending: Arc<AtomicBool>,
+) -> (Turn, Result<(), Failure>) {
+    let began = Instant::now();
+    let played = Box::pin(whole(&desk, &turn, from, is_ending)).await;
+    if played.is_err() {
+        at_least(FAILURE_PAUSE, began).await;
+    }
+    (turn, played)
+}
+
+async fn whole(
+    desk: &Arc<Desk>,
+    turn: &Turn,
+    from: Duration,
+    is_ending: Arc<AtomicBool>,
+) -> Result<(), Failure> {
+    let most = desk.limit();
+    let told = turn.item.duration_s.map(Duration::from_secs);
+    check_length(told, most)?;
+    let feed = desk.find(turn, None).await?;
+    let known = feed.post().map(|post| post.extraction.duration_ms);
+    let known = known.filter(|ms| *ms > 0);
+    let length = known.map(Duration::from_millis).or(told);
+    check_length(length, most)?;
+    let (sink, serial) = desk.queue(turn, &feed, length, from).await;
+    let item = Item {
+        desk,
+        turn,
+        serial,
+        length,
+        most,
+        is_ending,
+        feed,
+        sink,
+        from,
+        has_audio: true,
+        side: None,
+        failures: Failures::default(),
+    };
+    item.play().await
+}
+
+/// An item that is being played.
+struct Item<'a> {
+    desk: &'a Arc<Desk>,
+    turn: &'a Turn,
+    serial: u64,
+    length: Option<Duration>,
+    /// How much of it is wanted, from where it began.
+    most: Option<Duration>,
+    is_ending: Arc<AtomicBool>,
+    feed: Feed,
+    sink: SourceSink,
+    /// Up to where it was handed over.
+    from: Duration,
+    has_audio: bool,
+    /// Lines of the picture at most, once the file of choice came too slowly.
+    side: Option<u32>,
+    failures: Failures,
+}
+
+/// What went wrong with the runs of an item.
+#[derive(Default)]
+struct Failures {
+    /// Runs in a row that gave nothing.
+    fruitless: u32,
+    /// Runs in a row that were stuck.
+    stuck: u32,
+    /// When runs ended that had just begun.
+    crashes: VecDeque<Instant>,
+}
+
+impl Failures {
+    /// Notes a run; the reason why there is to be no further one, if so.
+    fn note(&mut self, broken: &Broken, got: Duration, began: Instant) -> Option<&'static str> {
+        let now = Instant::now();
+        let count = |count: u32, is_so: bool| if is_so { count + 1 } else { 0 };
+        self.fruitless = count(self.fruitless, got.is_zero());
+        self.stuck = count(self.stuck, matches!(broken, Broken::Stuck(_)));
+        let is_crash = matches!(broken, Broken::Failed(_));
+        if is_crash && now.saturating_duration_since(began) < CRASH {
+            self.crashes.push_back(now);
+        }
+        let is_old = |crash: &Instant| now.saturating_duration_since(*crash) > CRASH_WINDOW;
+        while self.crashes.front().is_some_and(is_old) {
+            self.crashes.pop_front();
+        }
+        match () {
+            () if self.stuck >= RUNS => Some("stuck"),
+            () if self.crashes.len() >= CRASHES => Some("crash_loop"),
+            () if self.fruitless >= RUNS => Some("broken"),
+            () => None,
+        }
+    }
+}
+
+impl Item<'_> {
+    async fn play(mut self) -> Result<(), Failure> {
+        loop {
+            let began = Instant::now();
+            let (outcome, got) = self.run().await;
+            let broken = match outcome {
+                Ok(Played::Done) => {
+                    self.sink.finish();
+                    return Ok(());
+                }
+                Ok(Played::Unwanted) => return Ok(()),
+                Err(broken) => broken,
+            };
+            self.from += got;
+            // Of what it was about to hand over nothing is kept: its successor makes it again.
+            self.sink.restart();
+            let message = match &broken {
+                Broken::TooSlow => {
+                    self.go_lower().await?;
+                    continue;
+                }
+                Broken::Stuck(message) | Broken::Upstream(message) | Broken::Failed(message) => {
+                    message
+                }
+            };
+            if self.has_audio && is_mute(message) {
+                self.has_audio = false;
+                continue;
+            }
+            let is_at_end = self
+                .length
+                .is_some_and(|length| self.from + ROUNDING >= length);
+            if got.is_zero() && is_at_end {
+                // A run that began here found nothing more.
+                return Ok(());
+            }
+            if let Some(reason) = self.failures.note(&broken, got, began) {
+                return Err(Failure {
+                    state: ItemState::Failed,
+                    reason,
+                    message: message.clone(),
+                });
+            }
+            let line = format!("taken up again at {} ms: {message}", self.from.as_millis());
+            self.say(line).await;
+            at_least(FAILURE_PAUSE, began).await;
+            self.feed = self.desk.find_anew(self.turn, self.side).await?;
+        }
+    }
+
+    async fn say(&self, line: String) {
+        let item = self.turn.item.video_id.clone();
+        self.desk.tell(News::Line { item, line }).await;
+    }
+
+    /// Goes on with a file of fewer lines.
+    async fn go_lower(&mut self) -> Result<(), Failure> {
+        let lower = self.feed.post().and_then(Playable::lower);
+        self.side = lower.or(self.side);
+        let line = format!(
+            "comes slower than it is played: taken up again at {} ms with at most {} lines",
+            self.from.as_millis(),
+            self.side.unwrap_or_default()
+        );
+        self.say(line).await;
+        self.feed = self.desk.find(self.turn, self.side).await?;
+        Ok(())
+    }
+
+    /// One run of the program; how it ended, and how much it handed over.
+    async fn run(&mut self) -> (Result<Played, Broken>, Duration) {
+        let (desk, serial) = (self.desk, self.serial);
+        let settings = desk.settings.borrow().clone();
+        let Some(encoding) = desk.context.encoding() else {
+            let broken = Broken::Failed("there is no ffmpeg".to_owned());
+            return (Err(broken), Duration::ZERO);
+        };
+        let post = self.feed.post();
+        let input = Input {
+            url: self.feed.url(),
+            has_audio: self.has_audio && post.is_none_or(|post| post.has_audio),
+            from: self.from,
+            most: self.most.map(|most| most.saturating_sub(self.from)),
+        };
+        let monitor = self.sink.monitor();
+        let (resumes, before) = (self.feed.resumes(), monitor.delivered());
+        let watch = Watch {
+            desk,
+            feed: &self.feed,
+            monitor: monitor.clone(),
+            is_ending: &self.is_ending,
+            rest: self.length.map(|length| length.saturating_sub(self.from)),
+        };
+        let ended = match encoding.start(&input, &settings.profile) {
+            Ok(normaliser) => {
+                let pid = normaliser.id();
+                desk.tell(News::Child { serial, pid }).await;
+                let pass_on = |said| pass_on(desk, self.turn, &self.feed, said);
+                let ended = tokio::select! {
+                    ended = normaliser.run(&mut self.sink, pass_on) => Ok(ended),
+                    slow = watch.look() => Err(slow),
+                };
+                desk.tell(News::Child { serial, pid: None }).await;
+                ended
+            }
+            Err(error) => Ok(Err(error)),
+        };
+        let resumed = self.feed.resumes().saturating_sub(resumes);
+        desk.tell(News::Resumed(resumed)).await;
+        desk.tell(News::Refreshed(self.feed.take_refreshes())).await;
+        let outcome = match ended {
+            Err(TooSlow) => Err(Broken::TooSlow),
+            Ok(ended) => self.judge(ended),
+        };
+        (outcome, monitor.delivered().saturating_sub(before))
+    }
+
+    fn judge(&self, ended: Result<(), NormaliseError>) -> Result<Played, Broken> {
+        let is_fed = !self.feed.take_broken();
+        let error = match ended {
+            Ok(()) if is_fed => return Ok(Played::Done),
+            // The program takes a feed that breaks off for the end of the file.
+            Ok(()) => return Err(Broken::Upstream("the upstream broke off".to_owned())),
+            Err(NormaliseError::Source(SourceError::Closed)) => return Ok(Played::Unwanted),
+            Err(error) => error,
+        };
+        let message = error.described().replace(self.feed.url(), "feed");
+        Err(match error {
+            NormaliseError::Stuck(_) => Broken::Stuck(message),
+            _ if !is_fed => Broken::Upstream(message),
+            _ => Broken::Failed(message),
+        })
+    }
+}
+
+impl Desk {
+    /// Puts an item behind those that wait at the pump. What its runs write follows without a step, so that it stays
+    /// one item however many there are.
+    async fn queue(
+        &self,
+        turn: &Turn,
+        feed: &Feed,
+        length: Option<Duration>,
+        from: Duration,
+    ) -> (SourceSink, u64) {
+        let settings = self.settings.borrow().clone();
+        let profile = &settings.profile;
+        let rate = u64::from(profile.video_kbps + profile.audio_kbps) * 1000;
+        let gop = Duration::from_secs(profile.gop_s.into());
+        let (sink, source) = source::channel(SourceOptions {
+            limits: Limits::for_rate(rate, gop),
+            fps: Some(profile.fps),
+            headers: Some(self.headers.clone()),
+        });
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed) + 1;
+        let queued = News::Queued {
+            serial,
+            turn: turn.clone(),
+            duration: length,
+            title: title(turn, feed),
+            source: feed.source(),
+            monitor: sink.monitor(),
+        };
+        self.tell(queued).await;
+        self.note_queued(sink.monitor());
+        self.pump.queue(splicer::Item {
+            id: serial,
+            source,
+            base: from,
+        });
+        (sink, serial)
+    }
+
+    /// How long one item may be.
+    fn limit(&self) -> Option<Duration> {
+        let minutes = u64::from(self.settings.borrow().max_item_minutes);
+        (minutes > 0).then(|| Duration::from_secs(60 * minutes))
+    }
+}
+
+/// What the program says is passed on while there is room; it must not wait.
+fn pass_on(desk: &Desk, turn: &Turn, feed: &Feed, said: Said) {
+    let item = turn.item.video_id.clone();
+    let _ = desk.news.try_send(match said {
+        Said::Report(report) => News::Report(report),
+        Said::Line(line) => News::Line {
+            line: line.replace(feed.url(), "feed"),
+            item,
+        },
+    });
+}
+
+fn check_length(length: Option<Duration>, most: Option<Duration>) -> Result<(), Failure> {
+    match (length, most) {
+        (Some(length), Some(most)) if length > most => Err(Failure {
+            state: ItemState::Skipped,
+            reason: "too_long",
+            message: format!("{} s, longer than `max_item_minutes`", length.as_secs()),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn title(turn: &Turn, feed: &Feed) -> String {
+    let told = feed.post().map(|post| &post.extraction.title);
+    let told = told.filter(|title| !title.is_empty());
+    told.unwrap_or(&turn.item.title).clone()
+}
+
+/// Whether the program found no sound: files don't say beforehand whether they have any.
+fn is_mute(message: &str) -> bool {
+    message.contains("Stream map '0:a:0' matches no streams")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed() -> Broken {
+        Broken::Failed(String::new())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn item_that_gives_nothing_or_is_stuck_twice_is_given_up() {
+        let (second, none) = (Duration::from_secs(1), Duration::ZERO);
+        let began = Instant::now();
+        tokio::time::advance(Duration::from_secs(20)).await;
+        let mut failures = Failures::default();
+        assert_eq!(failures.note(&failed(), none, began), None);
+        assert_eq!(failures.note(&failed(), second, began), None);
+        assert_eq!(failures.note(&failed(), none, began), None);
+        assert_eq!(failures.note(&failed(), none, began), Some("broken"));
+        let stuck = Broken::Stuck(String::new());
+        let mut failures = Failures::default();
+        assert_eq!(failures.note(&stuck, second, began), None);
+        assert_eq!(failures.note(&stuck, second, began), Some("stuck"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn program_that_crashes_five_times_a_minute_ends_the_item() {
+        let second = Duration::from_secs(1);
+        let mut failures = Failures::default();
+        for _ in 0..4 {
+            let began = Instant::now();
+            tokio::time::advance(second).await;
+            assert_eq!(failures.note(&failed(), second, began), None);
+        }
+        // A run of some length is none of them, and after a minute they are forgotten.
+        let began = Instant::now();
+        tokio::time::advance(2 * second).await;
+        assert_eq!(failures.note(&failed(), second, began), None);
+        tokio::time::advance(CRASH_WINDOW).await;
+        for _ in 0..4 {
+            assert_eq!(failures.note(&failed(), second, Instant::now()), None);
+        }
+        // An upstream that breaks off is no fault of the program.
+        let upstream = Broken::Upstream(String::new());
+        assert_eq!(failures.note(&upstream, second, Instant::now()), None);
+        let reason = failures.note(&failed(), second, Instant::now());
+        assert_eq!(reason, Some("crash_loop"));
+    }
+}
