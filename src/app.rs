@@ -252,7 +252,11 @@ fn broadcasts(
     };
     let broadcasts = Broadcasts::new(parts(store));
     let booted = broadcasts.clone();
-    lifecycle.spawn(async move { booted.boot().await });
+    let until_soft = lifecycle.clone();
+    lifecycle.spawn(async move {
+        booted.boot().await;
+        until_soft.until_soft(booted.keep_times()).await;
+    });
     Some(broadcasts)
 }
 

@@ -35,6 +35,10 @@ pub struct Facts {
     pub started_at: Option<String>,
     /// When it last ended.
     pub stopped_at: Option<String>,
+    /// When it starts by its schedule; in the past while that is tried.
+    pub next_start_at: Option<String>,
+    /// When it ends by its schedule, while it is on air.
+    pub next_stop_at: Option<String>,
     /// When it was made.
     pub created_at: String,
     /// When its user last changed it.
@@ -80,6 +84,8 @@ impl Facts {
             pid: None,
             started_at: None,
             stopped_at: None,
+            next_start_at: None,
+            next_stop_at: None,
             created_at: at.to_owned(),
             updated_at: at.to_owned(),
             last_error: None,

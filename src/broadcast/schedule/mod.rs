@@ -1,5 +1,7 @@
-//! When a broadcast is on air by itself. Pure.
+//! When a broadcast is on air by itself: what its user writes, and the times that follow from it. Pure.
 
+mod plan;
 mod wire;
 
+pub(super) use plan::Plan;
 pub use wire::{Day, Prefetch, Schedule, TimeOfDay, Window};

@@ -2,6 +2,7 @@
 
 mod figures;
 mod on_air;
+mod timetable;
 
 pub use figures::Figures;
 pub use on_air::Start;
@@ -21,6 +22,7 @@ use super::{
 };
 use crate::config::Secret;
 use figures::Runs;
+use timetable::Timetable;
 
 /// Bytes of a key.
 const MAX_KEY: usize = 1024;
@@ -39,6 +41,7 @@ struct Inner {
     running: Mutex<Runs>,
     /// What those did that are gone.
     past: Mutex<Tally>,
+    timetable: Mutex<Timetable>,
     /// Held while one is started, so that two requests start one.
     starting: tokio::sync::Mutex<()>,
     /// Whether the database fits to the server's key; found out once.
@@ -80,6 +83,7 @@ impl Broadcasts {
                 context: Arc::new(Context::new(parts)),
                 running: Mutex::default(),
                 past: Mutex::default(),
+                timetable: Mutex::default(),
                 starting: tokio::sync::Mutex::default(),
                 usable: OnceCell::new(),
             }),
@@ -114,6 +118,7 @@ impl Broadcasts {
         };
         self.set_key(&mut broadcast, key).await?;
         self.store().insert(broadcast.clone()).await?;
+        self.schedule(&mut broadcast).await;
         self.log(&broadcast.id, LogLevel::Info, "created");
         Ok(broadcast)
     }
@@ -176,6 +181,7 @@ impl Broadcasts {
             let has_key = found.is_some() || matches!(key, KeyChange::Clear);
             check_live(&broadcast.settings, &settings, has_key)?;
         }
+        let is_other_schedule = settings.schedule != broadcast.settings.schedule;
         let is_other_list = settings.playlist_id != broadcast.settings.playlist_id
             || settings.media_files != broadcast.settings.media_files;
         broadcast.settings = settings;
@@ -194,6 +200,9 @@ impl Broadcasts {
         if let Some(running) = running {
             running.change(broadcast.settings.clone());
         }
+        if is_other_schedule {
+            self.schedule(&mut broadcast).await;
+        }
         self.log(id, LogLevel::Info, "changed");
         Ok(broadcast)
     }
@@ -211,6 +220,7 @@ impl Broadcasts {
             running.tell(Command::Stop).await;
             running.over().await;
         }
+        self.timetable().remove(id);
         if !self.store().delete(id).await? {
             return Err(BroadcastError::NotFound);
         }
@@ -263,6 +273,11 @@ impl Broadcasts {
     fn all_running(&self) -> MutexGuard<'_, Runs> {
         let running = &self.inner.running;
         running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn timetable(&self) -> MutexGuard<'_, Timetable> {
+        let timetable = &self.inner.timetable;
+        timetable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn past(&self) -> MutexGuard<'_, Tally> {

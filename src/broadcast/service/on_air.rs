@@ -40,7 +40,8 @@ impl Broadcasts {
             }
             let _ = timeout(ENDING, running.over()).await;
         }
-        let started = self.launch(broadcast, start).await?;
+        let mut started = self.launch(broadcast, start).await?;
+        self.note_start(&mut started).await;
         Ok((started, true))
     }
 
@@ -129,6 +130,7 @@ impl Broadcasts {
     ) -> Result<(Broadcast, bool), BroadcastError> {
         self.get(id).await?;
         let running = self.running(id);
+        self.note_stop(id).await;
         if let Some(running) = &running {
             running.tell(Command::Stop).await;
             let _ = timeout(wait, running.over()).await;
@@ -249,7 +251,8 @@ impl Broadcasts {
                 self.store().set_facts(&id, broadcast.facts.clone()).await?;
                 self.log(&id, LogLevel::Warn, "interrupted by the end of the server");
             }
-            if !broadcast.settings.autostart {
+            let is_time = self.resume_times(&broadcast);
+            if !broadcast.settings.autostart || !is_time {
                 continue;
             }
             let start = Start {

@@ -198,6 +198,7 @@ impl Settings {
         settings.check_source(has_mode, &mut faults);
         settings.check_numbers(&mut faults);
         settings.check_names(&mut faults);
+        settings.check_schedule(&mut faults);
         settings.check_unsupported(&mut faults);
         let key = settings.take_key(key, &mut faults);
         if faults.is_empty() {

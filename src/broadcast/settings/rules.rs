@@ -2,6 +2,7 @@
 
 use super::{FieldFault, OnItemFailure, ServeMode, Settings, StreamSource, VideoMode};
 use crate::broadcast::publisher::{Scheme, Target};
+use crate::broadcast::schedule::Plan;
 use crate::config::Secret;
 use crate::extract::selector::Selector;
 
@@ -139,12 +140,23 @@ impl Settings {
         }
     }
 
+    pub(super) fn check_schedule(&self, faults: &mut Vec<FieldFault>) {
+        let Some(schedule) = &self.schedule else {
+            return;
+        };
+        faults.extend(Plan::new(schedule).err());
+        if schedule.prefetch.is_some() {
+            let message =
+                "can't have `prefetch`: this server does not fetch ahead of a time on air";
+            faults.push(FieldFault::new("schedule", message));
+        }
+    }
+
     /// Values that nothing acts on are refused, so that nobody relies on them.
     pub(super) fn check_unsupported(&self, faults: &mut Vec<FieldFault>) {
         let is_set = [
             ("account", self.account.is_some()),
             ("proxy", self.proxy.is_some()),
-            ("schedule", self.schedule.is_some()),
             ("allow_live", self.allow_live),
             ("video_mode", self.video_mode == VideoMode::Copy),
             (

@@ -39,6 +39,12 @@ fn each_bad_field_is_named() {
         (json!({"media_files": ["a"]}), "media_files"),
         (json!({"cache_first": 101}), "cache_first"),
         (json!({"schedule": {"windows": []}}), ""),
+        (json!({"schedule": {"tz": "Nowhere"}}), "schedule"),
+        (
+            json!({"schedule": {"tz": "UTC", "start_at": "2030-01-01T00:00:00Z",
+            "prefetch": {"from": "03:00", "to": "04:00", "items": 3}}}),
+            "schedule",
+        ),
         (json!({"video_mode": "transcode"}), ""),
         (json!({"resume": "some"}), ""),
         (json!({"max_item_minutes": 1441}), "max_item_minutes"),
@@ -108,7 +114,6 @@ fn values_without_effect_are_refused() {
     for (fields, field) in [
         (json!({"account": "a"}), "account"),
         (json!({"proxy": "a"}), "proxy"),
-        (json!({"schedule": {"tz": "UTC"}}), "schedule"),
         (json!({"allow_live": true}), "allow_live"),
         (json!({"video_mode": "copy"}), "video_mode"),
         (

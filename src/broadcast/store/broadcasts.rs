@@ -32,7 +32,7 @@ enum Whose {
 use Kind::{Flag, Json, Number, Text};
 use Whose::{Server, User};
 
-const COLUMNS: [(&str, Kind, Whose); 34] = [
+const COLUMNS: [(&str, Kind, Whose); 36] = [
     ("title", Text, User),
     ("description", Text, User),
     ("owner", Text, User),
@@ -64,6 +64,8 @@ const COLUMNS: [(&str, Kind, Whose); 34] = [
     ("pid", Number, Server),
     ("started_at", Text, Server),
     ("stopped_at", Text, Server),
+    ("next_start_at", Text, Server),
+    ("next_stop_at", Text, Server),
     ("created_at", Text, Server),
     ("updated_at", Text, Server),
     ("last_error", Json, Server),
@@ -109,8 +111,29 @@ impl Store {
     pub async fn set_facts(&self, id: &str, facts: Facts) -> Result<(), StoreError> {
         let id = id.to_owned();
         self.call(move |connection| {
-            let is_meant = |name: &str, whose| whose == Server && !USERS_FACTS.contains(&name);
+            let is_meant = |name: &str, whose| {
+                whose == Server && !USERS_FACTS.contains(&name) && !TIMES.contains(&name)
+            };
             set(connection, &id, &facts_map(&facts), is_meant, [])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Writes when a broadcast starts and ends by its schedule.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn set_times(
+        &self,
+        id: &str,
+        start: Option<String>,
+        stop: Option<String>,
+    ) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.call(move |connection| {
+            let sql = "UPDATE broadcasts SET next_start_at = ?1, next_stop_at = ?2 WHERE id = ?3";
+            connection.execute(sql, rusqlite::params![start, stop, id])?;
             Ok(())
         })
         .await
@@ -267,6 +290,8 @@ fn value(cell: ValueRef<'_>, kind: Kind) -> Value {
 
 /// Columns of the server that change with what the user says.
 const USERS_FACTS: [&str; 3] = ["stream_key_hint", "created_at", "updated_at"];
+/// Columns of the server that its timetable writes alone.
+const TIMES: [&str; 2] = ["next_start_at", "next_stop_at"];
 
 /// Writes some columns of a row; how many rows there were.
 fn set<const N: usize>(
@@ -374,7 +399,18 @@ mod tests {
             };
             assert_eq!(store.update(changed).await.unwrap(), id == "A");
         }
-        let found = store.broadcast("A").await.unwrap().unwrap();
+        let (start, stop) = ("2026-11-21T10:00:00Z", "2026-11-21T12:00:00Z");
+        let times = [start, stop].map(|time| Some(time.to_owned()));
+        let [start, stop] = times.clone();
+        store.set_times("A", start, stop).await.unwrap();
+        // The task of a run knows nothing of them.
+        store.set_facts("A", broadcast.facts.clone()).await.unwrap();
+        let mut found = store.broadcast("A").await.unwrap().unwrap();
+        let facts = &mut found.facts;
+        assert_eq!(
+            [facts.next_start_at.take(), facts.next_stop_at.take()],
+            times
+        );
         assert_eq!((found.settings, found.facts), (settings, broadcast.facts));
         assert_eq!(found.sealed_key, broadcast.sealed_key);
     }

@@ -2,6 +2,7 @@
 
 mod air;
 mod records;
+mod schedule;
 mod store;
 
 use http::Method;

@@ -161,6 +161,10 @@ pub(super) struct BroadcastFacts {
     pid: Option<u32>,
     started_at: Option<String>,
     stopped_at: Option<String>,
+    /// When it starts by its schedule; in the past while that is tried.
+    next_start_at: Option<String>,
+    /// When it ends by its schedule, while it is on air.
+    next_stop_at: Option<String>,
     created_at: String,
     updated_at: String,
     last_error: Option<BroadcastFault>,

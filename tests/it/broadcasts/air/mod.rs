@@ -8,6 +8,7 @@ mod faults;
 mod plays;
 mod refused;
 mod target;
+mod scheduled;
 
 use std::collections::BTreeMap;
 use std::path::Path;

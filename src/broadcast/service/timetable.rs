@@ -1,0 +1,405 @@
+//! Broadcasts that go on air and off it by themselves.
+//!
+//! The record says what comes next, and that is all there is to know: `next_start_at` is when it starts by itself, in the
+//! past while that is due; `next_stop_at` is when what is on air by its schedule ends. A stop by hand takes the latter
+//! away, so what still has it after a restart of the server was cut off, and goes on.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::{Broadcasts, Start};
+use crate::broadcast::run::Command;
+use crate::broadcast::schedule::Plan;
+use crate::broadcast::{Broadcast, Facts, LogLevel, Settings};
+
+/// How often it is looked what is due.
+const LOOKING: Duration = Duration::from_millis(500);
+/// Pause before a start that failed is tried again, while its time on air lasts.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// Schedules by the id of their broadcast.
+pub(super) type Timetable = HashMap<String, Entry>;
+
+/// One schedule, and what comes next of it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    plan: Plan,
+    times: Times,
+    /// When a start that failed is tried again.
+    again: Option<Instant>,
+    /// Whether it was cut off, and goes on where it was.
+    goes_on: bool,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Times {
+    start: Option<Timestamp>,
+    stop: Option<Timestamp>,
+}
+
+impl Times {
+    fn of(facts: &Facts) -> Self {
+        let read = |text: &Option<String>| text.as_ref()?.parse().ok();
+        Self {
+            start: read(&facts.next_start_at),
+            stop: read(&facts.next_stop_at),
+        }
+    }
+
+    fn write(self, facts: &mut Facts) {
+        let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
+        facts.next_start_at = text(self.start);
+        facts.next_stop_at = text(self.stop);
+    }
+}
+
+/// What is to be done now.
+#[derive(Debug, PartialEq, Eq)]
+enum Due {
+    Start {
+        goes_on: bool,
+    },
+    Stop,
+    /// Nothing but to note what comes next.
+    Note,
+}
+
+impl Entry {
+    /// Of these settings, which were accepted; `None` without a schedule.
+    fn new(settings: &Settings, times: Times) -> Option<Self> {
+        let plan = Plan::new(settings.schedule.as_ref()?).ok()?;
+        Some(Self {
+            plan,
+            times,
+            again: None,
+            goes_on: false,
+        })
+    }
+
+    /// What comes next when it is on air, or not, for other reasons than this schedule.
+    fn begin(&mut self, now: Timestamp, is_on_air: bool) {
+        let current = self.plan.current(now);
+        let next = self.plan.next(now).map(|span| span.start);
+        self.times = match current {
+            Some(span) if is_on_air => Times {
+                start: next,
+                stop: span.stop,
+            },
+            Some(_) => Times {
+                start: Some(now),
+                stop: None,
+            },
+            None => Times {
+                start: next,
+                stop: None,
+            },
+        };
+        self.again = None;
+        self.goes_on = false;
+    }
+
+    /// Nothing before the next time on air.
+    fn pass(&mut self, now: Timestamp) {
+        let start = self.plan.next(now).map(|span| span.start);
+        self.times = Times { start, stop: None };
+        self.again = None;
+        self.goes_on = false;
+    }
+
+    /// After a restart of the server: a start that was missed is due, and so is what was cut off in a time on air that
+    /// still lasts.
+    fn resume(&mut self, now: Timestamp) {
+        let is_due = self.times.start.is_some_and(|start| start <= now);
+        self.goes_on = self.times.stop.is_some_and(|stop| now < stop);
+        // The rules of the zone may have changed since they were kept.
+        let next = self.plan.next(now).map(|span| span.start);
+        self.times = Times {
+            start: if is_due || self.goes_on {
+                Some(now)
+            } else {
+                next
+            },
+            stop: None,
+        };
+    }
+
+    /// What is due, and notes what comes next but for a start, which has to succeed first.
+    fn look(&mut self, now: Timestamp, is_on_air: bool) -> Option<Due> {
+        let is_past = |time: Option<Timestamp>| time.is_some_and(|time| time <= now);
+        if is_past(self.times.stop) && is_on_air {
+            self.pass(now);
+            return Some(Due::Stop);
+        }
+        if self.times.stop.is_some() && !is_on_air {
+            // It came to its end by itself.
+            self.times.stop = None;
+            return Some(Due::Note);
+        }
+        if !is_past(self.times.start) {
+            return None;
+        }
+        if is_on_air || self.plan.current(now).is_none() {
+            self.begin(now, is_on_air);
+            return Some(Due::Note);
+        }
+        if self.again.is_some_and(|again| Instant::now() < again) {
+            return None;
+        }
+        self.again = Some(Instant::now() + AGAIN);
+        Some(Due::Start {
+            goes_on: self.goes_on,
+        })
+    }
+}
+
+impl Broadcasts {
+    /// Lets broadcasts go on air and off it at their times.
+    pub async fn keep_times(self) {
+        let mut ticks = interval(LOOKING);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            for (id, due) in self.due() {
+                self.act(&id, due).await;
+            }
+        }
+    }
+
+    fn due(&self) -> Vec<(String, Due)> {
+        if self.parts().lifecycle.is_draining() {
+            return Vec::new();
+        }
+        let now = self.timestamp();
+        let mut timetable = self.timetable();
+        let due = timetable.iter_mut().filter_map(|(id, entry)| {
+            let due = entry.look(now, self.running(id).is_some())?;
+            Some((id.clone(), due))
+        });
+        due.collect()
+    }
+
+    async fn act(&self, id: &str, due: Due) {
+        match due {
+            Due::Stop => {
+                self.log(id, LogLevel::Info, "its time on air is over");
+                if let Some(running) = self.running(id) {
+                    running.tell(Command::Stop).await;
+                }
+            }
+            Due::Start { goes_on } => {
+                self.log(id, LogLevel::Info, "its time on air has come");
+                let start = Start {
+                    index: None,
+                    from_position: goes_on,
+                };
+                if let Err(error) = self.start(id, start).await {
+                    self.log(id, LogLevel::Error, &format!("not started: {error}"));
+                }
+            }
+            Due::Note => {}
+        }
+        self.write_times(id).await;
+    }
+
+    /// Writes what comes next of a schedule into its record.
+    async fn write_times(&self, id: &str) {
+        let times = self.timetable().get(id).map(|entry| entry.times);
+        let Some(times) = times else { return };
+        let mut facts = Facts::new("");
+        times.write(&mut facts);
+        let (start, stop) = (facts.next_start_at, facts.next_stop_at);
+        if let Err(error) = self.store().set_times(id, start, stop).await {
+            tracing::error!(%error, "times of a broadcast not written");
+        }
+    }
+
+    /// Takes up the schedule of a broadcast that is new, or was changed.
+    pub(super) async fn schedule(&self, broadcast: &mut Broadcast) {
+        let entry = Entry::new(&broadcast.settings, Times::default());
+        let id = &broadcast.id;
+        let is_on_air = self.running(id).is_some();
+        let times = entry.map_or_else(Times::default, |mut entry| {
+            entry.begin(self.timestamp(), is_on_air);
+            let times = entry.times;
+            self.timetable().insert(id.clone(), entry);
+            times
+        });
+        if broadcast.settings.schedule.is_none() {
+            self.timetable().remove(id);
+        }
+        times.write(&mut broadcast.facts);
+        let facts = &broadcast.facts;
+        let (start, stop) = (facts.next_start_at.clone(), facts.next_stop_at.clone());
+        if let Err(error) = self.store().set_times(id, start, stop).await {
+            tracing::error!(%error, "times of a broadcast not written");
+        }
+    }
+
+    /// Notes that a broadcast was started; it ends with the time on air that it is in.
+    pub(super) async fn note_start(&self, broadcast: &mut Broadcast) {
+        let now = self.timestamp();
+        let times = {
+            let mut timetable = self.timetable();
+            let Some(entry) = timetable.get_mut(&broadcast.id) else {
+                return;
+            };
+            entry.begin(now, true);
+            entry.times
+        };
+        times.write(&mut broadcast.facts);
+        self.write_times(&broadcast.id).await;
+    }
+
+    /// Notes that a broadcast was ended by hand: until its next time on air it stays so.
+    pub(super) async fn note_stop(&self, id: &str) {
+        let now = self.timestamp();
+        if let Some(entry) = self.timetable().get_mut(id) {
+            entry.pass(now);
+        }
+        self.write_times(id).await;
+    }
+
+    /// Takes up the schedule of a broadcast after a restart of the server; whether it may be on air now.
+    pub(super) fn resume_times(&self, broadcast: &Broadcast) -> bool {
+        let kept = Times::of(&broadcast.facts);
+        let Some(mut entry) = Entry::new(&broadcast.settings, kept) else {
+            return true;
+        };
+        let now = self.timestamp();
+        let is_time = entry.plan.current(now).is_some();
+        entry.resume(now);
+        self.timetable().insert(broadcast.id.clone(), entry);
+        is_time
+    }
+
+    fn timestamp(&self) -> Timestamp {
+        // Beyond the calendar there is nothing to be done.
+        Timestamp::try_from(self.parts().clock.now()).unwrap_or(Timestamp::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn entry() -> Entry {
+        let fields =
+            json!({"schedule": {"tz": "UTC", "windows": [{"from": "10:00", "to": "12:00"}]}});
+        let settings: Settings = serde_json::from_value(fields).unwrap();
+        Entry::new(&settings, Times::default()).unwrap()
+    }
+
+    /// A time of the day after the first one, or of the next day.
+    fn at(time: &str) -> Timestamp {
+        format!("2026-11-{time}:00Z").parse().unwrap()
+    }
+
+    fn times(start: &str, stop: Option<&str>) -> Times {
+        Times {
+            start: Some(at(start)),
+            stop: stop.map(at),
+        }
+    }
+
+    #[test]
+    fn window_starts_and_ends_it() {
+        let mut entry = entry();
+        entry.begin(at("21T09:00"), false);
+        assert_eq!(entry.times, times("21T10:00", None));
+        assert_eq!(entry.look(at("21T09:59"), false), None);
+        assert_eq!(
+            entry.look(at("21T10:00"), false),
+            Some(Due::Start { goes_on: false })
+        );
+        entry.begin(at("21T10:00"), true);
+        assert_eq!(entry.times, times("22T10:00", Some("21T12:00")));
+        assert_eq!(entry.look(at("21T11:59"), true), None);
+        assert_eq!(entry.look(at("21T12:00"), true), Some(Due::Stop));
+        assert_eq!(entry.times, times("22T10:00", None));
+        assert_eq!(entry.look(at("21T12:01"), false), None);
+    }
+
+    #[test]
+    fn made_inside_a_window_it_is_due_at_once() {
+        let mut entry = entry();
+        entry.begin(at("21T11:00"), false);
+        assert_eq!(
+            entry.look(at("21T11:00"), false),
+            Some(Due::Start { goes_on: false })
+        );
+        // It failed, and is not tried at every look.
+        assert_eq!(entry.look(at("21T11:00"), false), None);
+        // It never worked out: the window is over.
+        assert_eq!(entry.look(at("21T12:00"), false), Some(Due::Note));
+        assert_eq!(entry.times, times("22T10:00", None));
+    }
+
+    #[test]
+    fn ended_by_hand_or_by_itself_it_stays_so_until_the_next_window() {
+        let mut entry = entry();
+        entry.begin(at("21T11:00"), true);
+        entry.pass(at("21T11:30"));
+        assert_eq!(entry.times, times("22T10:00", None));
+        assert_eq!(entry.look(at("21T11:31"), false), None);
+        entry.begin(at("21T11:40"), true);
+        assert_eq!(entry.look(at("21T11:50"), false), Some(Due::Note));
+        assert_eq!(entry.times, times("22T10:00", None));
+        assert_eq!(
+            entry.look(at("22T10:00"), false),
+            Some(Due::Start { goes_on: false })
+        );
+    }
+
+    #[test]
+    fn on_air_by_hand_it_is_taken_over_by_the_window() {
+        let mut entry = entry();
+        entry.begin(at("21T09:00"), true);
+        assert_eq!(entry.times, times("21T10:00", None));
+        assert_eq!(entry.look(at("21T10:00"), true), Some(Due::Note));
+        assert_eq!(entry.times, times("22T10:00", Some("21T12:00")));
+    }
+
+    #[test]
+    fn restart_of_the_server_goes_on_inside_a_window_alone() {
+        for (kept, now, due) in [
+            // Cut off.
+            (
+                times("22T10:00", Some("21T12:00")),
+                "21T11:00",
+                Some(Due::Start { goes_on: true }),
+            ),
+            // Cut off, and too late.
+            (times("22T10:00", Some("21T12:00")), "21T13:00", None),
+            // Missed.
+            (
+                times("21T10:00", None),
+                "21T11:00",
+                Some(Due::Start { goes_on: false }),
+            ),
+            // Missed altogether.
+            (times("21T10:00", None), "21T13:00", Some(Due::Note)),
+            // Ended by hand.
+            (times("22T10:00", None), "21T11:00", None),
+        ] {
+            let mut entry = entry();
+            entry.times = kept;
+            entry.resume(at(now));
+            assert_eq!(entry.look(at(now), false), due, "{kept:?} at {now}");
+            let is_due = matches!(due, Some(Due::Start { .. }));
+            let next = at(if is_due { now } else { "22T10:00" });
+            assert_eq!(
+                entry.times,
+                Times {
+                    start: Some(next),
+                    stop: None
+                }
+            );
+        }
+    }
+}
