@@ -10,7 +10,7 @@ use crate::broadcast::publisher::Target;
 use crate::broadcast::run::{Actor, Begin, Command, Reading, Running};
 use crate::broadcast::{
     Broadcast, BroadcastError, Effect, Event, LastError, LogLevel, ServeMode, Settings, Status,
-    StreamSource,
+    StoreError, StreamSource,
 };
 use crate::config::Secret;
 
@@ -40,9 +40,16 @@ impl Broadcasts {
             }
             let _ = timeout(ENDING, running.over()).await;
         }
+        // In a task of its own: a client that goes away must not leave it half started.
+        let begun = tokio::spawn(self.clone().begin(broadcast, start)).await;
+        let begun = begun.map_err(|error| StoreError::Failed(error.to_string()))?;
+        Ok((begun?, true))
+    }
+
+    async fn begin(self, broadcast: Broadcast, start: Start) -> Result<Broadcast, BroadcastError> {
         let mut started = self.launch(broadcast, start).await?;
         self.note_start(&mut started).await;
-        Ok((started, true))
+        Ok(started)
     }
 
     async fn launch(

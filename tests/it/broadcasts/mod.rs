@@ -1,8 +1,10 @@
 //! Broadcasts through the shipped binary.
 
 mod air;
+mod lists;
 mod records;
 mod schedule;
+mod starts;
 mod store;
 
 use http::Method;

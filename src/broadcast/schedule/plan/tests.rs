@@ -11,7 +11,9 @@ fn plan(schedule: Value) -> Result<Plan, String> {
 }
 
 fn vienna(windows: Value) -> Plan {
-    plan(json!({"tz": "Europe/Vienna", "windows": windows})).unwrap()
+    let mut schedule = json!({"tz": "Europe/Vienna"});
+    schedule["windows"] = windows;
+    plan(schedule).unwrap()
 }
 
 fn time(text: &str) -> Timestamp {

@@ -49,7 +49,14 @@ pub(super) async fn create(
     let broadcasts = broadcasts(&app)?;
     let mut made = broadcasts.create(fields).await?;
     if is_set(&query.unwrap_or_default(), "start") {
-        made = broadcasts.start(&made.id, Start::default()).await?.0;
+        made = match broadcasts.start(&made.id, Start::default()).await {
+            Ok((started, _)) => started,
+            Err(error) => {
+                // Nobody would know of it. What it was refused for is told, not what became of taking it away.
+                let _ = broadcasts.delete(&made.id, true).await;
+                return Err(error.into());
+            }
+        };
     }
     let mut response = answer::no_store(&made.to_json())?;
     *response.status_mut() = StatusCode::CREATED;
