@@ -55,6 +55,19 @@ pub struct Settings {
 impl Settings {
     /// Asks `env` for everything. Faults are noted in `env`.
     pub fn from_env(env: &mut Env) -> Self {
+        let settings = Self::read(env);
+        for name in &settings.broadcast.region_fallback {
+            if !settings.net.has(name) {
+                env.fault(
+                    "BROADCAST_REGION_FALLBACK",
+                    format_args!("`{name}` is no entry of EGRESS"),
+                );
+            }
+        }
+        settings
+    }
+
+    fn read(env: &mut Env) -> Self {
         Self {
             server: ServerConfig::from_env(env),
             http: HttpConfig::from_env(env),

@@ -30,6 +30,9 @@ pub struct BroadcastConfig {
     pub shelves: TempConfig,
     /// `BROADCAST_PREFETCH_ITEMS` (2): items fetched ahead of the one on air.
     pub prefetch_items: usize,
+    /// `BROADCAST_REGION_FALLBACK`: names of ways out that are tried, in this order, where an item may not be seen from
+    /// the first.
+    pub region_fallback: Vec<String>,
     /// What encodes, and within which bounds.
     pub encoder: EncoderConfig,
     /// `BROADCAST_RECONNECT_MAX_S` (0 s, for ever): how long a lost target is tried again.
@@ -53,6 +56,7 @@ impl BroadcastConfig {
             targets: TargetConfig::from_env(env),
             shelves: shelves(env),
             prefetch_items: env.count("BROADCAST_PREFETCH_ITEMS", 2, 1, 100),
+            region_fallback: env.list("BROADCAST_REGION_FALLBACK"),
             encoder: EncoderConfig::from_env(env),
             reconnect_max: Some(env.seconds("BROADCAST_RECONNECT_MAX_S", 0, 0))
                 .filter(|limit| !limit.is_zero()),

@@ -10,7 +10,7 @@ use super::bus::Bus;
 use super::feed::Feeds;
 use super::normaliser::{Encoding, NormaliseError};
 use super::splicer::{Slate, SlateError};
-use super::{BroadcastConfig, LogLevel, LogRow, LogSource, Notice, Profile, Store};
+use super::{BroadcastConfig, LogLevel, LogRow, LogSource, Notice, Profile, Settings, Store};
 use crate::clock::Clock;
 use crate::lifecycle::Lifecycle;
 use crate::links::Sealer;
@@ -79,6 +79,12 @@ impl Context {
             lifecycle.spawn(lifecycle.clone().until_soft(check_encoder(encoding)));
         }
         context
+    }
+
+    /// Finds posts by the way out of a broadcast.
+    pub(super) fn playout(&self, settings: &Settings) -> Playout {
+        let fallback = &self.parts.config.region_fallback;
+        self.parts.playout.by(settings.proxy.as_deref(), fallback)
     }
 
     pub(super) fn store(&self) -> &Store {

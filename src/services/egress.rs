@@ -1,13 +1,41 @@
 //! Work at a site by a way out of its choice, and by another one when the site turns that away.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::ResolveError;
 use crate::extract::{Block, ExtractError};
-use crate::net::{Client, Egress, Egresses, NetError, TurnEnd};
+use crate::net::{Client, Egress, Egresses, NetError, NoEgress, Turn, TurnEnd};
 
 /// Ways out that one piece of work takes at most.
 const MAX_WAYS: usize = 3;
+/// When to come back where the only way out that is wanted may not be taken.
+const ONLY_RETRY: Duration = Duration::from_secs(5);
+
+/// Which way out is taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Way<'a> {
+    /// The best.
+    Any,
+    /// The one of this name where it may be taken, else the best.
+    Rather(&'a str),
+    /// The one of this name and no other.
+    Only(&'a str),
+}
+
+impl<'a> Way<'a> {
+    /// The one of a name rather than another, if there is a name.
+    pub(super) fn rather(name: Option<&'a str>) -> Self {
+        name.map_or(Self::Any, Self::Rather)
+    }
+
+    fn name(self) -> Option<&'a str> {
+        match self {
+            Self::Any => None,
+            Self::Rather(name) | Self::Only(name) => Some(name),
+        }
+    }
+}
 
 /// Work that is done, and by which way out.
 #[derive(Debug)]
@@ -20,14 +48,14 @@ pub(super) struct Done<T> {
     pub(super) generation: u64,
 }
 
-/// Does `work` at `site` by the way out named `wanted` where that may be taken, else by the best one.
+/// Does `work` at `site` by the way out that is wanted.
 ///
 /// # Errors
 /// What the last way out led to; [`ResolveError::NoEgress`] when none may be taken.
 pub(super) async fn by_egress<T, F>(
     egresses: &Egresses,
     site: &'static str,
-    wanted: Option<&str>,
+    wanted: Way<'_>,
     work: impl Fn(Client) -> F,
 ) -> Result<Done<T>, ResolveError>
 where
@@ -36,7 +64,7 @@ where
     let mut tried = Vec::new();
     let mut last = None;
     while tried.len() < MAX_WAYS {
-        let turn = match egresses.take(site, wanted, &tried) {
+        let turn = match take(egresses, site, wanted, &tried) {
             Ok(turn) => turn,
             Err(none) => return Err(last.map_or(none.into(), ResolveError::Extract)),
         };
@@ -60,6 +88,21 @@ where
         }
     }
     Err(last.map_or(ResolveError::Internal, ResolveError::Extract))
+}
+
+fn take(
+    egresses: &Egresses,
+    site: &'static str,
+    wanted: Way<'_>,
+    tried: &[Arc<Egress>],
+) -> Result<Turn, NoEgress> {
+    let turn = egresses.take(site, wanted.name(), tried)?;
+    match wanted {
+        Way::Only(name) if turn.egress().name() != Some(name) => Err(NoEgress {
+            retry_after: ONLY_RETRY,
+        }),
+        _ => Ok(turn),
+    }
 }
 
 /// What an error says about the way out; a site that answers of the post answers well.

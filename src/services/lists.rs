@@ -7,7 +7,7 @@ use moka::future::Cache;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::egress::{Done, by_egress};
+use super::egress::{Done, Way, by_egress};
 use super::flight::Flights;
 use super::resolve::{failed, within};
 use super::{ResolveError, Resolver, ServicesConfig, address};
@@ -24,7 +24,8 @@ const RECORD_BYTES: usize = 256;
 /// Share of the deadline after which what was read is given as it is, in tenths: the rest is for a page on its way.
 const READING_TENTHS: u32 = 9;
 
-type Key = (PlaylistSource, Part);
+/// A list, a part of it, and the only way out by which it may be asked for.
+type Key = (PlaylistSource, Part, Option<Arc<str>>);
 type Outcome = Result<Arc<Playlist>, Arc<ResolveError>>;
 
 /// Lists what lists hold. Shares the places for extractions with its resolver. Cheap to clone.
@@ -33,6 +34,7 @@ pub struct Lister {
     resolver: Resolver,
     parts: Cache<Key, Arc<Playlist>>,
     listing: Flights<Key, Outcome>,
+    way: Option<Arc<str>>,
 }
 
 impl Lister {
@@ -48,6 +50,16 @@ impl Lister {
                 .time_to_live(LIST_TTL.min(config.cache_ttl))
                 .build(),
             listing: Flights::new(lifecycle.clone()),
+            way: None,
+        }
+    }
+
+    /// The same one, by the way out of this name and no other; by any for `None`.
+    #[must_use]
+    pub fn by(&self, way: Option<&str>) -> Self {
+        Self {
+            way: way.map(Arc::from),
+            ..self.clone()
         }
     }
 
@@ -65,7 +77,7 @@ impl Lister {
     /// [`ResolveError`], shared by all callers that waited for it.
     pub async fn list(&self, text: &str, part: Part) -> Outcome {
         let (extractor, list) = address::playlist(self.resolver.extractors(), text)?;
-        let key = (list, part);
+        let key = (list, part, self.way.clone());
         if let Some(listed) = self.parts.get(&key).await {
             return Ok(listed);
         }
@@ -83,7 +95,8 @@ impl Lister {
         let (site, source_id) = (list.site, list.id.as_str());
         let deadline = self.resolver.deadline();
         let until = Instant::now() + deadline * READING_TENTHS / 10;
-        let listed = by_egress(self.resolver.egresses(), site, None, |client: Client| {
+        let way = key.2.as_deref().map_or(Way::Any, Way::Only);
+        let listed = by_egress(self.resolver.egresses(), site, way, |client: Client| {
             let (extractor, key) = (Arc::clone(&extractor), key.clone());
             async move { extractor.list(&client, &key.0, &key.1, until).await }
         });
@@ -110,7 +123,7 @@ fn is_all(part: &Part, list: &Playlist) -> bool {
 }
 
 /// What a kept part takes, in bytes.
-fn weight((source, part): &Key, list: &Playlist) -> usize {
+fn weight((source, part, _): &Key, list: &Playlist) -> usize {
     let texts = [&source.post, &part.cursor, &list.next_cursor];
     let optional = texts.into_iter().flatten().map(String::len);
     let author = &list.author;
@@ -147,7 +160,7 @@ mod tests {
             cursor: Some("c".repeat(cursor)),
             limit: 100,
         };
-        (source, part)
+        (source, part, None)
     }
 
     fn list(titles: &[usize]) -> Playlist {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::feed::{Feed, FeedError};
 use super::joined::{JoinedOrigin, PairId};
 use super::origin::{LinkOrigin, Post};
-use super::{Joiner, ResolveError, Resolver, Wish, address};
+use super::{Joiner, ResolveError, Resolved, Resolver, Wish, address};
 use crate::extract::selector::Selector;
 use crate::extract::{
     Codec, Content, ExtractError, Extraction, Format, Refusal, Tracks, Unavailable,
@@ -108,6 +108,8 @@ fn resolve_reason(error: &ResolveError) -> &'static str {
 pub struct Playout {
     feed: Feed,
     joiner: Joiner,
+    /// Names of the ways out that are tried, the next one where a region is closed; any for `None`.
+    ways: Arc<[Option<String>]>,
 }
 
 /// A file of a post, found.
@@ -135,7 +137,43 @@ impl Playout {
         Self {
             feed: Feed::new(resolver, engines),
             joiner,
+            ways: [None].into(),
         }
+    }
+
+    /// The same one, by the way out of this name and no other, by any for `None`; and by those of `fallback`, in their
+    /// order, where a post may not be seen from there.
+    #[must_use]
+    pub fn by(&self, way: Option<&str>, fallback: &[String]) -> Self {
+        let further = fallback.iter().filter(|name| way != Some(name.as_str()));
+        let ways = std::iter::once(way.map(str::to_owned)).chain(further.cloned().map(Some));
+        Self {
+            ways: ways.collect(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether there is a way out of this name.
+    pub fn has_way(&self, name: &str) -> bool {
+        let egresses = self.feed.resolver().egresses();
+        egresses.named(Some(name)).is_some()
+    }
+
+    async fn ask(&self, address: &str, wish: Wish) -> Result<Resolved, Arc<ResolveError>> {
+        let resolver = self.feed.resolver();
+        let mut closed = None;
+        for way in self.ways.iter() {
+            let asked = match way {
+                Some(name) => resolver.resolve_by(address, wish, name).await,
+                None => resolver.resolve(address, wish).await,
+            };
+            match asked {
+                // The first one says what the post is like from where it was to be seen.
+                Err(error) if is_closed(&error) => closed = closed.or(Some(error)),
+                asked => return asked,
+            }
+        }
+        Err(closed.unwrap_or_else(|| Arc::new(ResolveError::Internal)))
     }
 
     /// Asks the site of a list for the post with this id, and finds the file of it that is wanted; `is_fresh` asks
@@ -157,7 +195,7 @@ impl Playout {
             return Err(PlayoutError::NoFormat);
         };
         let wish = Wish { no_cache: is_fresh };
-        let resolved = resolver.resolve(source.url.as_str(), wish).await?;
+        let resolved = self.ask(source.url.as_str(), wish).await?;
         let extraction = resolved.extraction;
         let post = Post {
             extractor,
@@ -190,7 +228,8 @@ impl Playout {
             return origin.map(Bytes::File).map_err(|error| error.to_string());
         };
         let (extractor, source) = (&post.extractor, post.source.clone());
-        let opened = Box::pin(self.joiner.open(extractor, source, &pair, None)).await;
+        let way = post.extraction.session.egress.as_deref();
+        let opened = Box::pin(self.joiner.open(extractor, source, &pair, way)).await;
         let origin = opened.map_err(|error| error.to_string())?;
         Ok(Bytes::Joined(Arc::new(origin)))
     }
@@ -254,6 +293,20 @@ impl Playable {
         };
         opened.map_err(|error: FeedError| PlayoutError::Bytes(error.to_string()))
     }
+}
+
+/// Whether a post may not be seen from there.
+fn is_closed(error: &ResolveError) -> bool {
+    matches!(
+        error,
+        ResolveError::Extract(
+            ExtractError::RegionBlocked { .. }
+                | ExtractError::Unavailable {
+                    reason: Unavailable::RegionBlocked,
+                    ..
+                }
+        )
+    )
 }
 
 /// Ids of the formats to be tried, the best first.

@@ -186,7 +186,7 @@ async fn secret_comes_from_a_file_too() {
 }
 
 /// Of each variable a value that it can't have.
-const WRONG: [(&str, &str); 89] = [
+const WRONG: [(&str, &str); 90] = [
     ("RUST_LOG", "serverrs=loud"),
     ("LOG_LEVEL", "loud"),
     ("LOG_FORMAT", "xml"),
@@ -271,6 +271,7 @@ const WRONG: [(&str, &str); 89] = [
     ("BROADCAST_MAX_ITEMS", "0"),
     ("BROADCAST_MAX_RUNNING", "0"),
     ("BROADCAST_PREFETCH_ITEMS", "0"),
+    ("BROADCAST_REGION_FALLBACK", "nowhere"),
     ("BROADCAST_VIDEO_ENCODER", "libx265"),
     ("BROADCAST_CHILD_MEM_MB", "-1"),
     ("BROADCAST_SLATE_IMAGE", "/nonexistent/file"),

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::broadcast::context::Context;
-use crate::broadcast::{Item, ItemState};
+use crate::broadcast::{Item, ItemState, Settings};
 use crate::extract::{Availability, ExtractError, Part, PlaylistEntry};
-use crate::services::ResolveError;
+use crate::services::{Lister, ResolveError};
 
 /// Entries of the first page, which is all that is waited for: what a site gives in one answer.
 const FIRST: usize = 100;
@@ -23,7 +23,9 @@ const PAUSES: [Duration; 4] = [
 
 /// A list that is being read.
 pub(in crate::broadcast) struct Reading {
-    context: Arc<Context>,
+    lister: Lister,
+    /// Entries that are accepted.
+    most: usize,
     playlist: String,
     cursor: Option<String>,
     seen: HashSet<String>,
@@ -33,10 +35,11 @@ pub(in crate::broadcast) struct Reading {
 
 impl Reading {
     /// From the first page on.
-    pub(in crate::broadcast) fn new(context: Arc<Context>, playlist: &str) -> Self {
+    pub(in crate::broadcast) fn new(context: &Context, settings: &Settings) -> Self {
         Self {
-            context,
-            playlist: playlist.to_owned(),
+            lister: context.parts.lister.by(settings.proxy.as_deref()),
+            most: context.parts.config.max_items,
+            playlist: settings.playlist_id.clone().unwrap_or_default(),
             cursor: None,
             seen: HashSet::new(),
             count: 0,
@@ -51,7 +54,7 @@ impl Reading {
     pub(in crate::broadcast) async fn next(
         &mut self,
     ) -> Result<Option<Vec<Item>>, Arc<ResolveError>> {
-        let most = self.context.parts.config.max_items;
+        let most = self.most;
         if self.is_over || self.count >= most {
             return Ok(None);
         }
@@ -93,7 +96,7 @@ impl Reading {
     async fn page(&self, part: Part) -> Result<Arc<crate::extract::Playlist>, Arc<ResolveError>> {
         let mut pauses = PAUSES.into_iter();
         loop {
-            let listed = self.context.parts.lister.list(&self.playlist, part.clone());
+            let listed = self.lister.list(&self.playlist, part.clone());
             let error = match listed.await {
                 Ok(page) => return Ok(page),
                 Err(error) => error,

@@ -104,6 +104,7 @@ impl Broadcasts {
         let read = Settings::read(fields, key.text());
         let (mut settings, key) = read.map_err(BroadcastError::Invalid)?;
         self.find_playlist(&mut settings)?;
+        self.check_way(&settings)?;
         self.check_address(&settings)?;
         // Exact in the numbers of every client.
         settings
@@ -175,6 +176,7 @@ impl Broadcasts {
         let (mut settings, found) = read;
         let found = found.filter(|found| !found.reveal().is_empty());
         self.find_playlist(&mut settings)?;
+        self.check_way(&settings)?;
         self.check_address(&settings)?;
         let running = self.running(id);
         if running.is_some() {
@@ -330,6 +332,18 @@ impl Broadcasts {
         settings.playlist_id =
             Some(found.map_err(|error| BroadcastError::Playlist(Arc::new(error)))?);
         Ok(())
+    }
+
+    /// The way out must be one of this server.
+    fn check_way(&self, settings: &Settings) -> Result<(), BroadcastError> {
+        let is_known = |name: &String| self.parts().playout.has_way(name);
+        if settings.proxy.as_ref().is_none_or(is_known) {
+            return Ok(());
+        }
+        Err(BroadcastError::field(
+            "proxy",
+            "names no entry of `EGRESS` of this server",
+        ))
     }
 
     /// The target must not say by itself that it may not be dialled (ruling 43).

@@ -58,6 +58,7 @@ impl Broadcasts {
         start: Start,
     ) -> Result<Broadcast, BroadcastError> {
         let way = self.way_out(&broadcast).await?;
+        self.check_way(&broadcast.settings)?;
         check_source(&broadcast.settings, self.parts().config.media_dir.is_some())?;
         let id = broadcast.id.clone();
         let _starting = self.inner.starting.lock().await;
@@ -176,11 +177,11 @@ impl Broadcasts {
             running.tell(Command::Refresh(answer)).await;
             return answered.await.unwrap_or(Err(BroadcastError::NotRunning));
         }
-        let Some(playlist) = broadcast.settings.playlist_id else {
+        if broadcast.settings.playlist_id.is_none() {
             return Ok((0, 0));
-        };
-        let context = std::sync::Arc::clone(&self.inner.context);
-        let read = Reading::new(context, &playlist).rest().await;
+        }
+        let reading = Reading::new(&self.inner.context, &broadcast.settings);
+        let read = reading.rest().await;
         let read = read.map_err(BroadcastError::Playlist)?;
         let mut list = crate::broadcast::list::List::new(None, 0);
         list.append(self.store().items(id).await?);
@@ -223,11 +224,11 @@ impl Broadcasts {
         let read = Settings::read(fields, key.text());
         let (mut settings, _) = read.map_err(BroadcastError::Invalid)?;
         self.find_playlist(&mut settings)?;
+        self.check_way(&settings)?;
         self.check_address(&settings)?;
         let mut items = Vec::new();
-        if let Some(playlist) = &settings.playlist_id {
-            let context = std::sync::Arc::clone(&self.inner.context);
-            let page = Reading::new(context, playlist).next().await;
+        if settings.playlist_id.is_some() {
+            let page = Reading::new(&self.inner.context, &settings).next().await;
             items = page.map_err(BroadcastError::Playlist)?.unwrap_or_default();
         }
         Ok(

@@ -113,7 +113,7 @@ pub struct Settings {
     pub target_url: Option<String>,
     /// What is sent when the target is back.
     pub resume: Resume,
-    /// Name of the egress that the site is asked by, and the target dialled by.
+    /// Name of the egress by which the site is asked and items are fetched; the target is dialled directly.
     pub proxy: Option<String>,
     /// When it is on air by itself.
     pub schedule: Option<Schedule>,

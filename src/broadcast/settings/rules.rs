@@ -156,7 +156,6 @@ impl Settings {
     pub(super) fn check_unsupported(&self, faults: &mut Vec<FieldFault>) {
         let is_set = [
             ("account", self.account.is_some()),
-            ("proxy", self.proxy.is_some()),
             ("allow_live", self.allow_live),
             ("video_mode", self.video_mode == VideoMode::Copy),
             (

@@ -113,7 +113,6 @@ fn names_are_no_paths() {
 fn values_without_effect_are_refused() {
     for (fields, field) in [
         (json!({"account": "a"}), "account"),
-        (json!({"proxy": "a"}), "proxy"),
         (json!({"allow_live": true}), "allow_live"),
         (json!({"video_mode": "copy"}), "video_mode"),
         (

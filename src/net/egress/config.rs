@@ -65,6 +65,12 @@ impl EgressConfig {
         Self { ways }
     }
 
+    /// Whether there is a way out of this name.
+    pub fn has(&self, name: &str) -> bool {
+        let mut ways = self.ways.iter();
+        ways.any(|way| way.client.egress.as_deref() == Some(name))
+    }
+
     /// The way to ingests, which none of these is: they are dialled directly (ruling 42), trusting the same roots.
     ///
     /// # Errors

@@ -11,11 +11,12 @@ use crate::extract::{ExtractError, Extractor, OK, Source, Unavailable};
 use crate::net::{Client, Egress};
 use crate::observe::Verdict;
 use crate::services::Shared;
-use crate::services::egress::by_egress;
+use crate::services::egress::{Way, by_egress};
 use crate::services::shared::Duty;
 
-/// A post, the name of the way out that is wanted, and whether the site is to be asked whatever others know.
-pub(super) type FlightKey = (&'static str, String, Option<String>, bool);
+/// A post, the name of the way out that is wanted, whether no other may be taken, and whether the site is to be asked
+/// whatever others know.
+pub(super) type FlightKey = (&'static str, String, Option<String>, bool, bool);
 
 /// A post to be asked for.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ pub(super) struct Question {
     pub(super) post: Source,
     /// Name of the way out that is wanted.
     pub(super) egress: Option<String>,
+    /// Whether no other way out may be taken.
+    pub(super) is_only: bool,
     /// Whether the site is to be asked, whatever others know.
     pub(super) is_fresh: bool,
 }
@@ -34,7 +37,10 @@ impl Resolver {
         if let Some(error) = self.inner.not_found.get(&key).await {
             return Err(error);
         }
-        let key = (key.0, key.1, question.egress.clone(), question.is_fresh);
+        let Question {
+            is_only, is_fresh, ..
+        } = question;
+        let key = (key.0, key.1, question.egress.clone(), is_only, is_fresh);
         let resolver = self.clone();
         self.inner
             .extracting
@@ -102,7 +108,8 @@ impl Resolver {
         let shared = self.inner.shared.clone()?;
         let wanted = question.egress.as_deref();
         let (egresses, site) = (&self.inner.egresses, question.post.site);
-        let best = egresses.best(site, wanted);
+        let named = egresses.named(wanted).filter(|_| question.is_only);
+        let best = named.or_else(|| egresses.best(site, wanted));
         let egress = best.unwrap_or_else(|| egresses.for_media(wanted, site));
         Some((shared, Arc::clone(egress)))
     }
@@ -121,7 +128,11 @@ impl Resolver {
         let key = post_key(post);
         let started = Instant::now();
         let egresses = &self.inner.egresses;
-        let extracted = by_egress(egresses, key.0, egress.as_deref(), |client: Client| {
+        let way = match egress.as_deref() {
+            Some(name) if question.is_only => Way::Only(name),
+            name => Way::rather(name),
+        };
+        let extracted = by_egress(egresses, key.0, way, |client: Client| {
             let (extractor, post) = (Arc::clone(extractor), post.clone());
             async move { extractor.extract(&client, &post).await }
         });

@@ -45,7 +45,7 @@ impl Resolver {
         None
     }
 
-    async fn kept(&self, post: &Source, egress: &Egress) -> Option<Arc<Extraction>> {
+    pub(super) async fn kept(&self, post: &Source, egress: &Egress) -> Option<Arc<Extraction>> {
         let kept = self.inner.posts.get(&kept_key(post, egress)).await?;
         let is_good = kept.generation == egress.generation() && Instant::now() < kept.until;
         is_good.then_some(kept.extraction)

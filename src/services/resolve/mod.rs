@@ -14,7 +14,7 @@ use self::ask::{FlightKey, Question};
 pub(super) use self::ask::{failed, within};
 pub use self::error::ResolveError;
 use self::keep::{Kept, KeptKey, PostKey, post_key};
-use super::egress::by_egress;
+use super::egress::{Way, by_egress};
 use super::flight::Flights;
 use super::{ServicesConfig, Shared, address};
 use crate::extract::{Extraction, Extractor, Source, SourceKey};
@@ -156,6 +156,7 @@ impl Resolver {
                 extractor,
                 post,
                 egress: None,
+                is_only: false,
                 is_fresh: wish.no_cache,
             })
             .await;
@@ -164,6 +165,32 @@ impl Resolver {
             self.inner.hits.fetch_add(1, Ordering::Relaxed);
         }
         resolved
+    }
+
+    /// Resolves a posted text by the way out of this name and no other.
+    ///
+    /// # Errors
+    /// [`ResolveError`], [`ResolveError::NoEgress`] while that way can't be taken.
+    pub(super) async fn resolve_by(&self, text: &str, wish: Wish, only: &str) -> Outcome {
+        let (extractor, source) = address::classify(&self.inner.extractors, text)?;
+        let post = self.locate(&extractor, source).await?;
+        if !wish.no_cache
+            && let Some(egress) = self.inner.egresses.named(Some(only))
+            && let Some(extraction) = self.kept(&post, egress).await
+        {
+            return Ok(Resolved {
+                extraction,
+                is_hit: true,
+            });
+        }
+        self.fetch(Question {
+            extractor,
+            post,
+            egress: Some(only.to_owned()),
+            is_only: true,
+            is_fresh: wish.no_cache,
+        })
+        .await
     }
 
     /// How the store is that extractions are shared by; `None` when nothing is shared.
@@ -232,6 +259,7 @@ impl Resolver {
                 extractor: Arc::clone(extractor),
                 post,
                 egress: egress.map(str::to_owned),
+                is_only: false,
                 // What others know may be as stale.
                 is_fresh: stale.is_some(),
             })
@@ -294,10 +322,15 @@ impl Resolver {
         short: Source,
     ) -> Result<Source, Arc<ResolveError>> {
         let _place = self.inner.admission.admit().await.map_err(failed)?;
-        let located = by_egress(&self.inner.egresses, short.site, None, |client: Client| {
-            let (extractor, short) = (Arc::clone(&extractor), short.clone());
-            async move { extractor.locate(&client, &short).await }
-        });
+        let located = by_egress(
+            &self.inner.egresses,
+            short.site,
+            Way::Any,
+            |client: Client| {
+                let (extractor, short) = (Arc::clone(&extractor), short.clone());
+                async move { extractor.locate(&client, &short).await }
+            },
+        );
         let post = within(self.inner.deadline, located).await?.value;
         self.inner
             .short_links

@@ -9,12 +9,12 @@ use crate::harness::upstream::{Fault, Page, Rule};
 use crate::harness::{Api, Builder, TestServer};
 
 /// Some simulated upstreams, each behind its own proxy.
-struct Internet {
-    upstreams: Vec<(&'static str, Upstream)>,
+pub(crate) struct Internet {
+    pub(crate) upstreams: Vec<(&'static str, Upstream)>,
 }
 
 impl Internet {
-    async fn new(names: &[&'static str]) -> Self {
+    pub(crate) async fn new(names: &[&'static str]) -> Self {
         let mut upstreams = Vec::new();
         for name in names {
             upstreams.push((*name, Upstream::start().await));
@@ -22,14 +22,14 @@ impl Internet {
         Self { upstreams }
     }
 
-    fn get(&self, name: &str) -> &Upstream {
+    pub(crate) fn get(&self, name: &str) -> &Upstream {
         let mut upstreams = self.upstreams.iter();
         let found = upstreams.find(|(other, _)| *other == name);
         &found.unwrap_or_else(|| panic!("no way {name}")).1
     }
 
     /// Value of `EGRESS`.
-    fn egress(&self) -> String {
+    pub(crate) fn egress(&self) -> String {
         let ways = self.upstreams.iter();
         let ways: Vec<String> = ways
             .map(|(name, upstream)| format!("{name}={}", upstream.proxy_url()))
@@ -38,7 +38,7 @@ impl Internet {
     }
 
     /// Settings of a server that trusts all of them.
-    fn builder(&self) -> Builder {
+    pub(crate) fn builder(&self) -> Builder {
         let files = self.upstreams.iter().map(|(_, upstream)| {
             std::fs::read_to_string(upstream.ca_file()).expect("a certificate")
         });
@@ -83,7 +83,7 @@ impl Internet {
     }
 
     /// Nothing was asked for that isn't there, and nothing by another way than the one it was given to.
-    fn assert_well(&self) {
+    pub(crate) fn assert_well(&self) {
         for (name, upstream) in &self.upstreams {
             upstream.world.assert_no_unknown();
             let refused = upstream.world.look(|traffic| traffic.refused.clone());

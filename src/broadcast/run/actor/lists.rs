@@ -91,8 +91,8 @@ impl Actor {
 
     /// Reads the list from its beginning. A drawn order waits for all of it for a while.
     pub(super) fn read_list(&mut self, waits: bool) {
-        let (read, playlist) = (self.read_sender.clone(), self.playlist());
-        let mut reading = Reading::new(Arc::clone(&self.context), &playlist);
+        let read = self.read_sender.clone();
+        let mut reading = Reading::new(&self.context, &self.settings.borrow());
         let task = async move {
             let due = Instant::now() + WHOLE_LIST;
             let mut held = Vec::new();
@@ -125,8 +125,8 @@ impl Actor {
         answer: Option<oneshot::Sender<Result<(usize, usize), BroadcastError>>>,
     ) {
         self.readings.retain(|reading| !reading.is_finished());
-        let (read, playlist) = (self.read_sender.clone(), self.playlist());
-        let reading = Reading::new(Arc::clone(&self.context), &playlist);
+        let read = self.read_sender.clone();
+        let reading = Reading::new(&self.context, &self.settings.borrow());
         let task = async move {
             let items = reading.rest().await;
             let _ = read.send(Read::Anew(items, answer)).await;
@@ -145,11 +145,6 @@ impl Actor {
             return;
         }
         self.read_anew(Some(answer));
-    }
-
-    pub(super) fn playlist(&self) -> String {
-        let settings = self.settings.borrow();
-        settings.playlist_id.clone().unwrap_or_default()
     }
 
     pub(super) async fn take_read(&mut self, read: Read) -> Result<(), Fault> {

@@ -77,7 +77,7 @@ impl Desk {
         }
         let list = settings.playlist_id.as_deref().unwrap_or_default();
         let taste = taste(&settings, side);
-        let playout = &self.context.parts.playout;
+        let playout = self.context.playout(&settings);
         let found = playout.find(list, &turn.item.video_id, &taste, is_fresh);
         let playable = Box::pin(found).await?;
         let opened = self.context.feeds.open(Content::Post(playable)).await;
@@ -134,7 +134,7 @@ impl Desk {
         let settings = self.settings.borrow().clone();
         let list = settings.playlist_id.as_deref().unwrap_or_default();
         let taste = taste(&settings, None);
-        let playout = &self.context.parts.playout;
+        let playout = self.context.playout(&settings);
         let found = playout.find(list, &item.video_id, &taste, false);
         let playable = Box::pin(found).await.map_err(|error| error.to_string())?;
         let fetched = shelf.fetch(item.ord, &playable).await;

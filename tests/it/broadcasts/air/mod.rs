@@ -2,13 +2,14 @@
 
 mod ahead;
 mod crashes;
+mod egress;
 mod encoding;
 mod ends;
 mod faults;
 mod plays;
 mod refused;
-mod target;
 mod scheduled;
+mod target;
 
 use std::collections::BTreeMap;
 use std::path::Path;
