@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::source::{SourceError, SourceSink};
-use super::{EncoderConfig, Profile, SlateImage};
+use super::{EncoderConfig, Profile, SlateImage, VideoMode};
 use crate::lifecycle::Lifecycle;
 use crate::media::ffmpeg::{Child, Ffmpeg, FfmpegError, Job};
 use crate::media::launch::Bounds;
@@ -75,6 +75,18 @@ pub(super) enum Said {
 }
 
 impl NormaliseError {
+    /// Whether what came can't pass through as it is, so that it must be encoded.
+    pub(super) fn is_unfit(&self) -> bool {
+        match self {
+            Self::Source(error) => *error != SourceError::Closed,
+            Self::Ffmpeg(error) => {
+                matches!(error, FfmpegError::Failed { .. }) && !error.is_killed()
+            }
+            Self::Empty => true,
+            Self::Stuck(_) | Self::Pipe(_) => false,
+        }
+    }
+
     /// The failure with the last of what the program said besides its reports.
     pub(super) fn described(&self) -> String {
         let stderr = match self {
@@ -127,7 +139,7 @@ impl Encoding {
         flv
     }
 
-    /// Starts the program on an item.
+    /// Starts the program on an item, which it encodes or passes on.
     ///
     /// # Errors
     /// [`NormaliseError::Ffmpeg`].
@@ -135,9 +147,13 @@ impl Encoding {
         &self,
         input: &Input<'_>,
         profile: &Profile,
+        mode: VideoMode,
     ) -> Result<Normaliser, NormaliseError> {
         let (sender, lines) = mpsc::channel(LINES);
-        let arguments = normalise::item(input, &self.output(profile));
+        let arguments = match mode {
+            VideoMode::Encode => normalise::item(input, &self.output(profile)),
+            VideoMode::Copy => normalise::copy(input),
+        };
         let job = self.job(arguments, ITEM_LIMIT);
         Ok(Normaliser {
             child: Some(self.ffmpeg.start_heard(&job, sender)?),

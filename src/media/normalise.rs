@@ -53,9 +53,36 @@ const READ_TIMEOUT_US: &str = "60000000";
 /// Samples of sound per second.
 pub const SAMPLE_RATE: u32 = 48_000;
 
-/// Arguments that encode one item to standard output, with reports on standard error.
-pub fn item(input: &Input<'_>, output: &Output<'_>) -> Vec<OsString> {
-    let mut words = texts(&[
+/// Arguments that pass an item on to standard output as it is; other codecs than H.264 and AAC show in what comes out,
+/// or are refused. A key frame must lie at `from`.
+pub fn copy(input: &Input<'_>) -> Vec<OsString> {
+    /// Places are rounded to milliseconds, and just before a key frame begins the group before.
+    const ROUNDING: Duration = Duration::from_millis(2);
+    let mut words = reading();
+    if !input.from.is_zero() {
+        words.extend(["-ss".to_owned(), seconds(input.from + ROUNDING)]);
+    }
+    words.extend(texts(&["-i", input.url, "-map", "0:v:0", "-map", "0:a:0"]));
+    words.extend(texts(&["-c", "copy"]));
+    if let Some(most) = input.most {
+        words.extend(["-t".to_owned(), seconds(most)]);
+    }
+    words.extend(texts(&WRITING));
+    words.into_iter().map(OsString::from).collect()
+}
+
+/// Options of every output.
+const WRITING: [&str; 5] = [
+    "-flvflags",
+    "no_duration_filesize+no_sequence_end",
+    "-f",
+    "flv",
+    "pipe:1",
+];
+
+/// Options before the input of every item.
+fn reading() -> Vec<String> {
+    texts(&[
         "-loglevel",
         "level+warning",
         "-progress",
@@ -67,7 +94,12 @@ pub fn item(input: &Input<'_>, output: &Output<'_>) -> Vec<OsString> {
         FORMATS,
         "-rw_timeout",
         READ_TIMEOUT_US,
-    ]);
+    ])
+}
+
+/// Arguments that encode one item to standard output, with reports on standard error.
+pub fn item(input: &Input<'_>, output: &Output<'_>) -> Vec<OsString> {
+    let mut words = reading();
     words.extend(texts(output.encoder.device()));
     if !input.from.is_zero() {
         words.extend(["-ss".to_owned(), seconds(input.from)]);
@@ -148,12 +180,8 @@ fn finish(mut words: Vec<String>, output: &Output<'_>) -> Vec<OsString> {
         &SAMPLE_RATE.to_string(),
         "-ac",
         "2",
-        "-flvflags",
-        "no_duration_filesize+no_sequence_end",
-        "-f",
-        "flv",
-        "pipe:1",
     ]));
+    words.extend(texts(&WRITING));
     words.into_iter().map(OsString::from).collect()
 }
 
@@ -274,6 +302,28 @@ mod tests {
             assert!(!FORMATS.split(',').any(|listed| listed == format));
         }
         assert!(!line(&words).contains("-ss"));
+    }
+
+    #[test]
+    fn copied_item_is_read_like_others_and_begins_at_its_key_frame() {
+        let input = Input {
+            url: "http://127.0.0.1:1/t/1",
+            has_audio: true,
+            from: Duration::from_micros(8_341_700),
+            most: None,
+        };
+        let words = copy(&input);
+        let line = line(&words);
+        assert!(
+            line.contains("-ss 8.343 -i http://127.0.0.1:1/t/1"),
+            "{line}"
+        );
+        assert!(
+            line.contains("-c copy") && !line.contains("libx264"),
+            "{line}"
+        );
+        let at = |word: &str| words.iter().position(|other| other == word).unwrap();
+        assert!(at("-protocol_whitelist") < at("-i") && at("-format_whitelist") < at("-i"));
     }
 
     #[test]

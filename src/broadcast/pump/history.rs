@@ -156,6 +156,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broadcast::source::Headers;
     use crate::broadcast::splicer::Origin;
 
     fn unit(number: u64) -> Arc<Unit> {
@@ -164,6 +165,7 @@ mod tests {
             position: Duration::ZERO,
             start: Duration::from_secs(2 * number),
             end: Duration::from_secs(2 * number + 2),
+            headers: Headers::default(),
             tags: Vec::new(),
         })
     }

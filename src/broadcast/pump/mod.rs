@@ -20,6 +20,7 @@ use tokio::sync::{Notify, mpsc};
 use super::Resume;
 use super::pacing::Pacer;
 use super::publisher::{Backoff, Connect, Metadata, PublishError, Publisher};
+use super::source::Headers;
 use super::splicer::{Change, Item, Slate, Splicer, Step};
 use history::History;
 use status::Gauges;
@@ -166,6 +167,8 @@ pub struct Pump<C> {
     splicer: Splicer,
     pacer: Pacer,
     history: History,
+    /// What the target was told last that a decoder needs.
+    announced: Headers,
     shared: Arc<Shared>,
     events: mpsc::Sender<Event>,
     is_stopping: bool,
@@ -190,6 +193,7 @@ pub fn pump<C: Connect>(
         splicer: Splicer::new(config.slate.clone(), config.start_with_slate),
         pacer: Pacer::new(config.lead),
         history: History::default(),
+        announced: Headers::default(),
         config,
         shared,
         events,

@@ -7,6 +7,7 @@ use super::{Event, Pump, PumpEnd, obey};
 use crate::broadcast::Resume;
 use crate::broadcast::flv::{Tag, TagKind};
 use crate::broadcast::publisher::{Connect, PublishError, Publisher};
+use crate::broadcast::source::Headers;
 use crate::broadcast::splicer::{Stamped, Step, Unit};
 
 /// Why a connection is used no longer.
@@ -71,22 +72,36 @@ impl<C: Connect> Pump<C> {
 
     /// What an ingest must know before the first group.
     async fn introduce(&mut self, publisher: &mut C::Publisher) -> Done {
-        let headers = self.splicer.headers().clone();
         let metadata = self.config.metadata.tag();
         self.send(publisher, &metadata).await?;
-        for (kind, data) in [
-            (TagKind::Video, headers.video),
-            (TagKind::Audio, headers.audio),
-        ] {
-            let tag = Tag {
-                kind,
-                timestamp_ms: 0,
-                data,
-            };
-            self.send(publisher, &tag).await?;
-        }
+        self.announced = Headers::default();
         self.gauges(|gauges| gauges.connected(Instant::now()));
         self.tell(Event::Connected);
+        Ok(())
+    }
+
+    /// Tells the records of a group, as far as the target doesn't know them from the one before: once for a connection,
+    /// unless items pass through as they are.
+    async fn announce(
+        &mut self,
+        publisher: &mut C::Publisher,
+        unit: &Unit,
+        base: Duration,
+    ) -> Done {
+        let (known, new) = (self.announced.clone(), &unit.headers);
+        let both = [
+            (TagKind::Video, known.video, &new.video),
+            (TagKind::Audio, known.audio, &new.audio),
+        ];
+        for (kind, _, data) in both.into_iter().filter(|(_, known, new)| known != *new) {
+            let stamped = Stamped {
+                at: unit.start,
+                kind,
+                data: data.clone(),
+            };
+            self.send(publisher, &tag(&stamped, base)).await?;
+        }
+        self.announced.clone_from(new);
         Ok(())
     }
 
@@ -100,6 +115,10 @@ impl<C: Connect> Pump<C> {
         self.history.begin(unit, publisher.stats(), Instant::now());
         for change in self.splicer.take_changes() {
             self.tell(Event::OnAir(change));
+        }
+        if self.announced != unit.headers {
+            self.wait_for_turn(publisher, unit.start).await?;
+            self.announce(publisher, unit, base).await?;
         }
         for stamped in &unit.tags {
             self.wait_for_turn(publisher, stamped.at).await?;

@@ -233,6 +233,7 @@ impl Live {
             "sent_bytes": pump.sent_bytes,
             "unacked_bytes": pump.unacknowledged_bytes,
             "lead_ms": millis(pump.lead),
+            "max_gop_ms": millis(pump.max_gop),
             "max_gap_ms_1m": millis(pump.max_gap_last_minute),
             "max_gap_ms_total": millis(pump.max_gap),
         })

@@ -1,6 +1,6 @@
 //! The rules of the fields. Pure.
 
-use super::{FieldFault, OnItemFailure, ServeMode, Settings, StreamSource, VideoMode};
+use super::{FieldFault, OnItemFailure, ServeMode, Settings, StreamSource};
 use crate::broadcast::publisher::{Scheme, Target};
 use crate::broadcast::schedule::Plan;
 use crate::config::Secret;
@@ -157,7 +157,6 @@ impl Settings {
         let is_set = [
             ("account", self.account.is_some()),
             ("allow_live", self.allow_live),
-            ("video_mode", self.video_mode == VideoMode::Copy),
             (
                 "on_item_failure",
                 self.on_item_failure == OnItemFailure::FallbackDownload,

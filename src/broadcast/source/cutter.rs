@@ -148,7 +148,13 @@ impl Cutter {
         }
         // Copied, so that these few bytes don't keep what was read along with them.
         *slot = Some(Bytes::copy_from_slice(&tag.data));
-        Ok(())
+        let (Some(agreed), Some(headers)) = (&self.options.agreed, self.headers()) else {
+            return Ok(());
+        };
+        if *agreed.get_or_init(|| headers.clone()) == headers {
+            return Ok(());
+        }
+        Err(SourceError::HeadersDiffer)
     }
 
     fn picture(&mut self, tag: Tag, is_key: bool) -> Result<(), SourceError> {
@@ -168,6 +174,7 @@ impl Cutter {
                 video: vec![frame],
                 audio: Vec::new(),
                 end: at,
+                headers: Headers::default(),
             }),
         }
         Ok(())
@@ -253,6 +260,8 @@ impl Cutter {
 
     fn close(&mut self, end: i64) -> Option<Gop> {
         let mut gop = self.open.pop_front()?;
+        let expected = || self.options.headers.clone();
+        gop.headers = self.headers().or_else(expected).unwrap_or_default();
         let sounds = self.audio.partition_point(|frame| frame.at < end);
         gop.audio = self.audio.drain(..sounds).collect();
         gop.end = end;

@@ -30,6 +30,8 @@ pub struct Gop {
     pub audio: Vec<Frame>,
     /// Where the next group begins, or the last picture of an item ends.
     pub end: i64,
+    /// What a decoder needs for it.
+    pub headers: Headers,
 }
 
 impl Gop {
@@ -64,9 +66,9 @@ impl Gop {
     }
 }
 
-/// The two configuration records that a decoder needs first. A connection is sent them once, so that all items of a
-/// broadcast must have the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The two configuration records that a decoder needs first. All items that are encoded have the same, so that a
+/// connection is sent them once; items that pass through may have others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers {
     /// Data of the tag with the `AVCDecoderConfigurationRecord`.
     pub video: Bytes,

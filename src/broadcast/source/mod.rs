@@ -13,7 +13,7 @@ pub(in crate::broadcast) mod testing;
 mod tests;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -42,6 +42,11 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// What is held of an item that passes through as it is: 8 Mbit/s, with key frames 10 s apart.
+    pub fn for_copies() -> Self {
+        Self::for_rate(8_000_000, Duration::from_secs(10))
+    }
+
     /// The default limits, or more bytes where three groups of this length at this rate need them.
     pub fn for_rate(bits_per_second: u64, gop: Duration) -> Self {
         let default = Self::default();
@@ -64,6 +69,8 @@ pub struct SourceOptions {
     pub fps: Option<u32>,
     /// What its configuration records must be.
     pub headers: Option<Headers>,
+    /// What those of several items must be, once one of them has said it.
+    pub agreed: Option<Arc<OnceLock<Headers>>>,
 }
 
 /// Why an item's bytes are taken no longer.
@@ -188,6 +195,17 @@ impl SourceSink {
             self.tail = sound;
         }
         self.base = delivered;
+    }
+
+    /// As [`SourceSink::restart`], for a file of another form.
+    pub fn restart_as(&mut self, options: SourceOptions) {
+        self.restart();
+        self.tail.clear();
+        self.limits = options.limits;
+        let unusable = self.cutter.unusable;
+        self.cutter = Cutter::new(options);
+        self.cutter.unusable = unusable;
+        self.shared.lock().headers = None;
     }
 
     /// The child ended before its time, and that is the end of the item: the group that is open is thrown away.

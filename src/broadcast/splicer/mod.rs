@@ -12,6 +12,9 @@ mod timeline;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use bytes::Bytes;
+
+use super::flv::AacConfig;
 use super::source::{Gop, Headers, Source, Taken};
 pub use slate::{Slate, SlateError};
 pub use timeline::Stamped;
@@ -66,6 +69,8 @@ pub struct Unit {
     pub start: Duration,
     /// Its end on the timeline, where the next one begins.
     pub end: Duration,
+    /// What a decoder needs for it.
+    pub headers: Headers,
     /// Its tags in the order in which they leave.
     pub tags: Vec<Stamped>,
 }
@@ -86,6 +91,8 @@ pub enum Step {
 pub struct Splicer {
     slate: Slate,
     timeline: Timeline,
+    /// The record of the sound that was given out last.
+    sound: Bytes,
     queue: VecDeque<Item>,
     /// Something is on air, or the slate may go first.
     may_show_slate: bool,
@@ -103,6 +110,7 @@ impl Splicer {
     pub fn new(slate: Slate, start_with_slate: bool) -> Self {
         Self {
             timeline: Timeline::new(slate.silence()),
+            sound: slate.headers().audio.clone(),
             slate,
             queue: VecDeque::new(),
             may_show_slate: start_with_slate,
@@ -112,11 +120,6 @@ impl Splicer {
             is_last_queued: false,
             changes: Vec::new(),
         }
-    }
-
-    /// The records of all items.
-    pub fn headers(&self) -> &Headers {
-        self.slate.headers()
     }
 
     /// Where the next group will begin.
@@ -220,6 +223,8 @@ impl Splicer {
     fn unit(&mut self, origin: Origin, position: Duration, gop: Gop, joins: bool) -> Unit {
         self.may_show_slate = true;
         self.on_air = Some(origin);
+        self.tune(&gop.headers);
+        let headers = gop.headers.clone();
         let start = self.timeline.end();
         let tags = self.timeline.place(gop, joins);
         Unit {
@@ -227,8 +232,22 @@ impl Splicer {
             position,
             start,
             end: self.timeline.end(),
+            headers,
             tags,
         }
+    }
+
+    /// Makes the timeline know the sound that follows.
+    fn tune(&mut self, headers: &Headers) {
+        if self.sound == headers.audio {
+            return;
+        }
+        self.sound.clone_from(&headers.audio);
+        let (silence, slate_ns) = self.slate.silence();
+        let is_like_slate = headers.audio == self.slate.headers().audio;
+        let sound_ns = headers.sound().map_or(slate_ns, AacConfig::frame_ns);
+        self.timeline
+            .change_sound(is_like_slate.then_some(silence), sound_ns);
     }
 }
 

@@ -77,6 +77,7 @@ impl Slate {
             video: self.pictures.clone(),
             audio: Vec::new(),
             end: self.length,
+            headers: self.headers.clone(),
         }
     }
 

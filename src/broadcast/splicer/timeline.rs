@@ -25,7 +25,8 @@ pub struct Stamped {
 /// Ends of what was laid down so far, in nanoseconds.
 #[derive(Debug)]
 pub(super) struct Timeline {
-    silence: Bytes,
+    /// A frame of silence; `None` when there is none that fits the sound of the present stretch: holes stay then.
+    silence: Option<Bytes>,
     /// Length of a frame of sound.
     sound_ns: i64,
     video_end: i64,
@@ -43,7 +44,7 @@ pub(super) struct Timeline {
 impl Timeline {
     pub(super) fn new((silence, sound_ns): (Bytes, i64)) -> Self {
         Self {
-            silence,
+            silence: Some(silence),
             sound_ns,
             video_end: 0,
             offset: 0,
@@ -57,6 +58,13 @@ impl Timeline {
     /// Where the next group will begin.
     pub(super) fn end(&self) -> Duration {
         duration(self.video_end)
+    }
+
+    /// What follows has sound of another kind: what is left of that before can't be decoded any more.
+    pub(super) fn change_sound(&mut self, silence: Option<Bytes>, sound_ns: i64) {
+        self.dropped += self.pending.len() as u64;
+        self.pending.clear();
+        (self.silence, self.sound_ns) = (silence, sound_ns);
     }
 
     /// Lays down a group behind the one before. `joins` when it doesn't follow that one by its own clock: then the
@@ -126,6 +134,9 @@ impl Timeline {
     }
 
     fn fill_until(&mut self, is_hole: impl Fn(i64, i64) -> bool, until: i64) {
+        let Some(silence) = self.silence.clone() else {
+            return;
+        };
         loop {
             let end = self.audio_end();
             if !is_hole(until - end, self.sound_ns) {
@@ -133,7 +144,7 @@ impl Timeline {
             }
             // Never before the key frame that the group begins with.
             let at = end.max(self.video_end);
-            let data = self.silence.clone();
+            let data = silence.clone();
             self.pending.push_back(Frame { at, data });
             self.filled += 1;
         }

@@ -11,7 +11,7 @@ mod watch;
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch as settings};
@@ -77,6 +77,8 @@ struct Desk {
     list: Arc<SharedList>,
     pump: PumpHandle,
     headers: Headers,
+    /// Those of items that pass through as they are, once there was one.
+    copied: Arc<OnceLock<Headers>>,
     news: mpsc::Sender<News>,
     /// Files fetched ahead; `None` when items are played as they come.
     shelf: Option<Arc<Shelf>>,
@@ -152,6 +154,7 @@ impl Driver {
             list,
             pump,
             headers,
+            copied: Arc::default(),
             news,
             shelf: shelf.map(Arc::new),
             serial: AtomicU64::new(0),

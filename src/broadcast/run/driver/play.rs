@@ -13,7 +13,7 @@ use crate::broadcast::feed::Feed;
 use crate::broadcast::list::Turn;
 use crate::broadcast::normaliser::{NormaliseError, Said};
 use crate::broadcast::source::{self, Limits, SourceError, SourceOptions, SourceSink};
-use crate::broadcast::{ItemState, splicer};
+use crate::broadcast::{ItemState, VideoMode, splicer};
 use crate::media::normalise::Input;
 use crate::services::Playable;
 
@@ -38,6 +38,8 @@ pub(super) struct Failure {
 
 /// How a run ended early.
 enum Broken {
+    /// What came can't pass through as it is.
+    Unfit(String),
     /// The program wrote nothing for too long.
     Stuck(String),
     /// The upstream was given up.
@@ -86,6 +88,7 @@ async fn whole(
     let known = known.filter(|ms| *ms > 0);
     let length = known.map(Duration::from_millis).or(told);
     check_length(length, most)?;
+    let mode = desk.settings.borrow().video_mode;
     let (sink, serial) = desk.queue(turn, &feed, length, from).await;
     let item = Item {
         desk,
@@ -97,6 +100,7 @@ async fn whole(
         feed,
         sink,
         from,
+        mode,
         has_audio: true,
         side: None,
         failures: Failures::default(),
@@ -117,6 +121,7 @@ struct Item<'a> {
     sink: SourceSink,
     /// Up to where it was handed over.
     from: Duration,
+    mode: VideoMode,
     has_audio: bool,
     /// Lines of the picture at most, once the file of choice came too slowly.
     side: Option<u32>,
@@ -177,6 +182,13 @@ impl Item<'_> {
             let message = match &broken {
                 Broken::TooSlow => {
                     self.go_lower().await?;
+                    continue;
+                }
+                Broken::Unfit(message) => {
+                    let from = self.from.as_millis();
+                    self.say(format!("encoded from {from} ms: {message}")).await;
+                    self.mode = VideoMode::Encode;
+                    self.sink.restart_as(self.desk.options(self.mode));
                     continue;
                 }
                 Broken::Stuck(message) | Broken::Upstream(message) | Broken::Failed(message) => {
@@ -251,7 +263,7 @@ impl Item<'_> {
             is_ending: &self.is_ending,
             rest: self.length.map(|length| length.saturating_sub(self.from)),
         };
-        let ended = match encoding.start(&input, &settings.profile) {
+        let ended = match encoding.start(&input, &settings.profile, self.mode) {
             Ok(normaliser) => {
                 let pid = normaliser.id();
                 desk.tell(News::Child { serial, pid }).await;
@@ -284,10 +296,12 @@ impl Item<'_> {
             Err(NormaliseError::Source(SourceError::Closed)) => return Ok(Played::Unwanted),
             Err(error) => error,
         };
+        let is_unfit = self.mode == VideoMode::Copy && error.is_unfit();
         let message = error.described().replace(self.feed.url(), "feed");
         Err(match error {
             NormaliseError::Stuck(_) => Broken::Stuck(message),
             _ if !is_fed => Broken::Upstream(message),
+            _ if is_unfit => Broken::Unfit(message),
             _ => Broken::Failed(message),
         })
     }
@@ -303,15 +317,8 @@ impl Desk {
         length: Option<Duration>,
         from: Duration,
     ) -> (SourceSink, u64) {
-        let settings = self.settings.borrow().clone();
-        let profile = &settings.profile;
-        let rate = u64::from(profile.video_kbps + profile.audio_kbps) * 1000;
-        let gop = Duration::from_secs(profile.gop_s.into());
-        let (sink, source) = source::channel(SourceOptions {
-            limits: Limits::for_rate(rate, gop),
-            fps: Some(profile.fps),
-            headers: Some(self.headers.clone()),
-        });
+        let mode = self.settings.borrow().video_mode;
+        let (sink, source) = source::channel(self.options(mode));
         let serial = self.serial.fetch_add(1, Ordering::Relaxed) + 1;
         let queued = News::Queued {
             serial,
@@ -329,6 +336,26 @@ impl Desk {
             base: from,
         });
         (sink, serial)
+    }
+
+    /// What is known of an item before its first byte.
+    fn options(&self, mode: VideoMode) -> SourceOptions {
+        let profile = &self.settings.borrow().profile;
+        let rate = u64::from(profile.video_kbps + profile.audio_kbps) * 1000;
+        let gop = Duration::from_secs(profile.gop_s.into());
+        match mode {
+            VideoMode::Encode => SourceOptions {
+                limits: Limits::for_rate(rate, gop),
+                fps: Some(profile.fps),
+                headers: Some(self.headers.clone()),
+                agreed: None,
+            },
+            VideoMode::Copy => SourceOptions {
+                limits: Limits::for_copies(),
+                agreed: Some(Arc::clone(&self.copied)),
+                ..SourceOptions::default()
+            },
+        }
     }
 
     /// How long one item may be.

@@ -1,6 +1,7 @@
 //! Playlists on air: the shipped binary between the simulated site, real FFmpeg and a recording ingest.
 
 mod ahead;
+mod copy;
 mod crashes;
 mod egress;
 mod encoding;
