@@ -140,7 +140,7 @@ impl Report {
         self.notes.push(note);
     }
 
-    /// Writes all to `file`.
+    /// Writes all to `file`, before the sections there that others write.
     pub(crate) fn write(&self, file: &Path, facts: &[String], elapsed_s: u64) -> Result<()> {
         let mut text = String::from(
             "# Results\n\nWritten by `bench/run.sh` or `bench/soak.sh`; what each figure means: [README.md](README.md).\n\n",
@@ -157,6 +157,10 @@ impl Report {
         }
         for note in &self.notes {
             writeln!(text, "- {note}")?;
+        }
+        let old = std::fs::read_to_string(file).unwrap_or_default();
+        if let Some(sections) = old.find("\n## ") {
+            text += &old[sections..];
         }
         std::fs::write(file, text)?;
         Ok(())
