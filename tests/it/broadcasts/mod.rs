@@ -1,6 +1,7 @@
 //! Broadcasts through the shipped binary.
 
 mod air;
+mod gates;
 mod lists;
 mod records;
 mod schedule;

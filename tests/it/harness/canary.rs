@@ -21,7 +21,7 @@ const SHORTEST: usize = 8;
 
 /// What must not be printed, in all its forms.
 #[derive(Debug, Default)]
-pub(super) struct Canaries {
+pub(crate) struct Canaries {
     forms: Vec<String>,
 }
 
@@ -38,8 +38,14 @@ impl Canaries {
         Self { forms }
     }
 
+    /// This one secret.
+    pub(crate) fn of_secret(secret: &str) -> Self {
+        let forms = forms(secret);
+        Self { forms }
+    }
+
     /// The first one in a text.
-    pub(super) fn found_in(&self, text: &str) -> Option<&str> {
+    pub(crate) fn found_in(&self, text: &str) -> Option<&str> {
         let mut forms = self.forms.iter().map(String::as_str);
         forms.find(|form| text.contains(form))
     }

@@ -2,7 +2,9 @@
 
 mod api;
 mod canary;
+pub(crate) mod film;
 pub(crate) mod ingest;
+pub(crate) mod lateness;
 mod raw;
 mod refusal;
 mod selftest;
@@ -12,6 +14,7 @@ mod tools;
 pub(crate) mod upstream;
 
 pub(crate) use api::{Api, Fetched, fetch, plain_client, tls_client, try_fetch};
+pub(crate) use canary::Canaries;
 pub(crate) use raw::{Raw, raw};
 pub(crate) use refusal::{assert_bare_refusal, assert_refusal, without_request_id};
 pub(crate) use server::{Builder, ENCODERS, KEY, TestServer};

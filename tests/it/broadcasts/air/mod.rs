@@ -96,7 +96,7 @@ async fn film_with(filter: &str, shape: Shape, seconds: u32, dir: &Path) -> Byte
 }
 
 /// A video of the site that is this one file.
-fn video(id: &str, file: Bytes, seconds: u32) -> Video {
+pub(super) fn video(id: &str, file: Bytes, seconds: u32) -> Video {
     let track = Track::of(18, seconds.into()).holding_bytes(file);
     let video = Video::new(id)
         .with("/videoDetails/lengthSeconds", json!(seconds.to_string()))
@@ -120,20 +120,20 @@ pub(crate) async fn has_ffmpeg() -> bool {
 }
 
 /// Server, site and ingest.
-struct Studio {
-    stage: Stage,
-    youtube: YouTube,
-    ingest: Ingest,
-    dir: tempfile::TempDir,
+pub(super) struct Studio {
+    pub(super) stage: Stage,
+    pub(super) youtube: YouTube,
+    pub(super) ingest: Ingest,
+    pub(super) dir: tempfile::TempDir,
 }
 
 impl Studio {
     /// `None` when there is no FFmpeg here.
-    async fn new(manners: impl Into<Vec<Manner>>) -> Option<Self> {
+    pub(super) async fn new(manners: impl Into<Vec<Manner>>) -> Option<Self> {
         Self::with(manners, |builder| builder).await
     }
 
-    async fn with(
+    pub(super) async fn with(
         manners: impl Into<Vec<Manner>>,
         settings: impl FnOnce(Builder) -> Builder,
     ) -> Option<Self> {
@@ -162,7 +162,7 @@ impl Studio {
         })
     }
 
-    fn server(&self) -> &TestServer {
+    pub(super) fn server(&self) -> &TestServer {
         &self.stage.server
     }
 
@@ -178,7 +178,7 @@ impl Studio {
     }
 
     /// Makes a broadcast of the list, small enough for busy machines.
-    async fn make(&self, fields: Value) -> Value {
+    pub(super) async fn make(&self, fields: Value) -> Value {
         let mut all = json!({
             "stream_source": "playlist_direct",
             "target_url": self.ingest.url(),
@@ -191,14 +191,14 @@ impl Studio {
         made(self.server(), all).await
     }
 
-    async fn start(&self, fields: Value) -> Value {
+    pub(super) async fn start(&self, fields: Value) -> Value {
         let record = self.make(fields).await;
         let answer = self.post(&record, "start").await;
         assert_eq!(answer["status"], "starting");
         record
     }
 
-    async fn post(&self, record: &Value, what: &str) -> Value {
+    pub(super) async fn post(&self, record: &Value, what: &str) -> Value {
         let path = format!("{}/{what}", route(record));
         let answer = ask(self.server(), Method::POST, &path, None).await;
         assert!(answer.status.is_success(), "{}", answer.json());
@@ -206,12 +206,17 @@ impl Studio {
     }
 
     /// Waits until this holds of the status; returns it.
-    async fn until(&self, record: &Value, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    pub(super) async fn until(
+        &self,
+        record: &Value,
+        what: &str,
+        holds: impl Fn(&Value) -> bool,
+    ) -> Value {
         until(self.server(), record, what, holds).await
     }
 
     /// What came over the only connection.
-    fn only(&self) -> Publication {
+    pub(super) fn only(&self) -> Publication {
         let mut all = self.ingest.publications();
         assert_eq!(all.len(), 1, "connections");
         all.remove(0)
@@ -223,8 +228,18 @@ impl Studio {
     }
 }
 
+/// News of a broadcast: what changes at once, figures every second.
+async fn follow(server: &TestServer, record: &Value) -> reqwest::Response {
+    let path = format!("{}/events?stats_interval=1", route(record));
+    let request = server.api().request(Method::GET, &path);
+    let request = request.header("authorization", format!("Bearer {TOKEN}"));
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    answer
+}
+
 /// Waits until this holds of the status; returns it.
-async fn until(
+pub(super) async fn until(
     server: &TestServer,
     record: &Value,
     what: &str,
@@ -233,14 +248,24 @@ async fn until(
     let path = format!("{}/status", route(record));
     let asking = async {
         loop {
-            let status = super::get(server, &path).await;
-            if holds(&status) {
-                return status;
+            let mut news = follow(server, record).await;
+            loop {
+                let status = super::get(server, &path).await;
+                if holds(&status) {
+                    return Some(status);
+                }
+                // It stays so.
+                if status["status"] == "failed" {
+                    return None;
+                }
+                // What breaks off is followed anew.
+                let Ok(Some(_)) = news.chunk().await else {
+                    break;
+                };
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let Ok(status) = tokio::time::timeout(PATIENCE, asking).await else {
+    let Ok(Some(status)) = tokio::time::timeout(PATIENCE, asking).await else {
         let status = super::get(server, &path).await;
         let logs = super::get(server, &format!("{}/logs?limit=100", route(record))).await;
         panic!("not within {PATIENCE:?}: {what}; {status:#} {logs:#}");
@@ -269,7 +294,7 @@ async fn flashes(publication: &Publication, dir: &Path) -> usize {
 
 /// One timeline without a step: times never go back, pictures are even, configuration records came once.
 #[track_caller]
-fn assert_smooth(publication: &Publication) {
+pub(super) fn assert_smooth(publication: &Publication) {
     let pictures = publication.times(TagKind::Video);
     let steps = pictures
         .windows(2)

@@ -1,5 +1,6 @@
 //! An RTMP ingest for tests: keeps what is published to it, or does what ingests do wrong.
 
+mod marks;
 mod session;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,6 +16,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
+
+pub(crate) use marks::{Marks, shown_at};
 
 /// How an ingest treats a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +61,7 @@ pub(crate) struct Publication {
     pub(crate) media: Vec<Got>,
     pub(crate) pongs: usize,
     pub(crate) is_closed: bool,
+    pub(crate) closed_at: Option<Instant>,
 }
 
 impl Publication {
@@ -169,6 +173,24 @@ impl Ingest {
         self.ledger.publications.lock().unwrap().clone()
     }
 
+    /// Closes all connections and listens no more; what came until then.
+    pub(crate) async fn close(mut self) -> Vec<Publication> {
+        self.task.abort();
+        // With it those of the connections end.
+        let _aborted = (&mut self.task).await;
+        self.publications()
+    }
+
+    /// Takes out what came, by connection, so that hours of it don't fill the memory.
+    #[allow(dead_code, reason = "for examples/broadcast, which runs for hours")]
+    pub(crate) fn take(&self) -> Vec<Vec<Got>> {
+        let mut publications = self.ledger.publications.lock().unwrap();
+        let media = publications
+            .iter_mut()
+            .map(|publication| &mut publication.media);
+        media.map(std::mem::take).collect()
+    }
+
     /// Waits until this holds of what came.
     pub(crate) async fn until(&self, what: &str, holds: impl Fn(&[Publication]) -> bool) {
         let waiting = async {
@@ -219,7 +241,10 @@ async fn accept_all(
         let (ledger, tls) = (Arc::clone(&ledger), tls.clone());
         connections.spawn(async move {
             Box::pin(converse(stream, manner, tls, &ledger, index)).await;
-            ledger.note(index, |publication| publication.is_closed = true);
+            ledger.note(index, |publication| {
+                publication.is_closed = true;
+                publication.closed_at = Some(Instant::now());
+            });
         });
     }
 }

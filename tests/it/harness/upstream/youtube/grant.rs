@@ -40,6 +40,8 @@ pub(super) struct Surroundings {
     pub(super) moves: bool,
     /// Whether an `n` that was not transformed is refused; otherwise it is served at a crawl.
     pub(super) refuses_plain_n: bool,
+    /// Whether an address is good for one read alone. A look at the last byte is none.
+    pub(super) serves_once: bool,
 }
 
 /// What must be done with an address before it works.
@@ -66,6 +68,7 @@ pub(super) struct Grant {
     media: Media,
     /// Reads that begin here are refused before its time.
     ended: Range<u64>,
+    was_read: bool,
 }
 
 /// What an address is made of.
@@ -149,6 +152,7 @@ impl Grant {
                 needs: Vec::new(),
             },
             ended: 0..0,
+            was_read: false,
         }
     }
 
@@ -240,7 +244,12 @@ impl Grant {
         }
     }
 
-    fn serve(&self, request: &Request, asked: &BTreeMap<String, String>) -> Ruling {
+    fn serve(
+        &mut self,
+        request: &Request,
+        asked: &BTreeMap<String, String>,
+        serves_once: bool,
+    ) -> Ruling {
         let length = self.media.payload.len();
         let part = asked
             .get("range")
@@ -257,6 +266,12 @@ impl Grant {
             return Ruling::Refuse("the address was revoked".to_owned());
         }
         let wanted = wanted.map_or(length, |range| range.end.saturating_sub(range.start));
+        if request.method == "GET" && (wanted, begin) != (1, length - 1) {
+            if serves_once && self.was_read {
+                return Ruling::Refuse("the address was read already".to_owned());
+            }
+            self.was_read = true;
+        }
         let is_plain_n = self
             .number
             .as_ref()
@@ -276,7 +291,7 @@ impl Grant {
 }
 
 /// What a request for media gets.
-pub(super) fn rule(request: &Request, grants: &[Grant], around: &Surroundings) -> Ruling {
+pub(super) fn rule(request: &Request, grants: &mut [Grant], around: &Surroundings) -> Ruling {
     let Ok(url) = Url::parse(&request.address) else {
         return Ruling::Wrong("no address".to_owned());
     };
@@ -287,7 +302,7 @@ pub(super) fn rule(request: &Request, grants: &[Grant], around: &Surroundings) -
     if request.header("cookie").is_some() || request.header("authorization").is_some() {
         return Ruling::Wrong("a login for a media host".to_owned());
     }
-    let Some(grant) = grants.iter().find(|grant| grant.is_meant(&asked)) else {
+    let Some(grant) = grants.iter_mut().find(|grant| grant.is_meant(&asked)) else {
         return Ruling::Refuse("nobody handed this address out".to_owned());
     };
     if let Some(reason) = grant.refusal(&request.host, &asked, around) {
@@ -298,7 +313,7 @@ pub(super) fn rule(request: &Request, grants: &[Grant], around: &Surroundings) -
         let there = request.address.replacen(first, second, 1);
         return Ruling::Move(format!("{there}&cms_redirect=yes"));
     }
-    grant.serve(request, &asked)
+    grant.serve(request, &asked, around.serves_once)
 }
 
 fn hosts(digest: &str) -> [String; 2] {

@@ -106,6 +106,7 @@ impl YouTube {
                 lifetime: 21_540,
                 moves: false,
                 refuses_plain_n: false,
+                serves_once: false,
             },
             answers: 0,
         };
@@ -118,8 +119,8 @@ impl YouTube {
         pages::serve(&youtube);
         let media = youtube.clone();
         world.cdn(Cdn::new(".googlevideo.com", move |request| {
-            let site = media.site();
-            grant::rule(request, &site.grants, &site.around)
+            let site = &mut *media.site();
+            grant::rule(request, &mut site.grants, &site.around)
         }));
         youtube
     }
@@ -206,6 +207,11 @@ impl YouTube {
     /// Refuses addresses whose `n` was not transformed, in place of a crawl.
     pub(crate) fn refuse_plain_n(&self) {
         self.site().around.refuses_plain_n = true;
+    }
+
+    /// Lets every address be good for one read alone.
+    pub(crate) fn serve_once(&self) {
+        self.site().around.serves_once = true;
     }
 
     /// Takes every visitor so far for a robot.

@@ -1,0 +1,146 @@
+//! Ingests that close and go away.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::{Studio, assert_smooth, assert_within, different, list, marks};
+use crate::harness::film::MIXED;
+use crate::harness::ingest::{Ingest, Manner, Publication};
+use crate::harness::lateness::Lateness;
+
+/// From the close of a connection to media on the next one.
+const RECONNECT: Duration = Duration::from_millis(500);
+/// From the return of an ingest that was away for three seconds to media.
+const RETURN: Duration = Duration::from_millis(1500);
+/// A group of pictures, in milliseconds.
+const GOP_MS: u64 = 1000;
+
+/// All seconds of the film came, over whatever connections; so often one came again.
+async fn repeated(studio: &Studio, all: &[Publication], seconds: usize) -> usize {
+    let mut levels = Vec::new();
+    for publication in all.iter().filter(|one| one.played().next().is_some()) {
+        levels.extend(marks(studio, publication).await.levels);
+    }
+    assert_eq!(different(&levels), seconds, "{levels:?}");
+    levels.len() - seconds
+}
+
+fn assert_all_smooth(all: &[Publication]) {
+    for publication in all.iter().filter(|one| one.played().next().is_some()) {
+        assert_smooth(publication);
+    }
+}
+
+fn first_media(publication: &Publication) -> Instant {
+    publication.played().next().expect("media").at
+}
+
+/// Waits for so many connections besides the first, then for the end; the faults before it.
+async fn faults(studio: &Studio, record: &Value, reconnects: u64) -> Value {
+    let back = studio.until(record, "the last connection", |status| {
+        status["faults"]["reconnects"] == reconnects && status["output"]["connected"] == true
+    });
+    let faults = back.await["faults"].clone();
+    end(studio, record).await;
+    println!("{faults}");
+    faults
+}
+
+async fn end(studio: &Studio, record: &Value) {
+    let stopped = studio
+        .until(record, "the end", |status| status["status"] == "stopped")
+        .await;
+    assert_eq!(stopped["last_error"], Value::Null);
+}
+
+#[tokio::test]
+async fn ingest_that_closes_has_media_again_at_once() {
+    let manners = [
+        Manner::CloseAfter(150),
+        Manner::CloseAfter(200),
+        Manner::Keep,
+    ];
+    let Some(studio) = Studio::new(manners).await else {
+        return;
+    };
+    list(&studio, &[(MIXED[0], 9)]).await;
+    let lateness = Lateness::watch();
+    let record = studio.start(json!({})).await;
+    let faults = faults(&studio, &record, 2).await;
+    let all = studio.ingest.publications();
+    assert_eq!(all.len(), 3);
+    assert_all_smooth(&all);
+    for pair in all.windows(2) {
+        let closed = pair[0].closed_at.expect("closed");
+        assert_within(
+            RECONNECT,
+            "close to media",
+            closed,
+            first_media(&pair[1]),
+            &lateness,
+        );
+    }
+    let repeated = repeated(&studio, &all, 9).await;
+    println!("{repeated} flashes came twice");
+    assert!(repeated <= 2 && faults["repeated_ms"].as_u64() <= Some(2 * GOP_MS));
+}
+
+#[tokio::test]
+async fn ingest_that_was_away_has_media_soon_after_its_return() {
+    let Some(mut studio) = Studio::new([Manner::Keep]).await else {
+        return;
+    };
+    list(&studio, &[(MIXED[0], 9)]).await;
+    let lateness = Lateness::watch();
+    let record = studio.start(json!({})).await;
+    studio
+        .until(&record, "two seconds", |status| {
+            status["now"]["position_ms"].as_u64() >= Some(2000)
+        })
+        .await;
+    let port = studio.ingest.port;
+    let first = std::mem::replace(&mut studio.ingest, Ingest::start([Manner::Keep]));
+    let mut all = first.close().await;
+    // So long it is away.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let back = Instant::now();
+    studio.ingest = Ingest::start_on(port, [Manner::Keep]);
+    let faults = faults(&studio, &record, 1).await;
+    all.push(studio.only());
+    assert_within(
+        RETURN,
+        "return to media",
+        back,
+        first_media(&all[1]),
+        &lateness,
+    );
+    assert_all_smooth(&all);
+    let repeated = repeated(&studio, &all, 9).await;
+    println!("{repeated} flashes came twice");
+    assert!(repeated <= 1 && faults["repeated_ms"].as_u64() <= Some(GOP_MS));
+}
+
+#[tokio::test]
+async fn ingest_that_closes_at_random_loses_nothing() {
+    let manners = [
+        Manner::CloseAfterBytes(1),
+        Manner::CloseAfterBytes(2000),
+        Manner::CloseAfterBytes(3500),
+        Manner::CloseAfter(1),
+        Manner::CloseAfter(4),
+        Manner::CloseAfter(77),
+        Manner::CloseAfterBytes(9000),
+        Manner::Keep,
+    ];
+    let Some(studio) = Studio::new(manners).await else {
+        return;
+    };
+    list(&studio, &[(MIXED[2], 6)]).await;
+    let record = studio.start(json!({})).await;
+    end(&studio, &record).await;
+    let all = studio.ingest.publications();
+    assert_eq!(all.len(), manners.len());
+    let repeated = repeated(&studio, &all, 6).await;
+    println!("{repeated} flashes came twice");
+}
