@@ -29,9 +29,10 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use super::files::{self, Opened};
 use super::shelf::Saved;
+use super::steady::Steady;
 use crate::lifecycle::Lifecycle;
 use crate::services::Playable;
-use crate::transfer::{Broken, Report, Transfer, TransferBody};
+use crate::transfer::Broken;
 
 /// Connections at once; each program opens one or two.
 const MAX_CONNECTIONS: usize = 256;
@@ -57,7 +58,7 @@ struct State {
 /// What is fed.
 pub(super) enum Content {
     /// A file of a site.
-    Post(Playable),
+    Post(Arc<Playable>),
     /// A file of this machine.
     File(PathBuf),
     /// A file that was fetched before.
@@ -186,10 +187,13 @@ impl Feeds {
         let range = request.headers().get(header::RANGE);
         let range = range.and_then(|range| range.to_str().ok());
         let opened = match &entry.content {
-            Content::Post(playable) => match playable.open(range.map(str::to_owned)).await {
-                Ok(transfer) => return respond(transfer, entry),
-                Err(error) => Err(error.to_string()),
-            },
+            Content::Post(playable) => {
+                let range = range.map(str::to_owned);
+                match Box::pin(Steady::open(Arc::clone(playable), range)).await {
+                    Ok(steady) => return respond(steady, entry),
+                    Err(error) => Err(error.to_string()),
+                }
+            }
             Content::File(path) => file(path, range).await,
             Content::Saved(saved) => file(&saved.path(), range).await,
         };
@@ -265,11 +269,10 @@ fn status(code: StatusCode) -> Answer {
     response
 }
 
-fn respond(transfer: Transfer, entry: Arc<Entry>) -> Answer {
-    let Transfer { head, body, report } = transfer;
+fn respond(steady: Steady, entry: Arc<Entry>) -> Answer {
+    let head = steady.head().clone();
     let body = FeedBody {
-        body,
-        report,
+        body: steady,
         entry,
         waits_since: None,
     };
@@ -334,8 +337,7 @@ fn answer(
 
 /// A body that tells when it breaks: a reader may take it for the end of the file.
 struct FeedBody {
-    body: TransferBody,
-    report: Option<Report>,
+    body: Steady,
     entry: Arc<Entry>,
     /// Since when its reader waits.
     waits_since: Option<Instant>,
@@ -385,9 +387,7 @@ impl FeedBody {
 
 impl Drop for FeedBody {
     fn drop(&mut self) {
-        let resumes = self.report.as_ref().map_or(0, Report::resumes);
-        self.entry
-            .resumes
-            .fetch_add(resumes.into(), Ordering::Relaxed);
+        let resumes = self.body.resumes();
+        self.entry.resumes.fetch_add(resumes, Ordering::Relaxed);
     }
 }

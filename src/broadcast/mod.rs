@@ -31,6 +31,7 @@ mod shelf;
 pub mod source;
 pub mod splicer;
 mod state;
+mod steady;
 mod store;
 
 pub use bus::{Follower, Notice};

@@ -42,6 +42,9 @@ pub enum PlayoutError {
     /// Its bytes can't be had.
     #[error("no bytes: {0}")]
     Bytes(String),
+    /// The site refuses its bytes, also at new addresses.
+    #[error("no bytes: {0}")]
+    Refused(String),
 }
 
 impl PlayoutError {
@@ -50,8 +53,13 @@ impl PlayoutError {
         match self {
             Self::Resolve(error) => resolve_reason(error),
             Self::NoFormat => "no_format",
-            Self::Bytes(_) => "upstream_error",
+            Self::Bytes(_) | Self::Refused(_) => "upstream_error",
         }
+    }
+
+    /// Whether the site says no to this file, rather than nothing.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused(_))
     }
 
     /// Whether another try may do better before long.
@@ -70,7 +78,18 @@ impl PlayoutError {
                 _ => true,
             },
             Self::NoFormat => false,
-            Self::Bytes(_) => true,
+            Self::Bytes(_) | Self::Refused(_) => true,
+        }
+    }
+}
+
+impl From<FeedError> for PlayoutError {
+    fn from(error: FeedError) -> Self {
+        use crate::transfer::TransferError::{Forbidden, Gone};
+        let message = error.to_string();
+        match error {
+            FeedError::Transfer(Forbidden | Gone) => Self::Refused(message),
+            _ => Self::Bytes(message),
         }
     }
 }
@@ -291,7 +310,7 @@ impl Playable {
             }
             Bytes::Joined(origin) => self.feed.transfer(Arc::clone(origin), None, ask).await,
         };
-        opened.map_err(|error: FeedError| PlayoutError::Bytes(error.to_string()))
+        Ok(opened?)
     }
 }
 

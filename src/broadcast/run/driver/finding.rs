@@ -80,7 +80,11 @@ impl Desk {
         let playout = self.context.playout(&settings);
         let found = playout.find(list, &turn.item.video_id, &taste, is_fresh);
         let playable = Box::pin(found).await?;
-        let opened = self.context.feeds.open(Content::Post(playable)).await;
+        let opened = self
+            .context
+            .feeds
+            .open(Content::Post(Arc::new(playable)))
+            .await;
         opened.map_err(|error| PlayoutError::Bytes(error.to_string()))
     }
 
