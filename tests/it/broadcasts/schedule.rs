@@ -10,10 +10,11 @@ use crate::harness::{Builder, TestServer, eventually};
 
 /// A record that could be started.
 fn ready(schedule: Value) -> Value {
-    json!({
-        "schedule": schedule, "target_url": "rtmp://127.0.0.1:9/live", "stream_key": CANARY,
-        "stream_source": "playlist_direct",
-    })
+    let mut fields = json!({
+        "target_url": "rtmp://127.0.0.1:9/live", "stream_key": CANARY, "stream_source": "playlist_direct",
+    });
+    fields["schedule"] = schedule;
+    fields
 }
 
 fn without_ffmpeg(builder: Builder) -> Builder {

@@ -23,7 +23,7 @@ pub(super) struct BroadcastFields {
     /// A label; there are no accounts.
     #[schema(max_length = 100, default = "")]
     owner: Option<String>,
-    /// Name of a file of cookies that the operator keeps; for private lists.
+    /// Name of a file of cookies for private lists; this version accepts null alone.
     account: Option<String>,
     #[schema(inline, default = "playlist")]
     stream_source: Option<StreamSourceName>,
@@ -114,6 +114,7 @@ pub(super) struct BroadcastSchedule {
     /// RFC 3339; without an offset in the zone.
     start_at: Option<String>,
     stop_at: Option<String>,
+    /// This version accepts null alone.
     prefetch: Option<BroadcastPrefetch>,
 }
 
