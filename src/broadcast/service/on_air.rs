@@ -41,31 +41,27 @@ impl Broadcasts {
             let _ = timeout(ENDING, running.over()).await;
         }
         // In a task of its own: a client that goes away must not leave it half started.
-        let begun = tokio::spawn(self.clone().begin(broadcast, start)).await;
+        let begun = tokio::spawn(self.clone().begin(id.to_owned(), start)).await;
         let begun = begun.map_err(|error| StoreError::Failed(error.to_string()))?;
         Ok((begun?, true))
     }
 
-    async fn begin(self, broadcast: Broadcast, start: Start) -> Result<Broadcast, BroadcastError> {
-        let mut started = self.launch(broadcast, start).await?;
+    async fn begin(self, id: String, start: Start) -> Result<Broadcast, BroadcastError> {
+        let mut started = self.launch(&id, start).await?;
         self.note_start(&mut started).await;
         Ok(started)
     }
 
-    async fn launch(
-        &self,
-        mut broadcast: Broadcast,
-        start: Start,
-    ) -> Result<Broadcast, BroadcastError> {
+    async fn launch(&self, id: &str, start: Start) -> Result<Broadcast, BroadcastError> {
+        let _starting = self.inner.starting.lock().await;
+        // Another request may have been faster, or have changed it.
+        let mut broadcast = self.get(id).await?;
+        if self.running(id).is_some() {
+            return Ok(broadcast);
+        }
         let way = self.way_out(&broadcast).await?;
         self.check_way(&broadcast.settings)?;
         check_source(&broadcast.settings, self.parts().config.media_dir.is_some())?;
-        let id = broadcast.id.clone();
-        let _starting = self.inner.starting.lock().await;
-        // Another request may have been faster.
-        if self.running(&id).is_some() {
-            return self.get(&id).await;
-        }
         let most = self.parts().config.max_running;
         self.reap();
         if self.all_running().len() >= most {
@@ -84,7 +80,7 @@ impl Broadcasts {
             broadcast.facts.stopped_at = None;
             broadcast.facts.last_error = None;
         }
-        self.store().set_facts(&id, broadcast.facts.clone()).await?;
+        self.store().set_facts(id, broadcast.facts.clone()).await?;
         let begin = Begin {
             position: broadcast
                 .facts
@@ -95,7 +91,7 @@ impl Broadcasts {
         };
         let context = std::sync::Arc::clone(&self.inner.context);
         let running = Actor::spawn(context, broadcast.clone(), way, begin);
-        self.all_running().insert(id, running);
+        self.all_running().insert(id.to_owned(), running);
         Ok(broadcast)
     }
 

@@ -10,6 +10,7 @@ mod faults;
 mod plays;
 mod refused;
 mod scheduled;
+mod starts;
 mod target;
 
 use std::collections::BTreeMap;
