@@ -68,6 +68,11 @@ impl Proxies {
         proxy.filter(|_| !self.bypass.contains(target.host_str().unwrap_or_default()))
     }
 
+    /// The proxy for what is no request.
+    pub(super) fn for_tunnels(&self) -> Option<&Url> {
+        self.https.as_ref()
+    }
+
     /// Whether any request goes through a proxy.
     pub(super) fn is_configured(&self) -> bool {
         self.http.is_some() || self.https.is_some()

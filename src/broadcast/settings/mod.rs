@@ -113,7 +113,7 @@ pub struct Settings {
     pub target_url: Option<String>,
     /// What is sent when the target is back.
     pub resume: Resume,
-    /// Name of the egress by which the site is asked and items are fetched; the target is dialled directly.
+    /// Name of the egress by which the site is asked, items are fetched and the target is dialled.
     pub proxy: Option<String>,
     /// When it is on air by itself.
     pub schedule: Option<Schedule>,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::gluetun::GluetunConfig;
 use crate::config::Env;
 use crate::net::proxy::Proxies;
+use crate::net::target::Via;
 use crate::net::{ClientConfig, NetError, TargetConfig, TargetDialer};
 
 /// Ways out at most; each has connections of its own.
@@ -71,7 +72,8 @@ impl EgressConfig {
         ways.any(|way| way.client.egress.as_deref() == Some(name))
     }
 
-    /// The way to ingests, which none of these is: they are dialled directly (ruling 42), trusting the same roots.
+    /// The way to ingests: they are dialled directly, or by one of these that is named (ruling 42), trusting the same
+    /// roots.
     ///
     /// # Errors
     /// TLS can't be set up.
@@ -79,7 +81,14 @@ impl EgressConfig {
         let Some(way) = self.ways.first() else {
             return Err(NetError::Setup("no way out".to_owned()));
         };
-        TargetDialer::new(config, &way.client)
+        let named = self.ways.iter().filter_map(|way| {
+            let via = Via {
+                source: way.client.source,
+                proxy: way.client.proxies.for_tunnels().cloned(),
+            };
+            Some((Arc::clone(way.client.egress.as_ref()?), via))
+        });
+        Ok(TargetDialer::new(config, &way.client)?.with_ways(named))
     }
 }
 

@@ -1,19 +1,21 @@
 //! From a host and port to a connection: looked up, judged, and the judged address dialled.
 
+use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use url::Host;
+use url::{Host, Url};
 
 use super::guard::{TargetConfig, TargetRefused};
-use super::stream::{Kind, TargetStream};
+use super::stream::TargetStream;
+use crate::net::wire::{self, Io};
 use crate::net::{ClientConfig, NetError, tls};
 
 /// The question for a name's addresses.
@@ -22,6 +24,10 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// The TLS handshake.
 const TLS_TIMEOUT: Duration = Duration::from_secs(5);
+/// All that a proxy has to do.
+const PROXY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The port of SOCKS proxies that name none (RFC 1928).
+const SOCKS_PORT: u16 = 1080;
 /// Addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 4;
 /// What was sent and not taken, or can't be sent because the other side takes nothing, may stay so for this long;
@@ -54,11 +60,22 @@ pub enum DialError {
     Tls(#[source] io::Error),
 }
 
+/// A way out: from a local address, through a proxy, or directly.
+#[derive(Clone, Default)]
+pub(in crate::net) struct Via {
+    /// The local address.
+    pub(in crate::net) source: Option<IpAddr>,
+    /// The proxy, which looks names up itself.
+    pub(in crate::net) proxy: Option<Url>,
+}
+
 /// Dials ingests.
 #[derive(Clone)]
 pub struct TargetDialer {
     config: TargetConfig,
     tls: TlsConnector,
+    ways: Arc<HashMap<Arc<str>, Via>>,
+    via: Via,
 }
 
 impl TargetDialer {
@@ -71,6 +88,29 @@ impl TargetDialer {
         Ok(Self {
             config,
             tls: TlsConnector::from(Arc::new(tls)),
+            ways: Arc::default(),
+            via: Via::default(),
+        })
+    }
+
+    /// Lets these ways out be named.
+    pub(in crate::net) fn with_ways(
+        mut self,
+        ways: impl IntoIterator<Item = (Arc<str>, Via)>,
+    ) -> Self {
+        self.ways = Arc::new(ways.into_iter().collect());
+        self
+    }
+
+    /// One that dials by the way out of this name, directly for `None`; `None` when there is no such way.
+    pub fn by(&self, way: Option<&str>) -> Option<Self> {
+        let via = match way {
+            Some(name) => self.ways.get(name)?.clone(),
+            None => Via::default(),
+        };
+        Some(Self {
+            via,
+            ..self.clone()
         })
     }
 
@@ -80,7 +120,7 @@ impl TargetDialer {
     }
 
     /// A connection to `host`, with TLS when `is_tls`. Every call asks for its addresses and judges them anew, and
-    /// dials no other.
+    /// dials no other. Through a proxy nothing is asked for here: the host is judged by what it says itself (ruling 11).
     ///
     /// # Errors
     /// [`DialError`], after 25 s at most.
@@ -91,13 +131,37 @@ impl TargetDialer {
         is_tls: bool,
     ) -> Result<TargetStream, DialError> {
         self.config.check(host, port)?;
-        let stream = connect(&self.addresses(host, port).await?).await?;
-        set_up(&stream).map_err(DialError::Connect)?;
+        let stream: Box<dyn Io> = if let Some(proxy) = &self.via.proxy {
+            let tunnel = within(PROXY_TIMEOUT, self.through(proxy, host, port));
+            tunnel.await.map_err(DialError::Connect)?
+        } else {
+            let addresses = self.addresses(host, port).await?;
+            let stream = connect(&addresses, self.via.source).await;
+            Box::new(stream.map_err(DialError::Connect)?)
+        };
         if !is_tls {
-            return Ok(TargetStream(Kind::Plain(stream)));
+            return Ok(TargetStream(stream));
         }
         let stream = self.secure(host, stream).await.map_err(DialError::Tls)?;
         Ok(TargetStream(stream))
+    }
+
+    async fn through(&self, proxy: &Url, host: &Host, port: u16) -> io::Result<Box<dyn Io>> {
+        let own = proxy.host().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+        let own_port = proxy.port_or_known_default().unwrap_or(SOCKS_PORT);
+        // The operator names it: it may lie anywhere.
+        let addresses = match &own {
+            Host::Domain(name) => lookup(name, own_port).await?,
+            Host::Ipv4(address) => vec![SocketAddr::from((*address, own_port))],
+            Host::Ipv6(address) => vec![SocketAddr::from((*address, own_port))],
+        };
+        let stream: Box<dyn Io> = Box::new(connect(&addresses, None).await?);
+        let stream = if proxy.scheme() == "https" {
+            self.secure(&own, stream).await?
+        } else {
+            stream
+        };
+        wire::through(proxy, stream, &format!("{host}:{port}")).await
     }
 
     async fn addresses(&self, host: &Host, port: u16) -> Result<Vec<SocketAddr>, DialError> {
@@ -114,15 +178,15 @@ impl TargetDialer {
         Ok(addresses)
     }
 
-    async fn secure(&self, host: &Host, stream: TcpStream) -> io::Result<Kind> {
+    async fn secure(&self, host: &Host, stream: Box<dyn Io>) -> io::Result<Box<dyn Io>> {
         let name = match host {
             Host::Domain(name) => ServerName::try_from(name.trim_end_matches('.').to_owned())
                 .map_err(io::Error::other)?,
-            Host::Ipv4(address) => ServerName::from(std::net::IpAddr::V4(*address)),
-            Host::Ipv6(address) => ServerName::from(std::net::IpAddr::V6(*address)),
+            Host::Ipv4(address) => ServerName::from(IpAddr::V4(*address)),
+            Host::Ipv6(address) => ServerName::from(IpAddr::V6(*address)),
         };
         let stream = within(TLS_TIMEOUT, self.tls.connect(name, stream)).await?;
-        Ok(Kind::Tls(Box::new(stream)))
+        Ok(Box::new(stream))
     }
 }
 
@@ -131,16 +195,32 @@ async fn lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok(found.collect())
 }
 
-/// The first of these addresses that answers.
-async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
+/// The first of these addresses that answers, asked from a local address if one is named.
+async fn connect(addresses: &[SocketAddr], source: Option<IpAddr>) -> io::Result<TcpStream> {
     let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
-        match within(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-            Ok(stream) => return Ok(stream),
+        match within(CONNECT_TIMEOUT, connect_from(source, *address)).await {
+            Ok(stream) => {
+                set_up(&stream)?;
+                return Ok(stream);
+            }
             Err(error) => failure = error,
         }
     }
-    Err(DialError::Connect(failure))
+    Err(failure)
+}
+
+async fn connect_from(source: Option<IpAddr>, address: SocketAddr) -> io::Result<TcpStream> {
+    let Some(source) = source else {
+        return TcpStream::connect(address).await;
+    };
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    socket.bind((source, 0).into())?;
+    socket.connect(address).await
 }
 
 fn set_up(stream: &TcpStream) -> io::Result<()> {

@@ -1,4 +1,5 @@
-//! The way to an ingest that a broadcast names: not HTTP, to any public address, dialled directly (rulings 42, 43).
+//! The way to an ingest that a broadcast names: not HTTP, to any public address, dialled directly or
+//! by a way out that is named (rulings 42, 43).
 
 mod dial;
 mod guard;
@@ -6,6 +7,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::net) use dial::Via;
 pub use dial::{DialError, TargetDialer};
 pub use guard::{TargetConfig, TargetRefused};
 pub use stream::TargetStream;

@@ -192,3 +192,146 @@ async fn dial_tls_is_verified() {
         assert!(matches!(error, DialError::Tls(_)), "{error}");
     }
 }
+
+/// Reads what a client asks of a proxy, up to this end.
+async fn asked(stream: &mut tokio::net::TcpStream, end: &[u8]) -> String {
+    let mut text = Vec::new();
+    while !text.ends_with(end) {
+        text.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// A dialer with one way out, and the listener that this way leads to.
+async fn proxied(scheme: &str, credentials: &str) -> (TargetDialer, TcpListener) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let proxy = url::Url::parse(&format!("{scheme}://{credentials}{address}")).unwrap();
+    let via = Via {
+        source: None,
+        proxy: Some(proxy),
+    };
+    let dialer = dialer(&[]).with_ways([(Arc::from("a"), via)]);
+    (dialer.by(Some("a")).unwrap(), listener)
+}
+
+#[tokio::test]
+async fn dial_by_a_way_that_is_not_there_is_no_dial() {
+    let (dialer, _listener) = proxied("http", "").await;
+    assert!(dialer.by(Some("b")).is_none() && dialer.by(None).is_some());
+}
+
+#[tokio::test]
+async fn dial_through_a_proxy_leaves_the_name_to_it() {
+    let (dialer, listener) = proxied("http", "u:p%40@").await;
+    let proxy = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let text = asked(&mut stream, b"\r\n\r\n").await;
+        assert!(
+            text.starts_with("CONNECT ingest.example:1935 HTTP/1.1\r\n"),
+            "{text}"
+        );
+        // `u:p@` in base64.
+        assert!(
+            text.to_lowercase()
+                .contains("proxy-authorization: basic dtpwqa=="),
+            "{text}"
+        );
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        asked(&mut stream, b"hello").await
+    };
+    let client = async {
+        let target = host("ingest.example");
+        let mut stream = dialer.dial(&target, 1935, false).await.unwrap();
+        stream.write_all(b"hello").await.unwrap();
+        stream.flush().await.unwrap();
+    };
+    let (said, ()) = tokio::join!(proxy, client);
+    assert_eq!(said, "hello");
+}
+
+#[tokio::test]
+async fn dial_through_socks_leaves_the_name_to_it() {
+    let (dialer, listener) = proxied("socks5h", "").await;
+    let proxy = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // RFC 1928: the greeting with its methods, then CONNECT to a name.
+        assert_eq!(stream.read_u8().await.unwrap(), 5);
+        let methods = usize::from(stream.read_u8().await.unwrap());
+        stream.read_exact(&mut vec![0; methods]).await.unwrap();
+        stream.write_all(&[5, 0]).await.unwrap();
+        let mut head = [0; 5];
+        stream.read_exact(&mut head).await.unwrap();
+        assert_eq!(head, [5, 1, 0, 3, 14]);
+        let mut name = [0; 16];
+        stream.read_exact(&mut name).await.unwrap();
+        assert_eq!(name, *b"ingest.example\x07\x8f");
+        stream
+            .write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])
+            .await
+            .unwrap();
+        asked(&mut stream, b"hello").await
+    };
+    let client = async {
+        let target = host("ingest.example");
+        let mut stream = dialer.dial(&target, 1935, false).await.unwrap();
+        stream.write_all(b"hello").await.unwrap();
+        stream.flush().await.unwrap();
+    };
+    let (said, ()) = tokio::join!(proxy, client);
+    assert_eq!(said, "hello");
+}
+
+#[tokio::test]
+async fn dial_through_a_proxy_is_refused_where_the_address_says_so() {
+    let (dialer, listener) = proxied("http", "").await;
+    let refused = dialer.dial(&host("10.0.0.5"), 1935, false).await;
+    assert!(matches!(
+        refused,
+        Err(DialError::Refused(TargetRefused::Private))
+    ));
+    let pending =
+        std::future::poll_fn(|cx| std::task::Poll::Ready(listener.poll_accept(cx).is_pending()));
+    assert!(pending.await);
+}
+
+#[tokio::test]
+async fn dial_through_a_proxy_that_says_no_is_no_connection() {
+    let (dialer, listener) = proxied("http", "u:secret@").await;
+    let proxy = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        asked(&mut stream, b"\r\n\r\n").await;
+        stream
+            .write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+            .await
+            .unwrap();
+    };
+    let target = host("ingest.example");
+    let (dialled, ()) = tokio::join!(dialer.dial(&target, 1935, false), proxy);
+    let error = dialled.unwrap_err();
+    assert!(matches!(error, DialError::Connect(_)), "{error}");
+    assert!(!error.to_string().contains("secret"), "{error}");
+}
+
+#[tokio::test]
+async fn dial_from_a_local_address_comes_from_there() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let exception = [("BROADCAST_ALLOW_PRIVATE_TARGETS", address.to_string())];
+    let exception = exception
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
+    let via = Via {
+        source: Some([127, 0, 0, 2].into()),
+        proxy: None,
+    };
+    let dialer = dialer(&exception).with_ways([(Arc::from("a"), via)]);
+    let dialer = dialer.by(Some("a")).unwrap();
+    let local = host("127.0.0.1");
+    let (dialled, accepted) = tokio::join!(
+        dialer.dial(&local, address.port(), false),
+        listener.accept()
+    );
+    dialled.unwrap();
+    assert_eq!(accepted.unwrap().1.ip(), Ipv4Addr::new(127, 0, 0, 2));
+}

@@ -133,25 +133,14 @@ impl Connector {
     }
 
     async fn tunnel(&self, proxy: &Url, target: &Url) -> Result<Box<dyn Io>, BoxError> {
-        let reach = Reach(Some(self.to_proxy(proxy).await?));
-        let mut tunnel = Tunnel::new(authority(proxy, 0)?, reach);
-        if let Some(credentials) = credentials(proxy) {
-            tunnel = tunnel.with_auth(credentials);
-        }
-        let stream = tunnel.call(authority(target, 0)?).await?;
-        Ok(stream.into_inner())
+        let stream = self.to_proxy(proxy).await?;
+        tunnelled(proxy, stream, authority(target, 0)?).await
     }
 
     /// The proxy resolves the name (ruling 11).
     async fn socks(&self, proxy: &Url, target: &Url) -> Result<Box<dyn Io>, BoxError> {
-        let reach = Reach(Some(Box::new(self.dial(proxy, SOCKS_PORT).await?)));
-        let mut socks = SocksV5::new(authority(proxy, SOCKS_PORT)?, reach);
-        if !proxy.username().is_empty() {
-            let password = decoded(proxy.password().unwrap_or_default());
-            socks = socks.with_auth(decoded(proxy.username()), password);
-        }
-        let stream = socks.call(authority(target, 0)?).await?;
-        Ok(stream.into_inner())
+        let stream = Box::new(self.dial(proxy, SOCKS_PORT).await?);
+        tunnelled(proxy, stream, authority(target, 0)?).await
     }
 
     async fn dial(&self, url: &Url, default_port: u16) -> Result<TcpStream, BoxError> {
@@ -165,6 +154,37 @@ impl Connector {
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())?;
         Ok(Box::new(self.tls.connect(name, stream).await?))
     }
+}
+
+/// Lets the proxy at the other end of `stream` connect to `target`, a host and port, for whatever is spoken there.
+///
+/// # Errors
+/// The proxy does not.
+pub(in crate::net) async fn through(
+    proxy: &Url,
+    stream: Box<dyn Io>,
+    target: &str,
+) -> io::Result<Box<dyn Io>> {
+    let target = Uri::try_from(format!("http://{target}/")).map_err(io::Error::other)?;
+    let tunnel = tunnelled(proxy, stream, target).await;
+    tunnel.map_err(io::Error::other)
+}
+
+async fn tunnelled(proxy: &Url, stream: Box<dyn Io>, target: Uri) -> Result<Box<dyn Io>, BoxError> {
+    let reach = Reach(Some(stream));
+    if proxy.scheme().starts_with("http") {
+        let mut tunnel = Tunnel::new(authority(proxy, 0)?, reach);
+        if let Some(credentials) = credentials(proxy) {
+            tunnel = tunnel.with_auth(credentials);
+        }
+        return Ok(tunnel.call(target).await?.into_inner());
+    }
+    let mut socks = SocksV5::new(authority(proxy, SOCKS_PORT)?, reach);
+    if !proxy.username().is_empty() {
+        let password = decoded(proxy.password().unwrap_or_default());
+        socks = socks.with_auth(decoded(proxy.username()), password);
+    }
+    Ok(socks.call(target).await?.into_inner())
 }
 
 fn too_slow(host: String) -> NetError {

@@ -22,7 +22,7 @@ const MAX_READ: usize = 128 * 1024;
 const MIN_READ: usize = 8 * 1024;
 
 /// A connection of any make: TCP, TLS, through a proxy.
-pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(in crate::net) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 

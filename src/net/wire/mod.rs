@@ -20,9 +20,10 @@ use http::header::{ACCEPT, HOST, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, Method, Response};
 use url::{Position, Url};
 
+pub(super) use self::connector::through;
 use self::connector::{Connector, ForwardProxy};
-pub(super) use self::exchange::Exchange;
 use self::exchange::{Answering, Connection};
+pub(super) use self::exchange::{Exchange, Io};
 use self::pool::Pool;
 use super::failure::message;
 use super::{ClientConfig, IpFamily, NetError};

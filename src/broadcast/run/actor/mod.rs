@@ -191,7 +191,13 @@ impl Actor {
             resume: settings.resume,
             ..PumpConfig::new(slate, metadata(&settings))
         };
-        let dialer = Arc::clone(&self.context.parts.dialer);
+        let dialer = self.context.parts.dialer.by(settings.proxy.as_deref());
+        let dialer = dialer.map(Arc::new).ok_or_else(|| {
+            Fault::new(
+                "egress_unknown",
+                "`proxy` names no entry of `EGRESS` of this server",
+            )
+        })?;
         let (pump, handle, events) = pump::pump(config, Rtmp::new(dialer, target, key));
         let task = tokio::spawn(pump.run());
         {

@@ -7,6 +7,7 @@ use super::{CANARY, LIST, SMALL, TOKEN, ask, film, has_ffmpeg, made, route, unti
 use crate::broadcasts::{assert_error, get};
 use crate::egress::Internet;
 use crate::harness::ingest::{Ingest, Manner};
+use crate::harness::upstream::TunnelFault;
 use crate::harness::upstream::youtube::{Layout, Playlist, Refusal, Video, YouTube};
 use crate::harness::{Builder, TestServer};
 
@@ -143,16 +144,16 @@ async fn item_that_is_closed_there_comes_by_the_next_way_and_stays_on_it() {
         });
     }
     let ingest = Ingest::start([Manner::Keep]);
+    // A name that nobody but this proxy knows.
+    let place = std::net::SocketAddr::from(([127, 0, 0, 1], ingest.port));
+    let world = &internet.get("b").world;
+    world.tunnel_fault("ingest.example", TunnelFault::Through(place));
     let server = builder(&internet)
         .env("BROADCAST_REGION_FALLBACK", "c,b,d")
-        .env(
-            "BROADCAST_ALLOW_PRIVATE_TARGETS",
-            &format!("127.0.0.1:{}", ingest.port),
-        )
         .start()
         .await;
     let record = made(&server, json!({
-        "proxy": "b", "stream_source": "playlist_direct", "target_url": ingest.url(), "stream_key": CANARY,
+        "proxy": "b", "stream_source": "playlist_direct", "target_url": "rtmp://ingest.example/live", "stream_key": CANARY,
         "profile": {"width": 320, "height": 180, "video_kbps": 300, "preset": "ultrafast", "gop_s": 1},
     }))
     .await;
@@ -169,6 +170,15 @@ async fn item_that_is_closed_there_comes_by_the_next_way_and_stays_on_it() {
     .await;
     let items = get(&server, &format!("{}/items", route(&record))).await;
     assert_eq!(items["items"][0]["state"], "ok", "{items}");
+    assert_eq!(ingest.publications()[0].key, CANARY);
     assert_eq!(asked(&internet)[0], 0, "a way was taken that nobody named");
+    let tunnels = internet
+        .get("b")
+        .world
+        .look(|traffic| traffic.tunnels.clone());
+    assert!(
+        tunnels.iter().any(|to| to == "ingest.example:1935"),
+        "{tunnels:?}"
+    );
     internet.assert_well();
 }

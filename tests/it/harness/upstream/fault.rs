@@ -292,6 +292,8 @@ fn range_start(request: &Request) -> u64 {
 /// What goes wrong before there is any HTTP, for one host.
 #[derive(Debug, Clone)]
 pub(crate) enum TunnelFault {
+    /// No fault: the proxy connects to this address, and passes on what is said.
+    Through(std::net::SocketAddr),
     /// The proxy answers CONNECT with this status.
     Refused(u16),
     /// The tunnel closes at once.
