@@ -1,6 +1,7 @@
 //! What everything that belongs to broadcasts shares.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use time::OffsetDateTime;
@@ -98,6 +99,11 @@ impl Context {
         now.unwrap_or(OffsetDateTime::UNIX_EPOCH)
             .format(&Rfc3339)
             .unwrap_or_default()
+    }
+
+    /// Where a broadcast keeps items for good.
+    pub(super) fn kept_items(&self, id: &str) -> PathBuf {
+        self.parts.config.shelves.dir.join(id)
     }
 
     /// Writes a row of the log and tells it; secrets must be gone from the message.

@@ -31,9 +31,6 @@ pub enum BroadcastError {
     /// As many are on air as may be.
     #[error("{0} broadcasts are running")]
     TooMany(usize),
-    /// Its items can't be served as it says.
-    #[error("serve mode is not supported")]
-    ServeMode,
     /// Its key was sealed under another `ENCRYPTION_KEY`.
     #[error("the stream key can't be read")]
     KeyUnreadable,

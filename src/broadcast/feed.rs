@@ -28,7 +28,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::files::{self, Opened};
-use super::shelf::Saved;
+use super::shelf::{Copier, Saved, Tee};
 use super::steady::Steady;
 use crate::lifecycle::Lifecycle;
 use crate::services::Playable;
@@ -57,8 +57,8 @@ struct State {
 
 /// What is fed.
 pub(super) enum Content {
-    /// A file of a site.
-    Post(Arc<Playable>),
+    /// A file of a site, which may be copied to disk on the way.
+    Post(Arc<Playable>, Option<Arc<Tee>>),
     /// A file of this machine.
     File(PathBuf),
     /// A file that was fetched before.
@@ -187,15 +187,21 @@ impl Feeds {
         let range = request.headers().get(header::RANGE);
         let range = range.and_then(|range| range.to_str().ok());
         let opened = match &entry.content {
-            Content::Post(playable) => {
+            Content::Post(playable, tee) => {
                 let range = range.map(str::to_owned);
                 match Box::pin(Steady::open(Arc::clone(playable), range)).await {
-                    Ok(steady) => return respond(steady, entry),
+                    Ok(steady) => {
+                        let copier = match tee {
+                            Some(tee) => tee.follow(steady.head()).await,
+                            None => None,
+                        };
+                        return respond(steady, copier, entry);
+                    }
                     Err(error) => Err(error.to_string()),
                 }
             }
             Content::File(path) => file(path, range).await,
-            Content::Saved(saved) => file(&saved.path(), range).await,
+            Content::Saved(saved) => file(saved.path(), range).await,
         };
         opened.unwrap_or_else(|error| {
             tracing::debug!(%error, "feed not opened");
@@ -220,7 +226,7 @@ impl Feed {
     /// The post that is fed, if it is one.
     pub(super) fn post(&self) -> Option<&Playable> {
         match &self.entry.content {
-            Content::Post(playable) => Some(playable),
+            Content::Post(playable, _) => Some(playable),
             Content::File(_) | Content::Saved(_) => None,
         }
     }
@@ -233,7 +239,7 @@ impl Feed {
     /// Where its bytes come from, in a word.
     pub(super) fn source(&self) -> &'static str {
         match &self.entry.content {
-            Content::Post(_) => "direct",
+            Content::Post(..) => "direct",
             Content::File(_) => "file",
             Content::Saved(_) => "cache",
         }
@@ -269,11 +275,12 @@ fn status(code: StatusCode) -> Answer {
     response
 }
 
-fn respond(steady: Steady, entry: Arc<Entry>) -> Answer {
+fn respond(steady: Steady, copier: Option<Copier>, entry: Arc<Entry>) -> Answer {
     let head = steady.head().clone();
     let body = FeedBody {
         body: steady,
         entry,
+        copier,
         waits_since: None,
     };
     let range = head.range.clone().map(|range| (range, head.total));
@@ -339,6 +346,7 @@ fn answer(
 struct FeedBody {
     body: Steady,
     entry: Arc<Entry>,
+    copier: Option<Copier>,
     /// Since when its reader waits.
     waits_since: Option<Instant>,
 }
@@ -356,10 +364,7 @@ impl Body for FeedBody {
             Poll::Pending => {
                 self.waits_since.get_or_insert_with(Instant::now);
             }
-            Poll::Ready(frame) => {
-                let is_broken = matches!(frame, Some(Err(_)));
-                self.note_ready(is_broken);
-            }
+            Poll::Ready(frame) => self.note_ready(frame.as_ref()),
         }
         polled
     }
@@ -374,9 +379,15 @@ impl Body for FeedBody {
 }
 
 impl FeedBody {
-    fn note_ready(&mut self, is_broken: bool) {
-        if is_broken {
-            self.entry.is_broken.store(true, Ordering::Relaxed);
+    fn note_ready(&mut self, frame: Option<&Result<Frame<Bytes>, Broken>>) {
+        match frame {
+            Some(Err(_)) => self.entry.is_broken.store(true, Ordering::Relaxed),
+            Some(Ok(frame)) => {
+                if let Some((copier, piece)) = self.copier.as_mut().zip(frame.data_ref()) {
+                    copier.copy(piece);
+                }
+            }
+            None => {}
         }
         if let Some(since) = self.waits_since.take() {
             let waited = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);

@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 use super::context::{Context, Parts};
 use super::record::hint;
 use super::run::{Command, Running, Tally};
+use super::shelf;
 
 use super::{
     Broadcast, BroadcastError, Facts, Follower, Item, LogLevel, LogQuery, LogRow, LogSource,
@@ -226,6 +227,7 @@ impl Broadcasts {
         if !self.store().delete(id).await? {
             return Err(BroadcastError::NotFound);
         }
+        shelf::forget(&self.inner.context.kept_items(id)).await;
         self.inner.context.bus.close(id);
         Ok(())
     }

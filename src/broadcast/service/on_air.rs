@@ -9,8 +9,8 @@ use super::{Broadcasts, key_context};
 use crate::broadcast::publisher::Target;
 use crate::broadcast::run::{Actor, Begin, Command, Reading, Running};
 use crate::broadcast::{
-    Broadcast, BroadcastError, Effect, Event, LastError, LogLevel, ServeMode, Settings, Status,
-    StoreError, StreamSource,
+    Broadcast, BroadcastError, Effect, Event, LastError, LogLevel, Settings, Status, StoreError,
+    StreamSource,
 };
 use crate::config::Secret;
 
@@ -271,15 +271,9 @@ impl Broadcasts {
     }
 }
 
-/// Whether its items can be served as it says.
+/// Whether its items can be had here.
 fn check_source(settings: &Settings, has_files: bool) -> Result<(), BroadcastError> {
-    if settings.stream_source != StreamSource::MediaFiles {
-        return match settings.serve_mode() {
-            ServeMode::Direct | ServeMode::Download => Ok(()),
-            ServeMode::Hybrid => Err(BroadcastError::ServeMode),
-        };
-    }
-    if has_files {
+    if has_files || settings.stream_source != StreamSource::MediaFiles {
         return Ok(());
     }
     let message = "can't be played: `BROADCAST_MEDIA_DIR` is not set on this server";

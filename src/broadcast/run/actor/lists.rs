@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Actor, Begin, Fault, NOTHING_PLAYS};
@@ -13,12 +13,16 @@ use crate::broadcast::run::driver::Driver;
 use crate::broadcast::run::reading::Reading;
 use crate::broadcast::source::Headers;
 use crate::broadcast::{
-    BroadcastError, Item, ItemState, LogLevel, LogSource, Settings, StreamSource,
+    BroadcastError, Item, ItemState, LogLevel, LogSource, ServeMode, Settings, StreamSource,
 };
 use crate::services::ResolveError;
 
 /// How long a drawn order waits for the whole list.
 const WHOLE_LIST: Duration = Duration::from_secs(10);
+/// How long after a failure the list is read again, while only what is kept is played.
+pub(super) const READ_AGAIN: Duration = Duration::from_secs(30);
+/// What is said then.
+pub(super) const OFFLINE: &str = "the site is away: only what is kept is played";
 /// The seed's words for a list that can't be read.
 const NO_LIST: &str = "Failed to extract playlist videos";
 
@@ -42,20 +46,20 @@ impl Actor {
         wire: (PumpHandle, Headers),
     ) {
         let mut driver = Driver::new(
-            Arc::clone(&self.context),
+            (Arc::clone(&self.context), &self.id),
             self.settings.clone(),
             Arc::clone(&self.list),
             wire,
             self.news_sender.clone(),
-        );
-        let known = match &begin.position {
-            Some(_) => self
-                .context
-                .store()
-                .items(&self.id)
-                .await
-                .unwrap_or_default(),
-            None => Vec::new(),
+        )
+        .await;
+        let is_kept = settings.serve_mode() == ServeMode::Hybrid;
+        // What is kept is played even when the list can't be read.
+        let known = if begin.position.is_some() || is_kept {
+            let items = self.context.store().items(&self.id).await;
+            items.unwrap_or_default()
+        } else {
+            Vec::new()
         };
         let is_files = settings.stream_source == StreamSource::MediaFiles;
         let known = if is_files {
@@ -124,10 +128,20 @@ impl Actor {
         &mut self,
         answer: Option<oneshot::Sender<Result<(usize, usize), BroadcastError>>>,
     ) {
+        self.read_anew_after(Duration::ZERO, answer);
+    }
+
+    /// The same some time later.
+    pub(super) fn read_anew_after(
+        &mut self,
+        pause: Duration,
+        answer: Option<oneshot::Sender<Result<(usize, usize), BroadcastError>>>,
+    ) {
         self.readings.retain(|reading| !reading.is_finished());
         let read = self.read_sender.clone();
         let reading = Reading::new(&self.context, &self.settings.borrow());
         let task = async move {
+            sleep(pause).await;
             let items = reading.rest().await;
             let _ = read.send(Read::Anew(items, answer)).await;
         };
@@ -164,6 +178,9 @@ impl Actor {
             }
             Read::Anew(read, answer) => {
                 let result = self.take_anew(read).await;
+                if self.settings.borrow().serve_mode() == ServeMode::Hybrid {
+                    self.note_reachable(result.is_ok() || answer.is_some());
+                }
                 if let Some(answer) = answer {
                     let _ = answer.send(result);
                 }
@@ -174,6 +191,15 @@ impl Actor {
         }
         self.list.tell();
         Ok(())
+    }
+
+    /// While the list can't be read only what is kept is played.
+    fn note_reachable(&mut self, is_reachable: bool) {
+        self.list.note_offline(!is_reachable);
+        if !is_reachable {
+            self.log(LogLevel::Warn, LogSource::Resolver, OFFLINE);
+            self.read_anew_after(READ_AGAIN, None);
+        }
     }
 
     pub(super) async fn take_anew(

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::lists::{OFFLINE, READ_AGAIN};
 use super::{Actor, Fault, NOTHING_PLAYS};
 use crate::broadcast::pump::{self, PumpEnd};
 use crate::broadcast::run::driver::News;
@@ -41,6 +42,13 @@ impl Actor {
             }
             News::Fetched(item) => {
                 self.log_item(LogLevel::Info, LogSource::Resolver, &item, "fetched ahead");
+            }
+            News::Kept(item) => {
+                self.log_item(LogLevel::Info, LogSource::Resolver, &item, "kept");
+            }
+            News::Offline => {
+                self.log(LogLevel::Warn, LogSource::Resolver, OFFLINE);
+                self.read_anew_after(READ_AGAIN, None);
             }
             News::Report(report) => self.live().report = report,
             News::Line { item, line } => {

@@ -6,6 +6,7 @@
 mod finding;
 mod news;
 mod play;
+mod rescue;
 mod watch;
 
 use std::collections::VecDeque;
@@ -22,11 +23,12 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::broadcast::context::Context;
 use crate::broadcast::list::{List, Next, Turn};
 use crate::broadcast::pump::PumpHandle;
-use crate::broadcast::shelf::Shelf;
+use crate::broadcast::shelf::{self, Shelf};
 use crate::broadcast::source::{Headers, Monitor};
-use crate::broadcast::{ItemState, ServeMode, Settings, StreamSource};
+use crate::broadcast::{Item, ItemState, OnItemFailure, ServeMode, Settings, StreamSource};
 pub(super) use news::News;
 use play::Failure;
+use rescue::Rescues;
 
 /// First pause when a whole cycle gave nothing.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(10);
@@ -50,6 +52,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 pub(super) struct SharedList {
     list: Mutex<List>,
     changed: Notify,
+    /// The site is away: only what is kept of it is played.
+    is_offline: AtomicBool,
 }
 
 impl SharedList {
@@ -57,7 +61,17 @@ impl SharedList {
         Self {
             list: Mutex::new(list),
             changed: Notify::new(),
+            is_offline: AtomicBool::new(false),
         }
+    }
+
+    /// Notes whether the site is away.
+    pub(super) fn note_offline(&self, is_offline: bool) {
+        self.is_offline.store(is_offline, Ordering::Relaxed);
+    }
+
+    fn is_offline(&self) -> bool {
+        self.is_offline.load(Ordering::Relaxed)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, List> {
@@ -80,7 +94,7 @@ struct Desk {
     /// Those of items that pass through as they are, once there was one.
     copied: Arc<OnceLock<Headers>>,
     news: mpsc::Sender<News>,
-    /// Files fetched ahead; `None` when items are played as they come.
+    /// Items on disk; `None` when there is no room for any, or they are files anyway.
     shelf: Option<Arc<Shelf>>,
     /// Number of the item queued last.
     serial: AtomicU64,
@@ -104,6 +118,24 @@ impl Desk {
         (queued.len(), held.sum())
     }
 
+    /// Whether only what is kept is played.
+    fn is_offline(&self) -> bool {
+        let shelf = self.shelf.as_ref();
+        self.list.is_offline() && shelf.is_some_and(|shelf| shelf.has_kept())
+    }
+
+    /// Whether an item lies on disk.
+    fn is_saved(&self, item: &Item) -> bool {
+        let shelf = self.shelf.as_ref();
+        shelf.is_some_and(|shelf| shelf.get(item).is_some())
+    }
+
+    /// Whether a file is worth to be kept for the next cycle.
+    fn comes_again(&self) -> bool {
+        let settings = self.settings.borrow();
+        settings.loop_enabled && settings.serve_mode() == ServeMode::Download
+    }
+
     fn note_queued(&self, monitor: Monitor) {
         let mut queued = self.queued.lock().unwrap_or_else(PoisonError::into_inner);
         queued.push(monitor);
@@ -122,6 +154,7 @@ pub(super) struct Driver {
     running: VecDeque<(task::Id, Arc<AtomicBool>)>,
     /// The task that fetches what comes.
     fetching: Option<AbortOnDropHandle<()>>,
+    rescues: Rescues,
     /// Where the first item is taken up, when it is still the one.
     pub(super) resume: Option<(String, Duration)>,
     has_played: bool,
@@ -133,21 +166,35 @@ pub(super) struct Driver {
     pause: Option<Instant>,
 }
 
+/// The shelf of a broadcast. What it has kept goes when it keeps nothing any more.
+async fn open_shelf(context: &Context, id: &str, settings: &Settings) -> Option<Shelf> {
+    let dir = context.kept_items(id);
+    if settings.stream_source == StreamSource::MediaFiles {
+        shelf::forget(&dir).await;
+        return None;
+    }
+    let temp = context.parts.shelves.clone()?;
+    if settings.serve_mode() != ServeMode::Hybrid {
+        shelf::forget(&dir).await;
+        return Some(Shelf::new(temp, &settings.format));
+    }
+    let kept = (dir, u32::from(settings.cache_first));
+    let opened = Shelf::keeping(temp, &settings.format, kept).await;
+    opened
+        .inspect_err(|error| tracing::warn!(%error, "directory of kept items not usable"))
+        .ok()
+}
+
 impl Driver {
-    pub(super) fn new(
-        context: Arc<Context>,
+    pub(super) async fn new(
+        (context, id): (Arc<Context>, &str),
         settings: settings::Receiver<Settings>,
         list: Arc<SharedList>,
         (pump, headers): (PumpHandle, Headers),
         news: mpsc::Sender<News>,
     ) -> Self {
-        let (mode, source) = {
-            let settings = settings.borrow();
-            (settings.serve_mode(), settings.stream_source)
-        };
-        let shelf = (source != StreamSource::MediaFiles && mode == ServeMode::Download)
-            .then(|| context.parts.shelves.clone().map(Shelf::new))
-            .flatten();
+        let now = settings.borrow().clone();
+        let shelf = open_shelf(&context, id, &now).await;
         let desk = Desk {
             context,
             settings,
@@ -166,6 +213,7 @@ impl Driver {
             plays: JoinSet::new(),
             running: VecDeque::new(),
             fetching: None,
+            rescues: Rescues::default(),
             resume: None,
             has_played: false,
             plays_of_cycle: 0,
@@ -182,14 +230,16 @@ impl Driver {
             self.until_wanted().await;
             let mut changed = pin!(list.changed.notified());
             changed.as_mut().enable();
-            let next = list.lock().next();
-            match next {
+            match self.next() {
                 Next::Turn(turn) => self.begin(*turn),
                 Next::Wait => tokio::select! {
                     () = changed => {}
-                    Some(ended) = self.plays.join_next_with_id() => self.take_end(ended).await,
+                    ended = self.ended(), if self.is_busy() => self.take(ended).await,
                 },
-                Next::CycleEnd if !self.plays.is_empty() => self.wait_for_end().await,
+                Next::CycleEnd if self.must_wait() => {
+                    let ended = self.ended().await;
+                    self.take(ended).await;
+                }
                 Next::CycleEnd => {
                     if !self.end_cycle().await {
                         return;
@@ -221,7 +271,7 @@ impl Driver {
             let look = look.unwrap_or_else(|| Instant::now() + LOOK_EVERY);
             tokio::select! {
                 () = stirred => {}
-                Some(ended) = self.plays.join_next_with_id() => self.take_end(ended).await,
+                ended = self.ended(), if self.is_busy() => self.take(ended).await,
                 () = sleep_until(look), if is_enough || due.is_some() => {}
             }
         }
@@ -238,10 +288,56 @@ impl Driver {
         self.running.push_back((id, is_ending));
     }
 
-    async fn wait_for_end(&mut self) {
-        if let Some(ended) = self.plays.join_next_with_id().await {
-            self.take_end(ended).await;
+    /// What is next: an item that was fetched after all, or one of the list; while the site is away one that is kept.
+    fn next(&mut self) -> Next {
+        if let Some(turn) = self.rescues.next() {
+            return Next::Turn(Box::new(turn));
         }
+        loop {
+            let next = self.desk.list.lock().next();
+            let is_away = match &next {
+                Next::Turn(turn) if self.desk.is_offline() => !self.desk.is_saved(&turn.item),
+                _ => false,
+            };
+            if !is_away {
+                return next;
+            }
+        }
+    }
+
+    /// Whether the end of a cycle isn't its end yet.
+    fn must_wait(&self) -> bool {
+        let goes_on = self.desk.settings.borrow().loop_enabled && self.plays_of_cycle > 0;
+        !self.plays.is_empty() || (self.rescues.is_busy() && !goes_on)
+    }
+
+    fn is_busy(&self) -> bool {
+        !self.plays.is_empty() || self.rescues.is_busy()
+    }
+
+    /// Waits until an item has ended, or was fetched after all.
+    async fn ended(&mut self) -> Ended {
+        tokio::select! {
+            Some(ended) = self.plays.join_next_with_id() => Ended::Play(ended),
+            Some(ended) = self.rescues.ended() => Ended::Rescue(ended),
+            else => Ended::Nothing,
+        }
+    }
+
+    async fn take(&mut self, ended: Ended) {
+        let (item, failure) = match ended {
+            Ended::Play(ended) => return self.take_end(ended).await,
+            Ended::Rescue(ended) => ended,
+            Ended::Nothing => return,
+        };
+        let news = match failure {
+            Some(message) => News::Line {
+                line: format!("not fetched: {message}"),
+                item,
+            },
+            None => News::Fetched(item),
+        };
+        self.desk.tell(news).await;
     }
 
     /// Notes how an item fared.
@@ -259,7 +355,7 @@ impl Driver {
             }
         };
         if let Some(shelf) = &self.desk.shelf {
-            shelf.remove(turn.item.ord);
+            shelf.played(&turn.item, self.desk.comes_again());
         }
         let (state, reason, message) = match played {
             Ok(()) => {
@@ -268,7 +364,10 @@ impl Driver {
                 self.failures = 0;
                 (ItemState::Ok, None, String::new())
             }
-            Err(failure) => (failure.state, Some(failure.reason), failure.message),
+            Err(failure) => {
+                self.look_for_another_way(&turn, &failure).await;
+                (failure.state, Some(failure.reason), failure.message)
+            }
         };
         let fared = News::Fared {
             turn,
@@ -279,6 +378,25 @@ impl Driver {
         self.desk.tell(fared).await;
         if state == ItemState::Failed {
             self.note_failure().await;
+        }
+    }
+
+    /// What could not be played as it comes may be fetched whole; where the site is away, what is kept is played.
+    async fn look_for_another_way(&mut self, turn: &Turn, failure: &Failure) {
+        if failure.state != ItemState::Failed {
+            return;
+        }
+        let Some(shelf) = &self.desk.shelf else {
+            return;
+        };
+        if shelf.has_kept() && failure.is_of_site && !self.desk.list.is_offline() {
+            self.desk.list.note_offline(true);
+            self.desk.tell(News::Offline).await;
+        }
+        let is_wanted =
+            self.desk.settings.borrow().on_item_failure == OnItemFailure::FallbackDownload;
+        if is_wanted && shelf.get(&turn.item).is_none() {
+            self.rescues.begin(Arc::clone(&self.desk), turn.clone());
         }
     }
 
@@ -303,7 +421,11 @@ impl Driver {
             self.desk.tell(News::NothingPlays).await;
             return false;
         }
-        if !settings.loop_enabled {
+        if self.desk.is_offline() && self.plays_of_cycle == 0 {
+            // Nothing of what is kept could be played: the site is asked again.
+            self.desk.list.note_offline(false);
+        }
+        if !settings.loop_enabled && !self.desk.is_offline() {
             self.desk.pump.finish();
             return false;
         }
@@ -323,6 +445,15 @@ impl Driver {
         self.desk.list.lock().begin_cycle(seed);
         true
     }
+}
+
+/// What has ended.
+enum Ended {
+    /// The playing of an item.
+    Play(PlayEnd),
+    /// The fetching of one, with its id and why it failed, if it did.
+    Rescue((String, Option<String>)),
+    Nothing,
 }
 
 /// Waits until so much time has gone by since `began`.

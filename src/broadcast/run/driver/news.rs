@@ -26,8 +26,12 @@ pub(in crate::broadcast::run) enum News {
     Report(Report),
     /// A line of that program, or about it.
     Line { item: String, line: String },
-    /// An item was fetched ahead.
+    /// An item was fetched whole.
     Fetched(String),
+    /// An item was copied to disk while it was played.
+    Kept(String),
+    /// The site is away: what is kept is played until it is back.
+    Offline,
     /// How an item fared.
     Fared {
         turn: Turn,

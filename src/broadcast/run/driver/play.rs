@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::finding::Wanted;
 use super::watch::{TooSlow, Watch};
 use super::{Desk, News, at_least};
 use crate::broadcast::feed::Feed;
@@ -33,6 +34,8 @@ const ROUNDING: Duration = Duration::from_millis(1500);
 pub(super) struct Failure {
     pub(super) state: ItemState,
     pub(super) reason: &'static str,
+    /// Whether the site gave nothing.
+    pub(super) is_of_site: bool,
     pub(super) message: String,
 }
 
@@ -83,7 +86,8 @@ async fn whole(
     let most = desk.limit();
     let told = turn.item.duration_s.map(Duration::from_secs);
     check_length(told, most)?;
-    let feed = desk.find(turn, None).await?;
+    let wanted = desk.wanted(&turn.item);
+    let feed = desk.find(turn, &wanted).await?;
     let known = feed.post().map(|post| post.extraction.duration_ms);
     let known = known.filter(|ms| *ms > 0);
     let length = known.map(Duration::from_millis).or(told);
@@ -102,7 +106,7 @@ async fn whole(
         from,
         mode,
         has_audio: true,
-        side: None,
+        wanted,
         failures: Failures::default(),
     };
     item.play().await
@@ -123,8 +127,7 @@ struct Item<'a> {
     from: Duration,
     mode: VideoMode,
     has_audio: bool,
-    /// Lines of the picture at most, once the file of choice came too slowly.
-    side: Option<u32>,
+    wanted: Wanted,
     failures: Failures,
 }
 
@@ -171,6 +174,11 @@ impl Item<'_> {
             let broken = match outcome {
                 Ok(Played::Done) => {
                     self.sink.finish();
+                    self.is_ending.store(true, Ordering::Relaxed);
+                    self.desk.stirred.notify_waiters();
+                    if let Some(tee) = &self.wanted.tee {
+                        self.desk.keep(&self.turn.item, &self.feed, tee).await;
+                    }
                     return Ok(());
                 }
                 Ok(Played::Unwanted) => return Ok(()),
@@ -210,13 +218,14 @@ impl Item<'_> {
                 return Err(Failure {
                     state: ItemState::Failed,
                     reason,
+                    is_of_site: false,
                     message: message.clone(),
                 });
             }
             let line = format!("taken up again at {} ms: {message}", self.from.as_millis());
             self.say(line).await;
             at_least(FAILURE_PAUSE, began).await;
-            self.feed = self.desk.find_anew(self.turn, self.side).await?;
+            self.feed = self.desk.find_anew(self.turn, &self.wanted).await?;
         }
     }
 
@@ -228,14 +237,14 @@ impl Item<'_> {
     /// Goes on with a file of fewer lines.
     async fn go_lower(&mut self) -> Result<(), Failure> {
         let lower = self.feed.post().and_then(Playable::lower);
-        self.side = lower.or(self.side);
+        self.wanted.side = lower.or(self.wanted.side);
         let line = format!(
             "comes slower than it is played: taken up again at {} ms with at most {} lines",
             self.from.as_millis(),
-            self.side.unwrap_or_default()
+            self.wanted.side.unwrap_or_default()
         );
         self.say(line).await;
-        self.feed = self.desk.find(self.turn, self.side).await?;
+        self.feed = self.desk.find(self.turn, &self.wanted).await?;
         Ok(())
     }
 
@@ -382,6 +391,7 @@ fn check_length(length: Option<Duration>, most: Option<Duration>) -> Result<(), 
         (Some(length), Some(most)) if length > most => Err(Failure {
             state: ItemState::Skipped,
             reason: "too_long",
+            is_of_site: false,
             message: format!("{} s, longer than `max_item_minutes`", length.as_secs()),
         }),
         _ => Ok(()),

@@ -31,11 +31,6 @@ impl From<BroadcastError> for ApiError {
                     "{most} broadcasts are on air, which is what `BROADCAST_MAX_RUNNING` allows"
                 ),
             ),
-            BroadcastError::ServeMode => told(
-                StatusCode::CONFLICT,
-                "serve_mode_unsupported",
-                "The serve mode `hybrid` is not supported: take `direct` or `download`",
-            ),
             BroadcastError::KeyUnreadable => told(
                 StatusCode::CONFLICT,
                 "stream_key_unreadable",

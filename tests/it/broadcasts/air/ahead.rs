@@ -178,8 +178,8 @@ async fn item_that_comes_too_slowly_goes_on_with_fewer_lines() {
     assert!(logs.contains("with at most 480 lines"), "{logs}");
     // The next item begins with the file of choice again.
     let asked = openings(&studio);
-    let pictures = asked.iter().filter(|(itag, _)| itag != "140");
-    assert_eq!(pictures.last().unwrap().0, "136");
+    let mut pictures = asked.iter().filter(|(itag, _)| itag != "140");
+    assert_eq!(pictures.next_back().unwrap().0, "136");
     let items = get(studio.server(), &format!("{}/items", route(&record))).await;
     assert_eq!(items["items"][0]["state"], "ok");
 }

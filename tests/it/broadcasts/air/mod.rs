@@ -7,6 +7,7 @@ mod egress;
 mod encoding;
 mod ends;
 mod faults;
+mod kept;
 mod plays;
 mod refused;
 mod scheduled;

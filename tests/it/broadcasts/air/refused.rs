@@ -38,11 +38,6 @@ async fn start_wants_what_it_needs() {
             422,
             "invalid_field",
         ),
-        (
-            json!({ "target_url": "rtmp://a.example/live/k", "playlist_serve_mode": "hybrid" }),
-            409,
-            "serve_mode_unsupported",
-        ),
     ] {
         let record = made(&server, fields).await;
         let answer = ask(

@@ -1,0 +1,354 @@
+//! Items on disk: fetched ahead of their turn (serve mode `download`), kept after it (`hybrid`), or fetched because
+//! they could not be played as they come (`fallback_download`).
+//!
+//! A file is written under another name, synced and renamed, so that what is found is whole. All of them together take
+//! no more than the cap of `STREAM_TEMP_DIR`. Where there is no room, items are played as they come. What is here goes
+//! with its run, but for what `hybrid` keeps: that lies in a directory of the broadcast's own.
+
+mod part;
+mod tee;
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use super::Item;
+use crate::temp::{JobDir, Temp, TempError};
+pub(super) use part::Part;
+pub(super) use tee::{Copier, Tee};
+
+/// Characters of the name of a kept file.
+const NAME: usize = 32;
+
+/// Why an item isn't on disk.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ShelfError {
+    /// There is no room for it.
+    #[error(transparent)]
+    Temp(#[from] TempError),
+    /// The upstream broke off.
+    #[error("upstream: {0}")]
+    Upstream(String),
+    /// The upstream has other bytes now.
+    #[error("the file has changed")]
+    Changed,
+}
+
+impl From<io::Error> for ShelfError {
+    fn from(error: io::Error) -> Self {
+        Self::Temp(error.into())
+    }
+}
+
+/// Files that stay after the run.
+struct Kept {
+    /// Where they lie.
+    dir: PathBuf,
+    /// So many of the first items of the list are kept.
+    count: u32,
+}
+
+/// The files of one run.
+pub(super) struct Shelf {
+    temp: Temp,
+    /// The wanted format: another one is another file.
+    format: String,
+    kept: Option<Kept>,
+    files: Mutex<HashMap<String, Filed>>,
+    /// There was no room once.
+    is_tight: AtomicBool,
+}
+
+struct Filed {
+    saved: Saved,
+    is_played: bool,
+}
+
+/// A whole file, there as long as this lives.
+#[derive(Clone)]
+pub(super) struct Saved {
+    path: PathBuf,
+    /// Its room.
+    dir: Arc<JobDir>,
+}
+
+impl Saved {
+    /// Where it lies.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Shelf {
+    /// A shelf without files.
+    pub(super) fn new(temp: Temp, format: &str) -> Self {
+        Self {
+            temp,
+            format: format.to_owned(),
+            kept: None,
+            files: Mutex::default(),
+            is_tight: AtomicBool::new(false),
+        }
+    }
+
+    /// A shelf that keeps the first `count` items of a list in `dir`, with what lies there.
+    ///
+    /// # Errors
+    /// [`ShelfError::Temp`] when the directory can't be used.
+    pub(super) async fn keeping(
+        temp: Temp,
+        format: &str,
+        (dir, count): (PathBuf, u32),
+    ) -> Result<Self, ShelfError> {
+        make_private(&dir)?;
+        let mut files = HashMap::new();
+        let mut entries = tokio::fs::read_dir(&dir).await?;
+        while let Some(entry) = entries.next_entry().await? {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let facts = entry.metadata().await?;
+            let is_ours = facts.is_file() && name.len() == NAME;
+            // One for which there is no room any more goes too.
+            let room = if is_ours {
+                temp.job(facts.len()).await.ok()
+            } else {
+                None
+            };
+            let Some(room) = room else {
+                let _ = tokio::fs::remove_file(entry.path()).await;
+                continue;
+            };
+            let saved = Saved {
+                path: entry.path(),
+                dir: Arc::new(room),
+            };
+            let filed = Filed {
+                saved,
+                is_played: true,
+            };
+            files.insert(name, filed);
+        }
+        Ok(Self {
+            kept: Some(Kept { dir, count }),
+            files: Mutex::new(files),
+            ..Self::new(temp, format)
+        })
+    }
+
+    fn files(&self) -> MutexGuard<'_, HashMap<String, Filed>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The name of an item's file: of digits, whatever the site calls it.
+    fn name(&self, item: &Item) -> String {
+        let digest = Sha256::digest(format!("{}\n{}", self.format, item.video_id));
+        let mut name = String::with_capacity(NAME);
+        for byte in &digest[..NAME / 2] {
+            // Writing to a text doesn't fail.
+            let _ = write!(name, "{byte:02x}");
+        }
+        name
+    }
+
+    /// The file of an item.
+    pub(super) fn get(&self, item: &Item) -> Option<Saved> {
+        let files = self.files();
+        files.get(&self.name(item)).map(|filed| filed.saved.clone())
+    }
+
+    /// Whether an item is to be kept, and isn't yet.
+    pub(super) fn wants(&self, item: &Item) -> bool {
+        let is_first = |kept: &Kept| item.ord < kept.count;
+        self.kept.as_ref().is_some_and(is_first) && self.get(item).is_none()
+    }
+
+    /// Whether something is kept, to be played when the site is away.
+    pub(super) fn has_kept(&self) -> bool {
+        self.kept.is_some() && !self.files().is_empty()
+    }
+
+    /// A file of which nothing is there.
+    ///
+    /// # Errors
+    /// [`ShelfError::Temp`].
+    pub(super) async fn begin(&self) -> Result<Part, ShelfError> {
+        Part::begin(&self.temp).await
+    }
+
+    /// Takes a whole file in.
+    ///
+    /// # Errors
+    /// [`ShelfError::Temp`]; nothing is left of it then.
+    pub(super) async fn put(&self, item: &Item, part: Part) -> Result<(), ShelfError> {
+        let name = self.name(item);
+        let (mut path, dir) = part.finish().await?;
+        if let Some(kept) = self.kept.as_ref().filter(|kept| item.ord < kept.count) {
+            let stays = kept.dir.join(&name);
+            tokio::fs::rename(&path, &stays).await?;
+            path = stays;
+        }
+        let saved = Saved {
+            path,
+            dir: Arc::new(dir),
+        };
+        let filed = Filed {
+            saved,
+            is_played: false,
+        };
+        self.files().insert(name, filed);
+        Ok(())
+    }
+
+    /// An item was played: its file goes, unless it is kept, or comes again and everything has had room.
+    pub(super) fn played(&self, item: &Item, comes_again: bool) {
+        let name = self.name(item);
+        let mut files = self.files();
+        let Some(filed) = files.get_mut(&name) else {
+            return;
+        };
+        filed.is_played = true;
+        let is_kept = self.kept.as_ref().is_some_and(|kept| item.ord < kept.count);
+        if !is_kept && (!comes_again || self.is_tight.load(Ordering::Relaxed)) {
+            files.remove(&name);
+        }
+    }
+
+    /// Gives up the files that only wait for the next cycle; whether there were any. From now on none is kept for it.
+    pub(super) async fn make_room(&self) -> bool {
+        self.is_tight.store(true, Ordering::Relaxed);
+        if self.kept.is_some() {
+            return false;
+        }
+        let played: Vec<Filed> = {
+            let mut files = self.files();
+            let names: Vec<String> = files
+                .iter()
+                .filter(|(_, filed)| filed.is_played)
+                .map(|(name, _)| name.clone())
+                .collect();
+            names.iter().filter_map(|name| files.remove(name)).collect()
+        };
+        let has_some = !played.is_empty();
+        for filed in played {
+            // One that is being read goes with its reader.
+            if let Some(dir) = Arc::into_inner(filed.saved.dir) {
+                dir.remove().await;
+            }
+        }
+        has_some
+    }
+}
+
+/// Makes a directory that only this user can use.
+fn make_private(dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let mut builder = std::fs::DirBuilder::new();
+    builder.mode(0o700).recursive(true).create(dir)
+}
+
+/// Removes what a broadcast has kept.
+pub(super) async fn forget(dir: &Path) {
+    match tokio::fs::remove_dir_all(dir).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(err = %error, "kept items not removed");
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::broadcast::ItemState;
+    use crate::temp::TempConfig;
+
+    fn temp(dir: &Path, quota: u64) -> Temp {
+        let config = TempConfig {
+            dir: dir.to_owned(),
+            quota_bytes: Some(quota),
+            min_free_bytes: 0,
+            cleanup_interval: Duration::from_secs(900),
+        };
+        Temp::open(&config).unwrap()
+    }
+
+    fn item(ord: u32) -> Item {
+        Item {
+            ord,
+            video_id: format!("video-{ord}"),
+            title: String::new(),
+            duration_s: None,
+            state: ItemState::Pending,
+            reason: None,
+            checked_at: None,
+        }
+    }
+
+    async fn put(shelf: &Shelf, ord: u32, bytes: &'static [u8]) -> Result<(), ShelfError> {
+        let mut part = shelf.begin().await?;
+        part.write(0, &Bytes::from_static(bytes)).await?;
+        shelf.put(&item(ord), part).await
+    }
+
+    #[tokio::test]
+    async fn played_file_stays_for_the_next_cycle_until_there_is_no_room() {
+        let dir = tempfile::tempdir().unwrap();
+        // Room is asked for in steps of 8 MiB.
+        let shelf = Shelf::new(temp(dir.path(), 20 << 20), "best");
+        put(&shelf, 0, b"first").await.unwrap();
+        put(&shelf, 1, b"second").await.unwrap();
+        shelf.played(&item(0), true);
+        assert!(shelf.get(&item(0)).is_some());
+        let full = put(&shelf, 2, b"third").await;
+        assert!(matches!(full, Err(ShelfError::Temp(TempError::Busy))));
+        assert!(shelf.make_room().await);
+        assert!(shelf.get(&item(0)).is_none());
+        put(&shelf, 2, b"third").await.unwrap();
+        shelf.played(&item(1), true);
+        assert!(
+            shelf.get(&item(1)).is_none(),
+            "kept though there was no room"
+        );
+        shelf.played(&item(2), false);
+        assert!(shelf.get(&item(2)).is_none());
+        assert!(!shelf.make_room().await);
+    }
+
+    #[tokio::test]
+    async fn kept_files_outlive_their_run_within_the_cap() {
+        let dir = tempfile::tempdir().unwrap();
+        let kept = dir.path().join("kept");
+        let open =
+            async |quota| Shelf::keeping(temp(dir.path(), quota), "best", (kept.clone(), 2)).await;
+        let shelf = open(100 << 20).await.unwrap();
+        assert!(shelf.wants(&item(0)) && !shelf.wants(&item(2)));
+        put(&shelf, 0, b"first").await.unwrap();
+        put(&shelf, 2, b"third").await.unwrap();
+        shelf.played(&item(0), false);
+        shelf.played(&item(2), false);
+        drop(shelf);
+        std::fs::write(kept.join("somebody's"), "no name of ours").unwrap();
+        let shelf = open(100 << 20).await.unwrap();
+        let saved = shelf.get(&item(0)).unwrap();
+        assert_eq!(std::fs::read(saved.path()).unwrap(), b"first");
+        assert!(shelf.get(&item(2)).is_none() && !shelf.wants(&item(0)));
+        assert_eq!(std::fs::read_dir(&kept).unwrap().count(), 1);
+        let other = Shelf {
+            format: "worst".to_owned(),
+            ..shelf
+        };
+        assert!(other.get(&item(0)).is_none(), "a file of another format");
+        let without_room = open(2).await.unwrap();
+        assert!(without_room.get(&item(0)).is_none());
+        forget(&kept).await;
+        assert!(!kept.exists());
+    }
+}
