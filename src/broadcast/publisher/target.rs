@@ -116,6 +116,10 @@ impl Target {
             port,
             app: app.to_owned(),
         };
+        // Names beyond ASCII grow; what is kept is read again at every start.
+        if target.to_string().len() > MAX_LENGTH {
+            return Err(TargetError::Malformed);
+        }
         Ok((target, key.map(Secret::new)))
     }
 
@@ -157,6 +161,10 @@ impl fmt::Display for Target {
 /// Host and port. The parser is asked with schemes that it has rules for, so that names are lower case and every way
 /// of writing an IPv4 address is seen as one.
 fn authority(scheme: Scheme, rest: &str) -> Result<(Host, u16), TargetError> {
+    // The parser would take the next part of the path for the host.
+    if rest.starts_with('/') {
+        return Err(TargetError::Malformed);
+    }
     let parse = |scheme: &str| Url::parse(&format!("{scheme}://{rest}"));
     let url = parse("http").map_err(|_| TargetError::Malformed)?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -301,6 +309,7 @@ mod tests {
     #[test]
     fn target_faults_are_named() {
         let long = format!("rtmp://a.example/{}", "x".repeat(1024));
+        let growing = format!("rtmp://{}example/{}", "\u{fc}.".repeat(60), "x".repeat(800));
         for (text, error) in [
             ("http://a.example/x", TargetError::Scheme),
             ("file:///etc/passwd", TargetError::Scheme),
@@ -310,6 +319,8 @@ mod tests {
             ("rtmp://a.example/x\r\n", TargetError::Malformed),
             ("rtmp://a.example\\@b/x", TargetError::Malformed),
             (&long, TargetError::Malformed),
+            (&growing, TargetError::Malformed),
+            ("rtmp:///a.example/x", TargetError::Malformed),
             ("rtmp://u:p@a.example/x", TargetError::Userinfo),
             ("rtmp://a.example/x#f", TargetError::Fragment),
             ("rtmp://a.example:0/x", TargetError::Port),
