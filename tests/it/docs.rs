@@ -7,12 +7,13 @@ use crate::config::names_asked_for;
 use crate::harness::run;
 
 /// Names of older servers, of compose files, and of the tests, which the server asks nobody for.
-const FOREIGN: [&str; 9] = [
+const FOREIGN: [&str; 10] = [
     "YT_DLP_PATH",
     "MEMORY_LIMIT",
     "NODE_ENV",
     "DOWNLOAD_TIMEOUT",
     "CLEANUP_MAX_AGE",
+    "SERVERRS_ADVISORIES",
     "SERVERRS_PROOFS",
     "SERVERRS_REQUIRE",
     "SERVERRS_TARGET",

@@ -1,12 +1,13 @@
-//! What the binary is made of, held against `deny.toml`: licences, versions that come twice, sources.
+//! What the binary is made of, held against `deny.toml`: licences, versions that come twice, sources, advisories.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use semver::{Version, VersionReq};
 use serde_json::Value;
 use toml::Table;
 
-use crate::harness::run;
+use crate::harness::{run, skip};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -188,4 +189,104 @@ async fn versions_that_come_twice_are_explained() {
     let gone: Vec<_> = explained.difference(&twice).collect();
     assert!(unexplained.is_empty(), "{unexplained:?}");
     assert!(gone.is_empty(), "no longer twice: {gone:?}");
+}
+
+/// What an advisory says of versions.
+struct Advisory {
+    id: String,
+    is_withdrawn: bool,
+    /// Versions that it doesn't speak of.
+    good: Vec<VersionReq>,
+}
+
+impl Advisory {
+    /// Reads an entry of the database of RustSec: facts in TOML, fenced, above the text.
+    fn parse(text: &str) -> Self {
+        let fenced = text.split("```").nth(1).expect("a fence");
+        let facts: Table = fenced.trim_start_matches("toml").parse().expect("TOML");
+        let advisory = &facts["advisory"];
+        let versions = facts.get("versions");
+        let good = ["patched", "unaffected"].into_iter().flat_map(|kind| {
+            let list = versions.and_then(|versions| versions.get(kind)?.as_array());
+            list.into_iter().flatten()
+        });
+        Self {
+            id: advisory["id"].as_str().expect("an id").to_owned(),
+            is_withdrawn: advisory.get("withdrawn").is_some(),
+            good: good
+                .map(|one| VersionReq::parse(one.as_str().expect("a text")).expect("versions"))
+                .collect(),
+        }
+    }
+
+    fn speaks_of(&self, version: &Version) -> bool {
+        !self.is_withdrawn && !self.good.iter().any(|good| good.matches(version))
+    }
+}
+
+/// The advisories about a crate.
+fn advisories(database: &Path, name: &str) -> Vec<Advisory> {
+    let files = std::fs::read_dir(database.join("crates").join(name));
+    let files = files.into_iter().flatten().flatten();
+    let texts = files.map(|file| std::fs::read_to_string(file.path()).expect("an advisory"));
+    texts.map(|text| Advisory::parse(&text)).collect()
+}
+
+#[test]
+fn advisory_speaks_of_versions_that_are_neither_patched_nor_unaffected() {
+    let text = |more: &str| {
+        format!(
+            "```toml\n[advisory]\nid = \"RUSTSEC-0000-0001\"\n{more}[versions]\n\
+             patched = [\">= 1.2.3\", \">= 1.1.9, < 1.2.0\"]\nunaffected = [\"< 1.0.0\"]\n```\n# Title\n"
+        )
+    };
+    let advisory = Advisory::parse(&text(""));
+    for (version, is_meant) in [
+        ("0.9.0", false),
+        ("1.0.0", true),
+        ("1.1.9", false),
+        ("1.2.2", true),
+        ("2.0.0", false),
+    ] {
+        let version = Version::parse(version).expect("a version");
+        assert_eq!(advisory.speaks_of(&version), is_meant, "{version}");
+    }
+    let withdrawn = Advisory::parse(&text("withdrawn = \"2026-01-01\"\n"));
+    assert!(!withdrawn.speaks_of(&Version::new(1, 0, 0)));
+    let open = Advisory::parse("```toml\n[advisory]\nid = \"RUSTSEC-0000-0002\"\n```\n");
+    assert!(open.speaks_of(&Version::new(1, 0, 0)));
+}
+
+/// With a copy of the database of RustSec, whose folder `SERVERRS_ADVISORIES` names.
+#[test]
+fn advisories_about_what_is_used_are_explained() {
+    let Some(database) = std::env::var_os("SERVERRS_ADVISORIES").map(PathBuf::from) else {
+        skip(
+            "advisories",
+            "`SERVERRS_ADVISORIES` names no copy of the database of RustSec",
+        );
+        return;
+    };
+    assert!(database.join("crates").is_dir(), "{}", database.display());
+    let rules = rules();
+    let explained = texts(&rules["advisories"]["ignore"], Some("id"));
+    let lock = std::fs::read_to_string(root().join("Cargo.lock")).expect("Cargo.lock");
+    let lock: Table = lock.parse().expect("TOML");
+    let packages = lock["package"].as_array().expect("packages");
+    let (mut read, mut open) = (0, Vec::new());
+    for package in packages {
+        let text = |key: &str| package[key].as_str().expect("a text");
+        let version = Version::parse(text("version")).expect("a version");
+        let all = advisories(&database, text("name"));
+        read += all.len();
+        let meant = all.iter().filter(|advisory| advisory.speaks_of(&version));
+        let meant = meant.filter(|advisory| !explained.contains(advisory.id.as_str()));
+        open.extend(meant.map(|advisory| format!("{} {version}: {}", text("name"), advisory.id)));
+    }
+    assert!(read > 0, "not one advisory: is that the database?");
+    assert!(open.is_empty(), "{open:#?}");
+    println!(
+        "{} packages, {read} advisories about some of them, none applies",
+        packages.len()
+    );
 }
