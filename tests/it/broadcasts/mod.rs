@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 pub(crate) use air::has_ffmpeg;
 
-use crate::harness::{Builder, Fetched, TestServer, fetch};
+use crate::harness::{Builder, Fetched, TestServer};
 
 /// The token of the family.
 pub(crate) const TOKEN: &str = "a-token-of-tests-7f3c";
@@ -40,11 +40,11 @@ pub(crate) async fn ask(
         .api()
         .request(method, route)
         .header("authorization", format!("Bearer {TOKEN}"));
-    fetch(match body {
+    let request = match body {
         Some(body) => request.body(body.to_string()),
         None => request,
-    })
-    .await
+    };
+    server.api().send(request).await
 }
 
 /// What a route answers, which must be good.

@@ -1,11 +1,13 @@
 //! A plain HTTP client for the server under test: no proxy, no redirects, no decompression.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::canary::Canaries;
 use super::upstream::sha256_hex;
 
 /// Longest time for one request; a hang is a failure, not a hanging test run.
@@ -49,6 +51,7 @@ impl Fetched {
 pub(crate) struct Api {
     base: String,
     client: reqwest::Client,
+    secrets: Arc<Canaries>,
 }
 
 impl Api {
@@ -57,7 +60,26 @@ impl Api {
         Self {
             base: base.trim_end_matches('/').to_owned(),
             client: plain_client().build().expect("client"),
+            secrets: Arc::default(),
         }
+    }
+
+    /// The same, for which an answer with one of these secrets fails the test.
+    pub(super) fn without(self, secrets: &Arc<Canaries>) -> Self {
+        let secrets = Arc::clone(secrets);
+        Self { secrets, ..self }
+    }
+
+    /// Sends a request that [`Api::request`] began.
+    ///
+    /// # Panics
+    /// There is no answer, or a secret in it.
+    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Fetched {
+        let fetched = fetch(request).await;
+        if let Some(line) = self.secrets.found_in_answer(&fetched) {
+            panic!("answered by the server: {line}");
+        }
+        fetched
     }
 
     /// Address of the server without a slash at the end.
@@ -87,22 +109,23 @@ impl Api {
             .post(format!("{}{route}", self.base))
             .header("content-type", "application/json")
             .body(body.to_owned());
-        fetch(request).await
+        self.send(request).await
     }
 
     /// Fetches a link of an answer, or a route of this server.
     pub(crate) async fn get(&self, link: &str) -> Fetched {
-        fetch(self.request(Method::GET, link)).await
+        self.send(self.request(Method::GET, link)).await
     }
 
     /// Asks for the head of a link.
     pub(crate) async fn head(&self, link: &str) -> Fetched {
-        fetch(self.request(Method::HEAD, link)).await
+        self.send(self.request(Method::HEAD, link)).await
     }
 
     /// Fetches a part of a link.
     pub(crate) async fn get_range(&self, link: &str, range: &str) -> Fetched {
-        fetch(self.request(Method::GET, link).header("range", range)).await
+        let request = self.request(Method::GET, link).header("range", range);
+        self.send(request).await
     }
 
     /// A request to be completed by the test.
@@ -136,7 +159,7 @@ pub(crate) fn tls_client(
     roots: rustls::RootCertStore,
     protocols: &[&[u8]],
 ) -> reqwest::ClientBuilder {
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("protocol versions")

@@ -1,8 +1,8 @@
 //! The server under test: the shipped binary as a child process, with nothing of the tester's surroundings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,13 +13,15 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 use super::api::Api;
-use super::canary::Canaries;
+use super::canary::{Canaries, Overheard};
 use super::upstream::Upstream;
 
 /// Time for start and stop; generous, because test machines are busy.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What stands before the address in the line that the server prints when it is up.
 const LISTENING: &str = "listening on ";
+/// Names the program that makes media.
+const FFMPEG_PATH: &str = "FFMPEG_PATH";
 /// The encoders that the server needs for everything.
 pub(crate) const ENCODERS: [&str; 3] = ["libx264", "aac", "libmp3lame"];
 /// A key for links that passes the server's checks; as good as public, since it stands here.
@@ -29,6 +31,7 @@ pub(crate) const KEY: &str = "a-key-for-tests-only-8Hq2vXwZ4pLm";
 pub(crate) struct Builder {
     variables: BTreeMap<String, String>,
     under: Vec<String>,
+    given: BTreeSet<PathBuf>,
     dir: TempDir,
 }
 
@@ -47,6 +50,7 @@ impl Builder {
         Self {
             variables: BTreeMap::new(),
             under: Vec::new(),
+            given: BTreeSet::new(),
             dir,
         }
         .env("HOST", "127.0.0.1")
@@ -75,10 +79,11 @@ impl Builder {
     }
 
     /// Writes a file below the server's working directory (`.env`, `cookies/…`).
-    pub(crate) fn file(self, name: &str, content: &str) -> Self {
+    pub(crate) fn file(mut self, name: &str, content: &str) -> Self {
         let path = self.dir.path().join(name);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("folder");
-        std::fs::write(path, content).expect("file");
+        std::fs::write(&path, content).expect("file");
+        self.given.insert(path);
         self
     }
 
@@ -93,7 +98,7 @@ impl Builder {
         let server = self.file("ffmpeg-stand-in", &script);
         let path = server.dir.path().join("ffmpeg-stand-in");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("mode");
-        server.env("FFMPEG_PATH", &path.to_string_lossy())
+        server.env(FFMPEG_PATH, &path.to_string_lossy())
     }
 
     /// Starts the server and waits until it listens.
@@ -103,7 +108,7 @@ impl Builder {
     pub(crate) async fn start(self) -> TestServer {
         let mut server = self.spawn();
         let address = server.listening().await;
-        server.api = Some(Api::new(&address));
+        server.api = Some(Api::new(&address).without(&server.canaries));
         server
     }
 
@@ -115,8 +120,14 @@ impl Builder {
         (status, server.logs())
     }
 
-    fn spawn(self) -> TestServer {
-        let canaries = Canaries::of(self.variables.iter());
+    fn spawn(mut self) -> TestServer {
+        let canaries = Arc::new(Canaries::of(&self.variables, self.given));
+        let is_named = self.variables.contains_key(FFMPEG_PATH);
+        let overheard = Overheard::begin(self.dir.path()).filter(|_| !is_named);
+        if let Some(overheard) = &overheard {
+            let program = overheard.program.to_string_lossy().into_owned();
+            self.variables.insert(FFMPEG_PATH.to_owned(), program);
+        }
         let mut words = self.under;
         words.push(env!("CARGO_BIN_EXE_serverrs").to_owned());
         let mut child = Command::new(&words[0])
@@ -143,6 +154,7 @@ impl Builder {
             readers,
             api: None,
             canaries,
+            overheard,
             dir: self.dir,
         }
     }
@@ -182,24 +194,34 @@ impl Output {
     }
 }
 
-/// A server that is running. It is killed when dropped; a secret that it has printed by then fails the test.
+/// A server that is running. It is killed when dropped; a secret that it has printed, written or told a child by then
+/// fails the test.
 pub(crate) struct TestServer {
     child: Child,
     output: Output,
     readers: Vec<tokio::task::JoinHandle<()>>,
     api: Option<Api>,
-    canaries: Canaries,
+    canaries: Arc<Canaries>,
+    overheard: Option<Overheard>,
     dir: TempDir,
 }
 
 impl Drop for TestServer {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
         let logs = self.logs();
-        if let Some(secret) = self.canaries.found_in(&logs)
-            && !std::thread::panicking()
-        {
+        if let Some(secret) = self.canaries.found_in(&logs) {
             let line = logs.lines().find(|line| line.contains(secret));
             panic!("printed by the server: {}", line.unwrap_or_default());
+        }
+        if let Some(found) = self.canaries.found_below(self.dir.path()) {
+            panic!("written by the server: {found}");
+        }
+        let told = self.overheard.as_ref().map(Overheard::text);
+        if let Some(secret) = self.canaries.found_in(&told.unwrap_or_default()) {
+            panic!("told to a child: {secret}");
         }
     }
 }

@@ -84,6 +84,8 @@ impl Stage {
             (health.status.as_u16(), &health.json()["status"]),
             (200, &"ok".into())
         );
+        // Looked through for secrets, as every answer is.
+        self.api().get("/metrics").await;
         self.world().assert_no_unknown();
     }
 }
