@@ -10,9 +10,11 @@ use time::format_description::well_known::Rfc3339;
 use super::bus::Bus;
 use super::feed::Feeds;
 use super::normaliser::{Encoding, NormaliseError};
+use super::publisher::{Outlet, Rtmp, Scheme, Srt, SrtOptions, Target};
 use super::splicer::{Slate, SlateError};
 use super::{BroadcastConfig, LogLevel, LogRow, LogSource, Notice, Profile, Settings, Store};
 use crate::clock::Clock;
+use crate::config::Secret;
 use crate::lifecycle::Lifecycle;
 use crate::links::Sealer;
 use crate::media::ffmpeg::Ffmpeg;
@@ -142,7 +144,67 @@ impl Context {
     }
 }
 
+/// Why nothing can be sent to a target.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoOutlet {
+    /// There is no such way out.
+    #[error("`proxy` names no entry of `EGRESS` of this server")]
+    Egress,
+    /// Datagrams go no way but the direct one.
+    #[error(
+        "an SRT target is sent to directly: `proxy` must name a way out that is `direct`, or none"
+    )]
+    Way,
+    /// There is no FFmpeg that can.
+    #[error("FFmpeg with the protocol `srt` is needed; `FFMPEG_PATH` names it")]
+    Program,
+    /// There is no directory for the pipe through which it gets the key.
+    #[error("a directory is needed that `STREAM_TEMP_DIR` names")]
+    Directory,
+    /// The key isn't one of SRT.
+    #[error("stream key can't be used with SRT")]
+    Key,
+}
+
+impl NoOutlet {
+    /// The stable word.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Egress => "egress_unknown",
+            Self::Way | Self::Program | Self::Directory | Self::Key => "srt_unavailable",
+        }
+    }
+}
+
 impl Context {
+    /// The way to a target, by the way out of this name.
+    ///
+    /// # Errors
+    /// [`NoOutlet`].
+    pub(super) async fn outlet(
+        &self,
+        target: Target,
+        key: Secret,
+        way: Option<&str>,
+    ) -> Result<Outlet, NoOutlet> {
+        let dialer = self.parts.dialer.by(way).ok_or(NoOutlet::Egress)?;
+        let dialer = Arc::new(dialer);
+        if target.scheme() != Scheme::Srt {
+            return Ok(Outlet::Rtmp(Rtmp::new(dialer, target, key)));
+        }
+        if !dialer.is_direct() {
+            return Err(NoOutlet::Way);
+        }
+        let options = SrtOptions::parse(key.reveal()).ok_or(NoOutlet::Key)?;
+        let ffmpeg = self.parts.ffmpeg.clone().ok_or(NoOutlet::Program)?;
+        if !ffmpeg.sends_by("srt").await.unwrap_or(false) {
+            return Err(NoOutlet::Program);
+        }
+        let temp = self.parts.shelves.clone().ok_or(NoOutlet::Directory)?;
+        let srt = Srt::new(dialer, (target, options), ffmpeg, temp);
+        Ok(Outlet::Srt(Box::new(srt)))
+    }
+
     /// The program as it is run for broadcasts; `None` where there is none.
     pub(super) fn encoding(&self) -> Option<Encoding> {
         Some(Encoding {

@@ -50,10 +50,10 @@ pub fn lists(list: &str, encoder: &str) -> bool {
         .any(|line| line.split_whitespace().nth(1) == Some(encoder))
 }
 
-/// The run that prints the list.
-pub fn list_job() -> Job {
+/// The run that prints the list of encoders, or another one.
+pub fn list_job(what: &str) -> Job {
     Job {
-        arguments: words(&["-encoders"]),
+        arguments: words(&[what]),
         bounds: Bounds {
             cpu_seconds: TIME_LIMIT.as_secs(),
             address_space: ADDRESS_SPACE,

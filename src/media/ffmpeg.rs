@@ -188,8 +188,22 @@ impl Ffmpeg {
         Ok(lists(&self.encoders().await?, name))
     }
 
+    /// Whether it can send by this protocol.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub async fn sends_by(&self, protocol: &str) -> Result<bool, FfmpegError> {
+        let list = self.list("-protocols").await?;
+        let sending = list.lines().skip_while(|line| line.trim() != "Output:");
+        Ok(sending.into_iter().any(|line| line.trim() == protocol))
+    }
+
     async fn encoders(&self) -> Result<String, FfmpegError> {
-        let list = self.start(&list_job())?.output(LIST_BYTES).await?;
+        self.list("-encoders").await
+    }
+
+    async fn list(&self, what: &str) -> Result<String, FfmpegError> {
+        let list = self.start(&list_job(what))?.output(LIST_BYTES).await?;
         Ok(String::from_utf8_lossy(&list).into_owned())
     }
 
@@ -264,6 +278,14 @@ impl Child {
     /// Number of its process; `None` once it has ended.
     pub fn id(&self) -> Option<u32> {
         self.process.id()
+    }
+
+    /// Waits for its end. May be dropped while it waits.
+    ///
+    /// # Errors
+    /// The wait failed.
+    pub async fn ended(&mut self) -> io::Result<ExitStatus> {
+        self.process.wait().await
     }
 
     /// The way into it, once.

@@ -19,6 +19,7 @@ pub mod mp3;
 pub mod normalise;
 mod pass;
 pub mod pictures;
+pub mod relay;
 pub mod remux;
 pub mod slideshow;
 pub mod sound;

@@ -63,6 +63,9 @@ pub enum PublishError {
     /// The target took nothing for 10 s though there was something to send.
     #[error("target takes no more data")]
     Stalled,
+    /// The program that sends has ended; its last words, without a key.
+    #[error("target lost: ffmpeg ended: {0}")]
+    Relay(String),
     /// The target doesn't speak RTMP, or breaks its rules.
     #[error("target breaks the protocol: {0}")]
     Protocol(#[from] ChunkError),
@@ -74,9 +77,10 @@ impl PublishError {
         matches!(self, Self::Rejected { .. })
     }
 
-    /// Whether the target kept the connection and took nothing: what it has not acknowledged has hardly arrived.
+    /// Whether nothing that the target has not acknowledged may be taken for arrived: it kept the connection and took
+    /// nothing, or what was sent lay with a program.
     pub fn is_stall(&self) -> bool {
-        matches!(self, Self::Stalled)
+        matches!(self, Self::Stalled | Self::Relay(_))
     }
 
     /// Whether the target must not be dialled at all.

@@ -4,7 +4,9 @@ pub mod amf0;
 mod backoff;
 mod error;
 mod metadata;
+mod outlet;
 pub mod rtmp;
+mod srt;
 mod target;
 
 use std::time::Instant;
@@ -13,7 +15,9 @@ use super::flv::Tag;
 pub use backoff::Backoff;
 pub use error::{PublishError, Step};
 pub use metadata::Metadata;
+pub use outlet::{Outlet, OutletSession};
 pub use rtmp::Rtmp;
+pub use srt::{Srt, SrtOptions, SrtSession};
 pub use target::{Scheme, Target, TargetError};
 
 /// Makes connections to one ingest.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use url::{Host, Url};
 
+use super::SrtOptions;
 use crate::config::Secret;
 
 /// Longest address and longest key, in bytes.
@@ -70,6 +71,12 @@ pub enum TargetError {
     /// RTMP without an application.
     #[error("target needs a path: the application, such as `/live2`")]
     Path,
+    /// An SRT key with other options than those that may be set.
+    #[error(
+        "of an SRT address `streamid`, `passphrase` (10 to 79 characters), `pbkeylen` (16, 24, 32) and `latency` \
+         (microseconds) can be set"
+    )]
+    SrtOptions,
     /// A key with control characters, or longer than 1024 bytes.
     #[error("stream key must be at most 1024 characters, none of them a control character")]
     Key,
@@ -109,6 +116,10 @@ impl Target {
         let key = join_key(own_key, query);
         if key.as_deref().is_some_and(|key| !is_key(key)) {
             return Err(TargetError::Key);
+        }
+        if scheme == Scheme::Srt && SrtOptions::parse(key.as_deref().unwrap_or_default()).is_none()
+        {
+            return Err(TargetError::SrtOptions);
         }
         let target = Self {
             scheme,
@@ -326,6 +337,10 @@ mod tests {
             ("rtmp://a.example:0/x", TargetError::Port),
             ("rtmp://a.example:70000/x", TargetError::Malformed),
             ("srt://a.example", TargetError::Port),
+            (
+                "srt://a.example:9000?mode=listener",
+                TargetError::SrtOptions,
+            ),
             ("rtmp://a.example", TargetError::Path),
             ("rtmp://a.example//", TargetError::Path),
         ] {

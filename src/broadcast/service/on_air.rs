@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use super::{Broadcasts, key_context};
-use crate::broadcast::publisher::Target;
+use crate::broadcast::publisher::{Scheme, Target};
 use crate::broadcast::run::{Actor, Begin, Command, Reading, Running};
 use crate::broadcast::{
     Broadcast, BroadcastError, Effect, Event, LastError, LogLevel, Settings, Status, StoreError,
@@ -101,10 +101,14 @@ impl Broadcasts {
         let Some(target) = &broadcast.settings.target_url else {
             return Err(needed("target_url"));
         };
-        let Some(sealed) = &broadcast.sealed_key else {
-            return Err(needed("stream_key"));
-        };
         let target = self.check_target(target)?;
+        let Some(sealed) = &broadcast.sealed_key else {
+            // A stream of SRT needs no name.
+            return match target.scheme() {
+                Scheme::Srt => Ok((target, Secret::new(String::new()))),
+                _ => Err(needed("stream_key")),
+            };
+        };
         let context = key_context(&broadcast.id);
         let opened = self.parts().sealer.open_secret(&context, sealed).await;
         let key = opened.and_then(|key| String::from_utf8(key.to_vec()).ok());

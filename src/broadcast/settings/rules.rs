@@ -1,7 +1,7 @@
 //! The rules of the fields. Pure.
 
 use super::{FieldFault, OnItemFailure, ServeMode, Settings, StreamSource};
-use crate::broadcast::publisher::{Scheme, Target};
+use crate::broadcast::publisher::Target;
 use crate::broadcast::schedule::Plan;
 use crate::config::Secret;
 use crate::extract::selector::Selector;
@@ -179,11 +179,6 @@ impl Settings {
             return key.map(|key| Secret::new(key.to_owned()));
         };
         match Target::parse(text, key) {
-            Ok((target, _)) if target.scheme() == Scheme::Srt => {
-                let message = "must begin with `rtmp://` or `rtmps://`";
-                faults.push(FieldFault::new("target_url", message));
-                None
-            }
             Ok((target, key)) => {
                 self.target_url = Some(target.to_string());
                 key

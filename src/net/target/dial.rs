@@ -114,6 +114,11 @@ impl TargetDialer {
         })
     }
 
+    /// Whether it dials by no particular way out.
+    pub fn is_direct(&self) -> bool {
+        self.via.source.is_none() && self.via.proxy.is_none()
+    }
+
     /// Which targets may be dialled.
     pub fn config(&self) -> &TargetConfig {
         &self.config
@@ -162,6 +167,20 @@ impl TargetDialer {
             stream
         };
         wire::through(proxy, stream, &format!("{host}:{port}")).await
+    }
+
+    /// The address of `host` for a program that dials it itself. Every call asks for its addresses and judges them anew.
+    ///
+    /// # Errors
+    /// [`DialError`], after 3 s at most.
+    pub async fn resolve(&self, host: &Host, port: u16) -> Result<SocketAddr, DialError> {
+        self.config.check(host, port)?;
+        let addresses = self.addresses(host, port).await?;
+        // There is one at least.
+        addresses
+            .first()
+            .copied()
+            .ok_or(TargetRefused::Private.into())
     }
 
     async fn addresses(&self, host: &Host, port: u16) -> Result<Vec<SocketAddr>, DialError> {

@@ -18,7 +18,7 @@ use super::live::Live;
 use super::{COMMANDS, Command, Running};
 use crate::broadcast::context::{About, Context, NoSlate};
 use crate::broadcast::list::List;
-use crate::broadcast::publisher::{Metadata, Rtmp, Target};
+use crate::broadcast::publisher::{Metadata, Target};
 use crate::broadcast::pump::{self, PumpConfig, PumpEnd, PumpHandle};
 use crate::broadcast::redact::Redactor;
 use crate::broadcast::{
@@ -191,14 +191,10 @@ impl Actor {
             resume: settings.resume,
             ..PumpConfig::new(slate, metadata(&settings))
         };
-        let dialer = self.context.parts.dialer.by(settings.proxy.as_deref());
-        let dialer = dialer.map(Arc::new).ok_or_else(|| {
-            Fault::new(
-                "egress_unknown",
-                "`proxy` names no entry of `EGRESS` of this server",
-            )
-        })?;
-        let (pump, handle, events) = pump::pump(config, Rtmp::new(dialer, target, key));
+        let way = settings.proxy.as_deref();
+        let outlet = self.context.outlet(target, key, way).await;
+        let outlet = outlet.map_err(|error| Fault::new(error.code(), error.to_string()))?;
+        let (pump, handle, events) = pump::pump(config, outlet);
         let task = tokio::spawn(pump.run());
         {
             let mut live = self.live();

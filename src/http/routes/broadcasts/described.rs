@@ -51,7 +51,7 @@ pub(super) struct BroadcastFields {
     profile: Option<BroadcastProfile>,
     #[schema(inline, default = "encode")]
     video_mode: Option<VideoModeName>,
-    /// `rtmp://` or `rtmps://`; needed to start. A key in it moves to `stream_key`.
+    /// `rtmp://`, `rtmps://` or `srt://`; needed to start. A key in it moves to `stream_key`.
     #[schema(max_length = 1024)]
     target_url: Option<String>,
     /// Goes in and never comes out.

@@ -11,6 +11,7 @@ mod kept;
 mod plays;
 mod refused;
 mod scheduled;
+mod srt;
 mod starts;
 mod target;
 
@@ -278,6 +279,11 @@ pub(super) async fn until(
 /// Decodes what came and counts how often it becomes white.
 async fn flashes(publication: &Publication, dir: &Path) -> usize {
     std::fs::write(dir.join("got.flv"), publication.flv()).unwrap();
+    flashes_in_file(dir).await
+}
+
+/// The same of the file `got.flv`.
+async fn flashes_in_file(dir: &Path) -> usize {
     let arguments = "-v error -nostdin -i got.flv -map 0:v:0 -vf crop=60:60,scale=1:1 -vsync passthrough -f rawvideo -pix_fmt gray -y got.gray";
     let output = run(
         "ffmpeg",
