@@ -14,7 +14,6 @@ mod film;
 )]
 mod ingest;
 #[path = "../../tests/it/harness/lateness.rs"]
-#[expect(dead_code, reason = "test code, of which this needs a part")]
 mod lateness;
 mod process;
 mod report;

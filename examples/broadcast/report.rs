@@ -109,7 +109,7 @@ impl Report<'_> {
             writeln!(text, "| {figure} | {seen} | {gate} | {verdict} |")?;
         }
         text += "\n| until minute | RSS MiB, median | descriptors fewest / median / most | threads | children | database KiB | \
-                 longest gap ms | own timer late ms | sound after picture ms, mean | load |\n\
+                 longest gap ms | of it the machine, most | sound after picture ms, mean | load |\n\
                  |---|---|---|---|---|---|---|---|---|---|\n";
         for part in &parts {
             writeln!(text, "{}", part.line())?;
@@ -183,17 +183,14 @@ impl Report<'_> {
             "0",
             Some(watch.zombies == 0),
         );
-        let gaps = watch.samples.iter().map(|sample| sample.gap.as_millis());
-        let gap = gaps.max().unwrap_or_default();
-        let over = watch
-            .samples
-            .iter()
-            .filter(|sample| sample.gap > Duration::from_millis(250));
+        let most = |gap: fn(&Sample) -> Duration| watch.samples.iter().map(gap).max();
+        let (gap, own) = (most(|sample| sample.gap), most(Sample::own_gap));
+        let (gap, own) = (gap.unwrap_or_default(), own.unwrap_or_default());
         add(
-            "longest gap between two messages, ms; looks with more than 250",
-            format!("{gap}; {} of {}", over.count(), watch.samples.len()),
-            "≤ 1000",
-            Some(gap <= 1000),
+            "longest gap between two messages, ms; less what the machine held up a timer beside",
+            format!("{}; {}", gap.as_millis(), own.as_millis()),
+            "≤ 250 of the second",
+            Some(own <= Duration::from_millis(250)),
         );
         add(
             "times that went back",

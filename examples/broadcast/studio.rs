@@ -29,7 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Everything that runs.
 pub(crate) struct Studio {
     _upstream: Upstream,
-    lateness: Lateness,
+    /// How late the machine lets a timer of this program ring.
+    pub(crate) lateness: Lateness,
     /// What takes the broadcast.
     pub(crate) ingest: Ingest,
     server: Child,
@@ -81,11 +82,6 @@ impl Studio {
             return Err(format!("the server ended: {status}").into());
         }
         Ok(self.server.id().ok_or("the server ended")?)
-    }
-
-    /// How late the machine let a timer of this program ring since it was asked last.
-    pub(crate) fn late(&self) -> Duration {
-        self.lateness.take_worst()
     }
 
     /// Where the database lies.

@@ -6,6 +6,7 @@ use serverrs::broadcast::flv::{Payload, Tag, TagKind};
 
 use crate::Result;
 use crate::ingest::{Got, Marks, shown_at};
+use crate::lateness::Lateness;
 use crate::process::{self, Look};
 use crate::studio::Studio;
 
@@ -23,7 +24,7 @@ pub(crate) struct Sample {
     pub(crate) database: u64,
     /// Longest time between two messages of media.
     pub(crate) gap: Duration,
-    /// How late this program's own timer was at most: what the machine adds to a gap.
+    /// For how long of it the machine held up a timer of this program.
     pub(crate) late: Duration,
     /// Least and most of what a tone came later than its flash; milliseconds.
     pub(crate) offsets: Option<(f64, f64)>,
@@ -60,6 +61,13 @@ struct Line {
     last_flash: Option<f64>,
 }
 
+impl Sample {
+    /// The longest gap without what the machine added.
+    pub(crate) fn own_gap(&self) -> Duration {
+        self.gap.saturating_sub(self.late)
+    }
+}
+
 impl Watch {
     /// Looks at process and arrivals; a line of figures.
     pub(crate) async fn look(&mut self, studio: &mut Studio, at: Duration) -> Result<String> {
@@ -68,7 +76,6 @@ impl Watch {
             at,
             process: Look::at(id),
             database: process::bytes_in(&studio.data()),
-            late: studio.late(),
             load: process::load_average()
                 .split(' ')
                 .next()
@@ -84,21 +91,16 @@ impl Watch {
                 self.connections = index + 1;
                 self.line = Line::default();
             }
-            self.take(media, &mut sample, studio.dir.path()).await?;
+            self.take(media, &mut sample, studio).await?;
         }
         let line = self.line_of(&sample);
         self.samples.push(sample);
         Ok(line)
     }
 
-    async fn take(
-        &mut self,
-        media: Vec<Got>,
-        sample: &mut Sample,
-        dir: &std::path::Path,
-    ) -> Result<()> {
+    async fn take(&mut self, media: Vec<Got>, sample: &mut Sample, studio: &Studio) -> Result<()> {
         for got in media {
-            self.count(&got, sample);
+            self.count(&got, sample, &studio.lateness);
             match got.tag.payload()? {
                 Payload::VideoConfig | Payload::AudioConfig => {
                     self.records += 1;
@@ -112,7 +114,7 @@ impl Watch {
             return Ok(());
         };
         let tags = [&self.line.records[..], &self.line.rest[..end]].concat();
-        let marks = Marks::of(&tags, dir).await?;
+        let marks = Marks::of(&tags, studio.dir.path()).await?;
         self.mark(&marks, begin, sample);
         let keep = self.line.last_group_before(end);
         self.line.rest.drain(..keep);
@@ -120,15 +122,17 @@ impl Watch {
     }
 
     /// Arrival and time of one message.
-    fn count(&mut self, got: &Got, sample: &mut Sample) {
+    fn count(&mut self, got: &Got, sample: &mut Sample, lateness: &Lateness) {
         if !matches!(
             got.tag.payload(),
             Ok(Payload::Picture { .. } | Payload::Sound)
         ) {
             return;
         }
-        if let Some(last) = self.line.last_arrival.replace(got.at) {
-            sample.gap = sample.gap.max(got.at - last);
+        let last = self.line.last_arrival.replace(got.at).unwrap_or(got.at);
+        if got.at - last > sample.gap {
+            sample.gap = got.at - last;
+            sample.late = lateness.between(last, got.at);
         }
         let kind = usize::from(got.tag.kind == TagKind::Video);
         let last = self.line.last_times[kind].replace(got.tag.timestamp_ms);

@@ -39,14 +39,6 @@ impl Lateness {
             .map(|(due, rang)| (*rang).min(to).saturating_duration_since((*due).max(from)));
         late.sum()
     }
-
-    /// The worst since it was asked last.
-    #[allow(dead_code, reason = "for examples/broadcast, which runs for hours")]
-    pub(crate) fn take_worst(&self) -> Duration {
-        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        let late = notes.drain(..).map(|(due, rang)| rang - due);
-        late.max().unwrap_or_default()
-    }
 }
 
 async fn ring(notes: Arc<Mutex<Vec<(Instant, Instant)>>>) {
