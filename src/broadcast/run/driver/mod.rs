@@ -93,6 +93,8 @@ struct Desk {
     headers: Headers,
     /// Those of items that pass through as they are, once there was one.
     copied: Arc<OnceLock<Headers>>,
+    /// Held by the item whose records may become those.
+    deciding: Arc<tokio::sync::Mutex<()>>,
     news: mpsc::Sender<News>,
     /// Items on disk; `None` when there is no room for any, or they are files anyway.
     shelf: Option<Arc<Shelf>>,
@@ -202,6 +204,7 @@ impl Driver {
             pump,
             headers,
             copied: Arc::default(),
+            deciding: Arc::default(),
             news,
             shelf: shelf.map(Arc::new),
             serial: AtomicU64::new(0),

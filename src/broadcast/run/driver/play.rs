@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
 use super::finding::Wanted;
@@ -94,6 +95,7 @@ async fn whole(
     check_length(length, most)?;
     let mode = desk.settings.borrow().video_mode;
     let (sink, serial) = desk.queue(turn, &feed, length, from).await;
+    let deciding = desk.decide(mode).await;
     let item = Item {
         desk,
         turn,
@@ -105,6 +107,7 @@ async fn whole(
         sink,
         from,
         mode,
+        deciding,
         has_audio: true,
         wanted,
         failures: Failures::default(),
@@ -126,6 +129,8 @@ struct Item<'a> {
     /// Up to where it was handed over.
     from: Duration,
     mode: VideoMode,
+    /// Held by the one whose records may become those that others are to have.
+    deciding: Option<OwnedMutexGuard<()>>,
     has_audio: bool,
     wanted: Wanted,
     failures: Failures,
@@ -196,6 +201,7 @@ impl Item<'_> {
                     let from = self.from.as_millis();
                     self.say(format!("encoded from {from} ms: {message}")).await;
                     self.mode = VideoMode::Encode;
+                    self.deciding = None;
                     self.sink.restart_as(self.desk.options(self.mode));
                     continue;
                 }
@@ -317,6 +323,17 @@ impl Item<'_> {
 }
 
 impl Desk {
+    /// Waits until items before have shown whether it is their records that pass; the first that can decides, however
+    /// many are made ready at once.
+    async fn decide(&self, mode: VideoMode) -> Option<OwnedMutexGuard<()>> {
+        let is_open = || mode == VideoMode::Copy && self.copied.get().is_none();
+        if !is_open() {
+            return None;
+        }
+        let deciding = Arc::clone(&self.deciding).lock_owned().await;
+        is_open().then_some(deciding)
+    }
+
     /// Puts an item behind those that wait at the pump. What its runs write follows without a step, so that it stays
     /// one item however many there are.
     async fn queue(
