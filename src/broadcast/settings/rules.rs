@@ -1,6 +1,6 @@
 //! The rules of the fields. Pure.
 
-use super::{FieldFault, OnItemFailure, ServeMode, Settings, StreamSource};
+use super::{FieldFault, ServeMode, Settings, StreamSource};
 use crate::broadcast::publisher::Target;
 use crate::broadcast::schedule::Plan;
 use crate::config::Secret;
@@ -157,10 +157,6 @@ impl Settings {
         let is_set = [
             ("account", self.account.is_some()),
             ("allow_live", self.allow_live),
-            (
-                "on_item_failure",
-                self.on_item_failure == OnItemFailure::FallbackDownload,
-            ),
         ];
         for (field, _) in is_set.into_iter().filter(|(_, is_set)| *is_set) {
             faults.push(FieldFault::new(

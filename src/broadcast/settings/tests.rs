@@ -114,10 +114,6 @@ fn values_without_effect_are_refused() {
     for (fields, field) in [
         (json!({"account": "a"}), "account"),
         (json!({"allow_live": true}), "allow_live"),
-        (
-            json!({"on_item_failure": "fallback_download"}),
-            "on_item_failure",
-        ),
     ] {
         assert_eq!(read(&fields).unwrap_err(), [field], "{fields}");
     }

@@ -1,4 +1,4 @@
-//! Items on disk: kept, or not for want of room.
+//! Items on disk: kept, fetched because they failed, or not for want of room.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -74,6 +74,42 @@ async fn first_items_are_kept_and_played_again_without_the_site() {
     let answer = ask(studio.server(), Method::DELETE, &route(&record), None).await;
     assert_eq!(answer.status, 204);
     assert!(!dir.exists(), "kept items outlive their broadcast");
+}
+
+#[tokio::test]
+async fn item_that_failed_is_fetched_whole_and_played_then() {
+    let Some(studio) = Studio::new([Manner::Keep]).await else {
+        return;
+    };
+    studio.list(&[(WIDE, 5), (SMALL, 12)]).await;
+    let world = studio.stage.world();
+    world.fault(Rule::parameter("dur", "5.040", Fault::Status(403)));
+    let record = studio
+        .start(json!({ "on_item_failure": "fallback_download" }))
+        .await;
+    let path = format!("{}/items", route(&record));
+    let failed = async || {
+        let items = get(studio.server(), &path).await;
+        (items["items"][0]["state"] == "failed").then_some(())
+    };
+    crate::harness::eventually("a failure", failed).await;
+    world.clear_faults();
+    studio
+        .until(&record, "the end", |status| status["status"] == "stopped")
+        .await;
+    let got = studio.only();
+    assert_smooth(&got);
+    assert_eq!(studio.flashes(&got).await, 17);
+    assert_eq!(get(studio.server(), &path).await["items"][0]["state"], "ok");
+    assert_eq!(std::fs::read_dir(run_dir(&studio)).unwrap().count(), 0);
+}
+
+/// The directory of the server's run below `STREAM_TEMP_DIR`.
+fn run_dir(studio: &Studio) -> std::path::PathBuf {
+    let all = std::fs::read_dir(studio.server().dir().join("streams")).unwrap();
+    let mut runs = all.flatten().map(|entry| entry.path());
+    runs.find(|path| path.to_string_lossy().contains("/run-"))
+        .unwrap()
 }
 
 #[tokio::test]
