@@ -1,10 +1,13 @@
 //! The fields of a posted body: a JSON object, or an HTML form that says the same.
 
-use axum::body::Bytes;
-use http::StatusCode;
+use std::borrow::Cow;
+
+use axum::body::{Body, Bytes};
+use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
+use super::{AppState, json};
 
 const URL_MISSING: &str = "URL parameter is required";
 
@@ -23,6 +26,23 @@ pub(super) fn read(body: &Bytes, is_form: bool) -> Result<Map<String, Value>, Ap
             "Invalid JSON body",
         )
     })
+}
+
+/// Reads and parses what is posted: [`read`] of a body that [`json::read_body`] bounds.
+pub(super) async fn posted(
+    app: &AppState,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Map<String, Value>, ApiError> {
+    let body = json::read_body(headers, body, app.server.body_timeout).await?;
+    read(&body, json::is_form(headers))
+}
+
+/// The value of the first parameter of a query that has this name.
+pub(super) fn in_query<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    let (_, value) = pairs.find(|(of, _)| of == name)?;
+    Some(value)
 }
 
 /// The posted address, which every request needs.

@@ -35,8 +35,7 @@ pub(in crate::http) async fn list(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let body = json::read_body(&headers, body, app.server.body_timeout).await?;
-    let fields = fields::read(&body, json::is_form(&headers))?;
+    let fields = fields::posted(&app, &headers, body).await?;
     let url = fields::url(&fields)?;
     let part = part(&fields)?;
     let listed = app.lister.list(&url, part).await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -88,8 +88,7 @@ pub(in crate::http) async fn resolve(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let body = json::read_body(&headers, body, app.server.body_timeout).await?;
-    let asked = parse(&body, json::is_form(&headers))?;
+    let asked = parse(&fields::posted(&app, &headers, body).await?)?;
     let answer = answer(&app, &asked).await?;
     let mut response = json::no_store(&answer.body(&app.base_url))?;
     let cache = if answer.is_hit { "hit" } else { "miss" };
@@ -173,14 +172,13 @@ pub(in crate::http) async fn by_first_name(
     resolve(app, headers, body).await
 }
 
-fn parse(body: &Bytes, is_form: bool) -> Result<Asked, ApiError> {
-    let fields = fields::read(body, is_form)?;
+fn parse(fields: &Map<String, Value>) -> Result<Asked, ApiError> {
     Ok(Asked {
-        url: fields::url(&fields)?,
+        url: fields::url(fields)?,
         no_cache: fields.get("no_cache").is_some_and(fields::is_true),
-        choice: choice(&fields)?,
+        choice: choice(fields)?,
         pairs: PairWish {
-            span: span(&fields)?,
+            span: span(fields)?,
             has_cover: fields.get("cover").is_some_and(fields::is_true),
             is_exact: fields.get("exact").is_some_and(fields::is_true),
             max_height: fields
@@ -248,10 +246,14 @@ fn no_clips() -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Bytes;
+
     use super::*;
 
-    fn parsed(body: &'static str, is_form: bool) -> Result<Asked, &'static str> {
-        parse(&Bytes::from_static(body.as_bytes()), is_form).map_err(|error| error.code())
+    fn parsed(body: &str, is_form: bool) -> Result<Asked, &'static str> {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let asked = fields::read(&body, is_form).and_then(|fields| parse(&fields));
+        asked.map_err(|error| error.code())
     }
 
     #[test]
@@ -297,8 +299,7 @@ mod tests {
             ("\"format_id\":\"18\",\"selector\":\"b\"", "invalid_field"),
             ("\"selector\":\"b[height<\"", "invalid_selector"),
         ] {
-            let body = Bytes::from(format!("{{\"url\":\"x\",{field}}}"));
-            let refused = parse(&body, false).map_err(|error| error.code());
+            let refused = parsed(&format!("{{\"url\":\"x\",{field}}}"), false);
             assert_eq!(refused.unwrap_err(), code, "{field}");
         }
         let number = parsed("{\"url\":\"x\",\"format_id\":18}", false).unwrap();

@@ -26,9 +26,7 @@ const MAX_WAIT: u64 = 60;
     path = "/broadcasts/{id}/start",
     operation_id = "startBroadcast",
     tag = "broadcasts",
-    params(
-        ("id" = String, Path, description = "Id of the broadcast"),
-    ),
+    params(Id),
     request_body = Option<BroadcastStart>,
     responses(
         (status = 202, description = "It starts; the record", body = Broadcast),
@@ -64,7 +62,7 @@ pub(super) async fn start(
     operation_id = "stopBroadcast",
     tag = "broadcasts",
     params(
-        ("id" = String, Path, description = "Id of the broadcast"),
+        Id,
         ("wait" = Option<u64>, Query, description = "Seconds that the reply waits for the end, 60 at most"),
     ),
     responses(
@@ -79,10 +77,8 @@ pub(super) async fn stop(
     Id(id): Id,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let query = query.unwrap_or_default();
-    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-    let wait = match pairs.find(|(name, _)| name == "wait") {
-        Some((_, value)) => value
+    let wait = match fields::in_query(&query.unwrap_or_default(), "wait") {
+        Some(value) => value
             .parse()
             .map_err(|_| ApiError::invalid("query", "wait", "a number of seconds"))?,
         None => 0,
@@ -103,9 +99,7 @@ pub(super) async fn stop(
     path = "/broadcasts/{id}/restart",
     operation_id = "restartBroadcast",
     tag = "broadcasts",
-    params(
-        ("id" = String, Path, description = "Id of the broadcast"),
-    ),
+    params(Id),
     request_body = Option<BroadcastRestart>,
     responses(
         (status = 202, description = "It starts again; the record", body = Broadcast),
@@ -134,9 +128,7 @@ pub(super) async fn restart(
     path = "/broadcasts/{id}/skip",
     operation_id = "skipBroadcastItem",
     tag = "broadcasts",
-    params(
-        ("id" = String, Path, description = "Id of the broadcast"),
-    ),
+    params(Id),
     responses(
         (status = 202, description = "The next item comes; the record", body = Broadcast),
         OfChanging,
@@ -154,9 +146,7 @@ pub(super) async fn skip(State(app): State<AppState>, Id(id): Id) -> Result<Resp
     path = "/broadcasts/{id}/refresh",
     operation_id = "refreshBroadcast",
     tag = "broadcasts",
-    params(
-        ("id" = String, Path, description = "Id of the broadcast"),
-    ),
+    params(Id),
     responses(
         (status = 200, description = "What changed", body = BroadcastRefreshed),
         OfReading,
@@ -174,9 +164,7 @@ pub(super) async fn refresh(State(app): State<AppState>, Id(id): Id) -> Result<R
     path = "/broadcasts/{id}/status",
     operation_id = "broadcastStatus",
     tag = "broadcasts",
-    params(
-        ("id" = String, Path, description = "Id of the broadcast"),
-    ),
+    params(Id),
     responses(
         (status = 200, description = "What it does", body = BroadcastStatus),
         OfOne,

@@ -16,7 +16,7 @@ use super::described::{BroadcastLogs, LogLevelName, OfFollowing};
 use super::{Id, broadcasts, records};
 use crate::broadcast::{Broadcasts, Follower, LogLevel, LogQuery, LogRow, Notice};
 use crate::http::error::ApiError;
-use crate::http::{AppState, json as answer};
+use crate::http::{AppState, fields, json as answer};
 
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -76,7 +76,7 @@ impl Wish {
     operation_id = "broadcastLogs",
     tag = "broadcasts",
     params(
-        ("id" = String, Path, description = "Id of the broadcast"),
+        Id,
         ("level" = inline(Option<LogLevelName>), Query, description = "Only rows that matter so much"),
         ("limit" = Option<u64>, Query, description = "Most rows, 20 when left out", minimum = 1),
         ("before" = Option<i64>, Query, description = "Only rows older than the one with this id"),
@@ -128,7 +128,7 @@ pub(super) async fn show(
     operation_id = "broadcastEvents",
     tag = "broadcasts",
     params(
-        ("id" = String, Path, description = "Id of the broadcast"),
+        Id,
         ("stats_interval" = Option<u64>, Query, description = "Seconds from one `stats` to the next, 2 when left out", minimum = 1, maximum = 60),
     ),
     responses(
@@ -142,10 +142,8 @@ pub(super) async fn events_of(
     Id(id): Id,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let query = query.unwrap_or_default();
-    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-    let seconds = match pairs.find(|(name, _)| name == "stats_interval") {
-        Some((_, value)) => value
+    let seconds = match fields::in_query(&query.unwrap_or_default(), "stats_interval") {
+        Some(value) => value
             .parse()
             .ok()
             .filter(|seconds| (1..=60).contains(seconds)),

@@ -18,6 +18,7 @@ use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -44,7 +45,12 @@ pub(in crate::http) fn router() -> OpenApiRouter<AppState> {
 }
 
 /// The id in a path. What is no text is no id of any broadcast.
-struct Id(String);
+#[derive(IntoParams)]
+#[into_params(names("id"), parameter_in = Path)]
+struct Id(
+    /// Id of the broadcast
+    String,
+);
 
 impl FromRequestParts<AppState> for Id {
     type Rejection = ApiError;

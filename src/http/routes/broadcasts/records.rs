@@ -106,9 +106,7 @@ pub(super) async fn list(
     path = "/broadcasts/{id}",
     operation_id = "broadcast",
     tag = "broadcasts",
-    params(
-        ("id" = String, Path, description = "Id of the broadcast"),
-    ),
+    params(Id),
     responses(
         (status = 200, description = "The record", body = Broadcast),
         OfOne,
@@ -127,9 +125,7 @@ pub(super) async fn show(State(app): State<AppState>, Id(id): Id) -> Result<Resp
     path = "/broadcasts/{id}",
     operation_id = "changeBroadcast",
     tag = "broadcasts",
-    params(
-        ("id" = String, Path, description = "Id of the broadcast"),
-    ),
+    params(Id),
     request_body = BroadcastFields,
     responses(
         (status = 200, description = "The record as it is now", body = Broadcast),
@@ -155,7 +151,7 @@ pub(super) async fn change(
     operation_id = "deleteBroadcast",
     tag = "broadcasts",
     params(
-        ("id" = String, Path, description = "Id of the broadcast"),
+        Id,
         ("force" = Option<bool>, Query, description = "End it before, if it is on air"),
     ),
     responses(
@@ -180,9 +176,7 @@ pub(super) async fn delete(
     path = "/broadcasts/{id}/items",
     operation_id = "broadcastItems",
     tag = "broadcasts",
-    params(
-        ("id" = String, Path, description = "Id of the broadcast"),
-    ),
+    params(Id),
     responses(
         (status = 200, description = "Every item and what became of it", body = BroadcastItems),
         OfOne,
@@ -196,8 +190,7 @@ pub(super) async fn items(State(app): State<AppState>, Id(id): Id) -> Result<Res
 
 /// Whether a switch of the query is on.
 fn is_set(query: &str, switch: &str) -> bool {
-    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-    pairs.any(|(name, value)| name == switch && matches!(value.as_ref(), "1" | "true"))
+    fields::in_query(query, switch).is_some_and(|value| matches!(value.as_ref(), "1" | "true"))
 }
 
 /// A JSON object; nothing for no body.
