@@ -5,8 +5,8 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -56,6 +56,8 @@ pub(super) struct RemuxOrigin {
     feed: Feed,
     ffmpeg: Ffmpeg,
     temp: Temp,
+    /// Made before the head is answered; taken by the first run.
+    dir: Mutex<Option<JobDir>>,
     tracks: [(Container, Arc<LinkOrigin>); 2],
     output: Container,
     made: Made,
@@ -99,7 +101,7 @@ impl Remuxes {
     /// The pair as a file of the kind `output`. For more than its head it takes a place.
     ///
     /// # Errors
-    /// [`FeedError`] when the post hasn't got both any more, or no place is free.
+    /// [`FeedError`] when the post hasn't got both any more, or no place or no room for the pipes is free.
     pub(super) async fn open(
         &self,
         post: &Post,
@@ -128,10 +130,10 @@ impl Remuxes {
             Ok::<_, FeedError>((container, Arc::new(origin)))
         };
         let tracks = [track(Side::Picture)?, track(Side::Sound)?];
-        let place = if is_head {
-            None
+        let (place, dir) = if is_head {
+            (None, None)
         } else {
-            Some(self.jobs.admit().await?)
+            (Some(self.jobs.admit().await?), Some(temp.job(0).await?))
         };
         let made = Made {
             total: None,
@@ -147,6 +149,7 @@ impl Remuxes {
             feed: self.feed.clone(),
             ffmpeg,
             temp,
+            dir: Mutex::new(dir),
             tracks,
             output,
             patience: made.idle_timeout / 2,
@@ -177,7 +180,10 @@ impl RemuxOrigin {
             self.feed.open(Arc::clone(&track.1), Expected::Media, 0)
         };
         let (picture_body, sound_body) = tokio::try_join!(open(picture), open(sound))?;
-        let dir = self.temp.job(0).await?;
+        let dir = match self.first_dir() {
+            Some(dir) => dir,
+            None => self.temp.job(0).await?,
+        };
         let paths = [dir.pipe("picture")?, dir.pipe("sound")?];
         let child = self.ffmpeg.start(&Job {
             arguments: remux::arguments(
@@ -202,6 +208,11 @@ impl RemuxOrigin {
             has_failed: Arc::clone(&self.has_failed),
             _dir: dir,
         })
+    }
+
+    fn first_dir(&self) -> Option<JobDir> {
+        let mut dir = self.dir.lock().unwrap_or_else(PoisonError::into_inner);
+        dir.take()
     }
 
     /// The beginning that all such files have: enough for a head.

@@ -102,6 +102,30 @@ async fn pair_that_needs_ffmpeg_is_not_offered_without() {
 }
 
 #[tokio::test]
+async fn pair_without_room_for_its_pipes_is_refused() {
+    for (name, value, status, code) in [
+        ("TEMP_MIN_FREE_MB", "1000000000", 503, "busy"),
+        // Pipes hold no bytes.
+        ("TEMP_QUOTA_MB", "0", 200, ""),
+    ] {
+        let Some(pair) = mixed(|builder| builder.env(name, value)).await else {
+            return;
+        };
+        let link = link(&pair.resolve().await, MIXED);
+        let answer = pair.get(&link).await;
+        assert_eq!(answer.status.as_u16(), status, "{name}");
+        if status == 200 {
+            assert!(answer.is_whole);
+        } else {
+            let body: Value = serde_json::from_slice(&answer.body).expect("JSON");
+            assert_eq!(body["error_code"], code, "{name}");
+            assert_ne!(answer.header("retry-after"), "");
+        }
+        pair.stage.assert_well().await;
+    }
+}
+
+#[tokio::test]
 async fn file_without_an_index_goes_through_ffmpeg() {
     let Some(pair) = Pair::open().await else {
         return;
