@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use moka::Expiry;
 use moka::future::Cache;
+use tokio::time::timeout;
 
 use super::feed::Feed;
 use super::origin::{LinkOrigin, Post};
@@ -16,6 +17,8 @@ use crate::transfer::Expected;
 const MAX_BYTES: usize = 256 * 1024;
 /// Covers that are kept, in bytes.
 const KEPT_BYTES: u64 = 16 * 1024 * 1024;
+/// How long a file waits for its cover.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How long one is kept: while a download may be taken up again, the file must stay the same.
 const KEPT_FOR: Duration = Duration::from_secs(6 * 3600);
 /// How long is remembered that one can't be had.
@@ -106,11 +109,11 @@ impl Covers {
 
     async fn read(&self, post: &Post, url: &str) -> Option<Cover> {
         let origin = Arc::new(LinkOrigin::at(self.feed.resolver(), post, url));
-        let start = self
-            .feed
-            .beginning(origin, Expected::Image, MAX_BYTES + 1)
-            .await;
+        let reading = self.feed.beginning(origin, Expected::Image, MAX_BYTES + 1);
+        let start = timeout(PATIENCE, reading).await;
+        let start = start.inspect_err(|_| tracing::debug!("cover left out: it takes too long"));
         let bytes = start
+            .ok()?
             .inspect_err(|error| tracing::debug!(err = %error, "cover left out"))
             .ok()?
             .bytes;

@@ -66,6 +66,27 @@ pub(super) fn assert_mp3(answer: &Fetched) {
 }
 
 #[tokio::test]
+async fn cover_that_does_not_come_is_left_out() {
+    let Some(photos) = Photos::new().await else {
+        return;
+    };
+    let track = track(&photos, 1.0).await;
+    let item = serve(&photos, &track);
+    let cover = photos.studio.picture("cover.jpg", "red", "64x64").await;
+    photos.put(&item, "/music/coverLarge", &cover, "image/jpeg");
+    let gate = Gate::new();
+    let stall = Fault::StallBeforeHead(gate.clone());
+    let at = address(&item, "/music/coverLarge");
+    photos.stage.world().fault(Rule::address(&at, stall));
+    let answer = photos.get(&link(&photos, &item).await).await;
+    assert_mp3(&answer);
+    let facts = photos.studio.probe(&answer.body).await;
+    assert_eq!(facts["streams"].as_array().map(Vec::len), Some(1));
+    assert!(photos.stage.world().count(&at) > 0);
+    gate.open();
+}
+
+#[tokio::test]
 async fn track_is_transcoded_with_exact_length_ranges_and_tags() {
     let Some(photos) = Photos::new().await else {
         return;
