@@ -43,6 +43,11 @@ impl Jobs {
         }
     }
 
+    /// How many wait for one of these places. Who has it and waits for one among the workers is counted there.
+    pub(super) fn waiting(&self) -> usize {
+        self.places.waiting()
+    }
+
     /// Takes a place.
     ///
     /// # Errors
@@ -82,6 +87,11 @@ impl SlowJobs {
             places: queue(jobs.max().div_ceil(2)),
             jobs: jobs.clone(),
         }
+    }
+
+    /// How many wait for a place, of this kind or of all.
+    pub(super) fn waiting(&self) -> usize {
+        self.places.waiting() + self.jobs.waiting()
     }
 
     /// Takes a place.

@@ -188,7 +188,7 @@ fn look(app: &AppState, abilities: Abilities) -> Health {
         workers: places(extractions, app.deliverer.jobs_beside()),
         streams: places(streams, 0),
         queue: Queue {
-            waiting: extractions.waiting() + streams.waiting(),
+            waiting: extractions.waiting() + streams.waiting() + app.deliverer.jobs_waiting(),
             max: app.max_queue,
         },
         transfers: transfers(&app.deliverer.stats()),

@@ -123,6 +123,11 @@ fn of_server(page: &mut Page, app: &AppState) {
             "Runs of FFmpeg that go on",
             ffmpeg.running() as f64,
         );
+        page.gauge(
+            "ffmpeg_waiting",
+            "Jobs of FFmpeg that wait for a place",
+            app.deliverer.jobs_waiting() as f64,
+        );
     }
 }
 

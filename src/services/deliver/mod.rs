@@ -97,6 +97,7 @@ pub struct Deliverer {
     slideshows: Slideshows,
     remuxes: Remuxes,
     jobs: Jobs,
+    slow: SlowJobs,
 }
 
 impl Deliverer {
@@ -130,7 +131,7 @@ impl Deliverer {
             admission: queue(config.max_streams),
             archives: Archives::new(feed.clone()),
             sounds: Sounds::new(feed.clone(), programs.clone(), slow.clone()),
-            remuxes: Remuxes::new(feed.clone(), programs, slow),
+            remuxes: Remuxes::new(feed.clone(), programs, slow.clone()),
             slideshows: Slideshows::new(
                 feed,
                 (ffmpeg, temp),
@@ -140,6 +141,7 @@ impl Deliverer {
                 clock,
             ),
             jobs,
+            slow,
             resolver,
             sealer,
             joiner,
@@ -199,6 +201,11 @@ impl Deliverer {
     /// Jobs of FFmpeg that run beside the places for extractions, which count the others.
     pub fn jobs_beside(&self) -> usize {
         self.jobs.beside()
+    }
+
+    /// Jobs of FFmpeg that wait for a place.
+    pub fn jobs_waiting(&self) -> usize {
+        self.slow.waiting()
     }
 
     /// What became of the transfers since the start.

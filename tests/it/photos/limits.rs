@@ -82,6 +82,37 @@ async fn slow_sound_leaves_room_for_extractions() {
 }
 
 #[tokio::test]
+async fn jobs_that_wait_for_a_place_are_told() {
+    let Some(photos) = Photos::with(|_, builder| builder.env("MAX_WORKERS", "1")).await else {
+        return;
+    };
+    let track = track(&photos, 30.0).await;
+    let link = link(&photos, &serve(&photos, &track)).await;
+    let gate = hold(&photos, &track);
+    let api = photos.stage.api();
+    let mut first = api
+        .request(Method::GET, &link)
+        .send()
+        .await
+        .expect("an answer");
+    first.chunk().await.expect("bytes").expect("more");
+    let told = async {
+        eventually("the second waits", async || {
+            let health = photos.stage.api().get("/health").await.json();
+            (health["queue"]["waiting"] == 1).then_some(())
+        })
+        .await;
+        let page = photos.stage.api().get("/metrics").await.body;
+        let page = String::from_utf8_lossy(&page);
+        assert!(page.contains("serverrs_ffmpeg_waiting 1.0\n"), "{page}");
+        gate.open();
+        while first.chunk().await.expect("bytes").is_some() {}
+    };
+    let (second, ()) = tokio::join!(photos.get(&link), told);
+    assert_eq!(second.status, 200);
+}
+
+#[tokio::test]
 async fn archive_without_a_place_asks_the_site_for_nothing() {
     let photos = Photos::with(|_, builder| builder.env("MAX_STREAMS", "1").env("MAX_QUEUE", "0"));
     let Some(photos) = photos.await else {
