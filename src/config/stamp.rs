@@ -3,6 +3,7 @@
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Facts about a file that change when its content does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,21 @@ impl FileStamp {
     /// Of the file at `path`; `None` when it can't be looked at.
     pub fn of(path: &Path) -> Option<Self> {
         std::fs::metadata(path).ok().map(|facts| Self::from(&facts))
+    }
+
+    /// Its length in bytes.
+    pub fn length(self) -> u64 {
+        self.length
+    }
+
+    /// When it was last written; the epoch for what claims to be older.
+    pub fn modified(self) -> SystemTime {
+        let (seconds, nanoseconds) = self.modified;
+        let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+        let nanoseconds = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0));
+        UNIX_EPOCH
+            .checked_add(seconds.saturating_add(nanoseconds))
+            .unwrap_or(UNIX_EPOCH)
     }
 
     /// Whether others than its owner may read, write or run it.

@@ -6,6 +6,7 @@ use serverrs::config::Secret;
 use serverrs::links::{LinksConfig, Purpose, Sealer};
 
 use crate::harness::upstream::tiktok::{Item, WWW};
+use crate::harness::upstream::youtube::{Video, YouTube};
 use crate::harness::upstream::{Fault, Record, Rule};
 use crate::harness::{KEY, Stage, address, assert_refusal, eventually, link, text, token};
 
@@ -229,6 +230,76 @@ async fn cookie_file_is_read_again_when_it_changes() {
     std::fs::remove_file(&file).expect("the file");
     let gone = async || Some(sent().await).filter(|cookies| !cookies.contains("second-login"));
     assert_eq!(eventually("the file is missed", gone).await, "");
+}
+
+/// The file is replaced by hand, by exporters and by volumes that come and go; none of it costs a login that is good.
+#[tokio::test]
+async fn cookie_file_that_is_half_written_or_out_of_reach_changes_nothing() {
+    for (path, site) in [
+        ("COOKIES_PATH", "tiktok.com"),
+        ("YOUTUBE_COOKIES_PATH", "youtube.com"),
+    ] {
+        half_written(path, site).await;
+    }
+}
+
+async fn half_written(variable: &str, site: &str) {
+    let jar = |login: &str| cookie_file(login).replace(".tiktok.com", &format!(".{site}"));
+    let stage = Stage::with(|builder| {
+        builder
+            .env(variable, "jar/jar.txt")
+            .file("jar/jar.txt", &jar("first-login"))
+    })
+    .await;
+    let page = if site == "youtube.com" {
+        let youtube = YouTube::open(stage.world());
+        youtube.video(Video::new("mErG0zQ1egC"));
+        "https://www.youtube.com/watch?v=mErG0zQ1egC".to_owned()
+    } else {
+        stage.serve(&Item::video(ID))
+    };
+    let request = json!({ "url": page, "no_cache": true }).to_string();
+    let sent = async || {
+        let before = stage.world().records().len();
+        stage.api().post("/resolve", &request).await;
+        let records = stage.world().records().split_off(before);
+        let cookies = records.iter().filter_map(|record| record.header("cookie"));
+        cookies.collect::<Vec<_>>().join("; ")
+    };
+    assert!(sent().await.contains("sid_tt=first-login"));
+    let (folder, aside) = (
+        stage.server.dir().join("jar"),
+        stage.server.dir().join("aside"),
+    );
+    let file = folder.join("jar.txt");
+    let whole = jar("second-login");
+    let in_a_value = whole.find("second-login-http-only").expect("a value") + 8;
+    let between_fields = whole.find("\tsid_tt").expect("a name");
+    let warnings = || {
+        let logs = stage.server.logs();
+        logs.matches("cookies not renewed").count()
+    };
+    let kept = async |count: usize| {
+        let warned = async || {
+            assert!(sent().await.contains("sid_tt=first-login"));
+            (warnings() >= count).then_some(())
+        };
+        eventually("it is told that the old ones stay", warned).await;
+        // Told once, however often it is asked.
+        sent().await;
+        assert_eq!(warnings(), count, "{}", stage.server.logs());
+    };
+    for (count, cut) in (1..).zip([in_a_value, between_fields, 0]) {
+        std::fs::write(&file, &whole[..cut]).expect("the file");
+        kept(count).await;
+    }
+    std::fs::rename(&folder, &aside).expect("the folder");
+    kept(4).await;
+    std::fs::rename(&aside, &folder).expect("the folder");
+    std::fs::write(&file, &whole).expect("the file");
+    let changed = async || Some(sent().await).filter(|sent| sent.contains("sid_tt=second-login"));
+    eventually("the whole file is read", changed).await;
+    assert!(!stage.server.logs().contains("-login"));
 }
 
 /// Every token in a body.
