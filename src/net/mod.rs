@@ -29,7 +29,8 @@ pub use client::Client;
 pub use config::ClientConfig;
 pub use cookies::{CookieFile, GuestCookie, Jar, MediaSession, OperatorCookies};
 pub use egress::{
-    Egress, EgressConfig, EgressStatus, Egresses, NoEgress, Turn, TurnEnd, VpnState, VpnStatus,
+    Egress, EgressConfig, EgressStatus, Egresses, NoEgress, Reconnects, Turn, TurnEnd, VpnState,
+    VpnStatus,
 };
 pub use error::{NetError, Phase};
 pub use family::IpFamily;

@@ -23,7 +23,7 @@ use super::{Client, ClientConfig, NetError};
 use crate::observe::Extractions;
 pub use config::EgressConfig;
 use gluetun::Gluetun;
-pub use gluetun::{VpnState, VpnStatus};
+pub use gluetun::{Reconnects, VpnState, VpnStatus};
 use standing::Standing;
 
 /// When to come back while a VPN connects anew; it takes some seconds.

@@ -20,6 +20,8 @@ struct Control {
     is_running: bool,
     address: u8,
     is_stuck: bool,
+    /// Whether it can't be started.
+    fails: bool,
 }
 
 /// A control server as gluetun's: two words at one path, and the public address at another.
@@ -127,6 +129,9 @@ impl Control {
             ("PUT /v1/vpn/status", r#"{"status":"stopped"}"#) => {
                 self.is_running = false;
                 ("200 OK", r#"{"outcome":"stopped"}"#.to_owned())
+            }
+            ("PUT /v1/vpn/status", r#"{"status":"running"}"#) if self.fails => {
+                ("500 Internal Server Error", String::new())
             }
             ("PUT /v1/vpn/status", r#"{"status":"running"}"#) => {
                 self.is_running = !self.is_stuck;
@@ -249,6 +254,51 @@ async fn control_server_that_refuses_us_costs_no_traffic() {
     .await;
     assert!(gluetun.control().is_running, "nothing was stopped");
     stage.serve(&item(63));
+    assert_eq!(stage.post(&url).await.status, 200);
+    let last = eventually("there were three attempts", async || {
+        let vpn = vpn(&stage.server).await;
+        (vpn["reconnect_attempts"] == vpn["max_attempts"]).then_some(vpn)
+    })
+    .await;
+    assert_eq!(last["max_attempts"], 3);
+    assert!(
+        gluetun
+            .changes()
+            .iter()
+            .all(|line| line.contains("stopped")),
+        "what was not stopped is not started"
+    );
+    assert_eq!(stage.post(&stage.serve(&item(66))).await.status, 200);
+}
+
+#[tokio::test]
+async fn nobody_is_sent_that_way_between_attempts_that_fail() {
+    let gluetun = Gluetun::start().await;
+    gluetun.control().fails = true;
+    let stage = stage(&gluetun).await;
+    let url = stage.serve(&item(67));
+    block(&stage);
+    assert_eq!(stage.post(&url).await.status, 503);
+    eventually("the first attempt has failed", async || {
+        (vpn(&stage.server).await["reconnect_attempts"] == 1).then_some(())
+    })
+    .await;
+    stage.serve(&item(67));
+    let asked = stage.pages_asked();
+    let refused = stage.post(&url).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.header("retry-after")),
+        (503, "5")
+    );
+    assert_eq!(stage.pages_asked(), asked);
+    assert_eq!(vpn(&stage.server).await["status"], "reconnecting");
+    gluetun.control().fails = false;
+    let after = eventually("it has another address", async || {
+        let vpn = vpn(&stage.server).await;
+        (vpn["status"] == "running" && vpn["last_reconnect"].is_u64()).then_some(vpn)
+    })
+    .await;
+    assert_eq!(after["reconnect_attempts"], 0);
     assert_eq!(stage.post(&url).await.status, 200);
 }
 
