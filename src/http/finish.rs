@@ -79,8 +79,8 @@ pub(super) async fn finish(
     app.requests.answered(labels, started.elapsed());
     let report = response.extensions_mut().remove::<Report>();
     response.map(|body| {
-        // An empty body is never polled.
-        let outcome = if body.is_end_stream() {
+        // An empty body is never polled, and neither is one of an answer to HEAD.
+        let outcome = if is_head || body.is_end_stream() {
             "complete"
         } else {
             "aborted"

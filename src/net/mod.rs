@@ -39,5 +39,5 @@ pub use media::{MediaRequest, MediaResponse, RangeAsk};
 pub use page::{Page, PageRequest};
 pub use reqwest::Body;
 pub use service::{OwnService, ServiceRequest};
-pub use store::{Lock, Paced, Store, StoreConfig, StoreError, StoreStatus};
+pub use store::{Lock, Paced, Store, StoreConfig, StoreError, StoreStats, StoreStatus};
 pub use target::{DialError, TargetConfig, TargetDialer, TargetRefused, TargetStream};

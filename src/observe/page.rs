@@ -65,11 +65,11 @@ impl Page {
         &mut self,
         (name, help): (&str, &str),
         label: &'static str,
-        values: impl IntoIterator<Item = (&'static str, f64)>,
+        values: impl IntoIterator<Item = (impl Into<String>, f64)>,
     ) {
         let family = Family::<Label, Gauge<f64, std::sync::atomic::AtomicU64>>::default();
         for (value, figure) in values {
-            let labels = [(label, value.to_owned())];
+            let labels = [(label, value.into())];
             family.get_or_create(&labels).set(figure);
         }
         self.metric(name, help, family);
@@ -80,11 +80,11 @@ impl Page {
         &mut self,
         (name, help): (&str, &str),
         label: &'static str,
-        values: impl IntoIterator<Item = (&'static str, u64)>,
+        values: impl IntoIterator<Item = (impl Into<String>, u64)>,
     ) {
         let family = Family::<Label, Counter>::default();
         for (value, figure) in values {
-            let labels = [(label, value.to_owned())];
+            let labels = [(label, value.into())];
             family.get_or_create(&labels).inc_by(figure);
         }
         self.metric(name, help, family);

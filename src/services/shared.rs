@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::clock::Clock;
 use crate::extract::{Extraction, Extractor, Source, SourceKey};
 use crate::links::Sealer;
-use crate::net::{Egress, Lock, Store, StoreStatus};
+use crate::net::{Egress, Lock, Store, StoreStats, StoreStatus};
 
 /// What all keys begin with; another layout of the values gets another number.
 const PREFIX: &str = "srs:1";
@@ -104,6 +104,11 @@ impl Shared {
     /// How the store is.
     pub fn status(&self) -> StoreStatus {
         self.store.status()
+    }
+
+    /// What came of the calls to the store.
+    pub fn stats(&self) -> StoreStats {
+        self.store.stats()
     }
 
     /// Where the extraction of `post` by `egress` lies. Addresses that answer only to the one who asked for them lie

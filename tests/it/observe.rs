@@ -44,6 +44,9 @@ async fn used() -> (Stage, u64) {
             .file("cookies/tiktok.com_cookies.txt", "")
             .env("BROADCAST_API_TOKEN", TOKEN)
             .env("STREAM_TEMP_DIR", "streams")
+            // Nobody listens there: figures of what is away are shown as well.
+            .env("REDIS_URL", "redis://127.0.0.1:1")
+            .env("GLUETUN_CONTROL_URL", "http://127.0.0.1:1")
     })
     .await;
     let body = stage.resolve(&Item::video(ID)).await;
@@ -86,6 +89,18 @@ async fn figures_tell_what_happened() {
         ("serverrs_stream_places", 2000.0),
         ("serverrs_draining", 0.0),
         ("serverrs_http_panics_total", 0.0),
+        ("serverrs_redis_up", 0.0),
+        ("serverrs_redis_calls_total{result=\"ok\"}", 0.0),
+        ("serverrs_redis_calls_total{result=\"failed\"}", 0.0),
+        ("serverrs_redis_losses_total", 0.0),
+        ("serverrs_egress_up{egress=\"default\"}", 1.0),
+        ("serverrs_egress_uses_total{egress=\"default\"}", 1.0),
+        ("serverrs_egress_blocks_total{egress=\"default\"}", 0.0),
+        ("serverrs_egress_active{egress=\"default\"}", 0.0),
+        ("serverrs_egress_benched_sites{egress=\"default\"}", 0.0),
+        ("serverrs_vpn{state=\"unknown\"}", 1.0),
+        ("serverrs_vpn{state=\"running\"}", 0.0),
+        ("serverrs_vpn_reconnects_total{result=\"ok\"}", 0.0),
     ] {
         assert!(page.contains(series), "{series} in {page}");
         assert!(is(figure(&page, series), expected), "{series}");
@@ -96,6 +111,8 @@ async fn figures_tell_what_happened() {
     );
     assert!(age > 0.0 && age < 600.0, "{age}");
     assert!(figure(&page, "process_resident_memory_bytes") > 1e6);
+    let away = figure(&page, "serverrs_redis_calls_total{result=\"away\"}");
+    assert!(away >= 1.0, "{page}");
     let cookies = "serverrs_cookie_file_age_seconds{site=\"tiktok\"}";
     assert!(page.contains(cookies), "{page}");
 }
@@ -105,6 +122,7 @@ async fn broadcasts_are_counted_by_state_and_only_where_they_are_on() {
     let server = Builder::offline().start().await;
     let page = metrics(server.api()).await;
     assert!(!page.contains("broadcast_") && !page.contains("serverrs_broadcasts"));
+    assert!(!page.contains("redis") && !page.contains("vpn"), "{page}");
     assert!(server.api().get("/health").await.json()["broadcast"].is_null());
     let server = Builder::offline()
         .env("BROADCAST_API_TOKEN", TOKEN)
@@ -272,4 +290,32 @@ async fn request_has_one_line_and_it_names_the_client() {
     assert_eq!(line["fields"]["outcome"], "complete");
     assert_eq!(line["span"]["client"], "127.0.0.1");
     assert!(line["span"]["request_id"].is_string() && line["fields"]["elapsed_ms"].is_u64());
+}
+
+/// What is said of an answer to HEAD is that it was given: its body is nobody's business.
+#[tokio::test]
+async fn answer_to_head_is_complete() {
+    let stage = Stage::with(|builder| builder.env("LOG_FORMAT", "json").without("RUST_LOG")).await;
+    let body = stage.resolve(&Item::video(ID)).await;
+    let file = link(&body, PLAY);
+    let paths = ["/", "/health", "/metrics", "/openapi.json", "/docs", &file];
+    for path in paths {
+        let answer = stage.api().head(path).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.body.len()),
+            (200, 0),
+            "{path}"
+        );
+    }
+    let (_, logs) = stage.server.stop().await;
+    let heads: Vec<Value> = logs
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .filter(|line: &Value| line["span"]["method"] == "HEAD")
+        .collect();
+    assert_eq!(heads.len(), paths.len(), "{logs}");
+    for line in heads {
+        assert_eq!(line["fields"]["outcome"], "complete", "{line}");
+        assert_eq!(line["fields"]["bytes"], 0, "{line}");
+    }
 }

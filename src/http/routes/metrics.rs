@@ -10,6 +10,7 @@ use crate::broadcast::Figures;
 use crate::http::error::ApiError;
 use crate::http::openapi::Anywhere;
 use crate::http::{AppState, guard};
+use crate::net::{EgressStatus, StoreStats, StoreStatus, VpnState, VpnStatus};
 use crate::observe::{self, Page};
 use crate::process;
 use crate::protect::KeyDigest;
@@ -67,6 +68,15 @@ fn page(app: &AppState) -> Page {
     app.requests.write(&mut page);
     of_sites(&mut page, app);
     of_cache(&mut page, app);
+    if let (Some(status), Some(stats)) = (app.resolver.shared_status(), app.resolver.shared_stats())
+    {
+        of_redis(&mut page, status, stats);
+    }
+    let egresses = app.resolver.egresses();
+    of_egresses(&mut page, &egresses.status());
+    if let Some(vpn) = egresses.vpn() {
+        of_vpn(&mut page, vpn);
+    }
     let beside = app.deliverer.jobs_beside();
     places(&mut page, "extraction", app.resolver.admission(), beside);
     places(&mut page, "stream", app.deliverer.admission(), 0);
@@ -169,6 +179,97 @@ fn of_cache(page: &mut Page, app: &AppState) {
     );
     page.counter("cache_hits", "Requests answered from the cache", stats.hits);
     page.counter("cache_misses", "Requests that asked a site", stats.misses);
+}
+
+fn of_redis(page: &mut Page, status: StoreStatus, stats: StoreStats) {
+    page.gauge(
+        "redis_up",
+        "1 while Redis is asked; 0 while each instance works by itself",
+        f64::from(u8::from(status == StoreStatus::Connected)),
+    );
+    page.counters(
+        (
+            "redis_calls",
+            "Calls to Redis by what came of them; those that were away were not made",
+        ),
+        "result",
+        [
+            ("ok", stats.ok),
+            ("away", stats.away),
+            ("failed", stats.failed),
+            ("refused", stats.refused),
+        ],
+    );
+    page.counter(
+        "redis_losses",
+        "Times that Redis was given up after it had been well",
+        stats.lost,
+    );
+}
+
+/// What the only way out is called when it has no name.
+const ONLY_EGRESS: &str = "default";
+
+fn of_egresses(page: &mut Page, egresses: &[EgressStatus]) {
+    fn name(egress: &EgressStatus) -> &str {
+        egress.name.as_deref().unwrap_or(ONLY_EGRESS)
+    }
+    type Figure = fn(&EgressStatus) -> f64;
+    let gauges: [(&str, &str, Figure); 3] = [
+        (
+            "egress_up",
+            "1 while a way out may be taken; 0 while its VPN is down",
+            |egress| f64::from(u8::from(egress.is_up)),
+        ),
+        (
+            "egress_active",
+            "Extractions that run through a way out",
+            |egress| egress.active as f64,
+        ),
+        (
+            "egress_benched_sites",
+            "Sites that a way out is not taken for, because they turned it away",
+            |egress| egress.benched.len() as f64,
+        ),
+    ];
+    for (metric, help, figure) in gauges {
+        let values = egresses.iter().map(|egress| (name(egress), figure(egress)));
+        page.gauges((metric, help), "egress", values);
+    }
+    let values = |figure: fn(&EgressStatus) -> u64| {
+        egresses
+            .iter()
+            .map(move |egress| (name(egress), figure(egress)))
+    };
+    page.counters(
+        ("egress_uses", "Extractions that took a way out"),
+        "egress",
+        values(|egress| egress.uses),
+    );
+    page.counters(
+        ("egress_blocks", "Times that a site turned a way out away"),
+        "egress",
+        values(|egress| egress.blocks),
+    );
+}
+
+fn of_vpn(page: &mut Page, vpn: VpnStatus) {
+    page.gauges(
+        ("vpn", "1 for the state in which the VPN is"),
+        "state",
+        VpnState::ALL.map(|state| {
+            let is_it = state == vpn.state;
+            (state.as_str(), f64::from(u8::from(is_it)))
+        }),
+    );
+    page.counters(
+        (
+            "vpn_reconnects",
+            "Attempts to get another address by the VPN, by what came of them",
+        ),
+        "result",
+        [("ok", vpn.reconnects.ok), ("failed", vpn.reconnects.failed)],
+    );
 }
 
 /// The places, and how many work `beside` them.

@@ -63,6 +63,10 @@ pub struct EgressStatus {
     pub benched: Vec<(&'static str, Duration)>,
     /// Whether it may be taken at all.
     pub is_up: bool,
+    /// Extractions that took it, since the start.
+    pub uses: u64,
+    /// Times that a site turned it away; of many at once one is counted.
+    pub blocks: u64,
 }
 
 /// One way out.
@@ -75,6 +79,8 @@ pub struct Egress {
     active: AtomicUsize,
     /// When it was taken last, as a number of the table's count.
     taken: AtomicU64,
+    uses: AtomicU64,
+    blocks: AtomicU64,
     vpn: Option<Arc<Gluetun>>,
 }
 
@@ -112,6 +118,8 @@ impl Egress {
             sites: Mutex::default(),
             active: AtomicUsize::new(0),
             taken: AtomicU64::new(0),
+            uses: AtomicU64::new(0),
+            blocks: AtomicU64::new(0),
             vpn,
         })
     }
@@ -186,6 +194,7 @@ impl Egress {
                 let rest = standing.rest(now).unwrap_or_default();
                 drop(sites);
                 if is_new {
+                    self.blocks.fetch_add(1, Ordering::Relaxed);
                     self.log_block(site, rest);
                 }
             }
@@ -233,6 +242,8 @@ impl Egress {
             active: self.active.load(Ordering::Relaxed),
             benched,
             is_up: self.is_up(),
+            uses: self.uses.load(Ordering::Relaxed),
+            blocks: self.blocks.load(Ordering::Relaxed),
         }
     }
 }
@@ -329,6 +340,7 @@ impl Egresses {
         let number = self.taken.fetch_add(1, Ordering::Relaxed) + 1;
         egress.taken.store(number, Ordering::Relaxed);
         egress.active.fetch_add(1, Ordering::Relaxed);
+        egress.uses.fetch_add(1, Ordering::Relaxed);
         Ok(Turn {
             client: egress.client(),
             generation: egress.generation(),

@@ -9,7 +9,7 @@ mod config;
 mod connection;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -85,6 +85,53 @@ impl StoreStatus {
     }
 }
 
+/// What came of calls since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StoreStats {
+    /// Calls that were answered.
+    pub ok: u64,
+    /// Calls that were not made, for there was no connection.
+    pub away: u64,
+    /// Calls whose answer took too long or was none.
+    pub failed: u64,
+    /// Calls that the server said no to.
+    pub refused: u64,
+    /// Times that a connection was given up after it had been well.
+    pub lost: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    ok: AtomicU64,
+    away: AtomicU64,
+    failed: AtomicU64,
+    refused: AtomicU64,
+    lost: AtomicU64,
+}
+
+impl Counts {
+    fn add<T>(&self, outcome: &Result<T, StoreError>) {
+        let count = match outcome {
+            Ok(_) => &self.ok,
+            Err(StoreError::Away) => &self.away,
+            Err(StoreError::Failed) => &self.failed,
+            Err(StoreError::Refused) => &self.refused,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> StoreStats {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        StoreStats {
+            ok: of(&self.ok),
+            away: of(&self.away),
+            failed: of(&self.failed),
+            refused: of(&self.refused),
+            lost: of(&self.lost),
+        }
+    }
+}
+
 /// A lock that is held until it is given back or its time is over.
 #[derive(Debug)]
 pub struct Lock {
@@ -114,6 +161,7 @@ struct Inner {
     lost: Notify,
     /// Whether something that is no Redis was met last.
     is_strange: AtomicBool,
+    counts: Counts,
 }
 
 impl std::fmt::Debug for Inner {
@@ -133,6 +181,7 @@ impl Store {
                 connection: ArcSwapOption::empty(),
                 lost: Notify::new(),
                 is_strange: AtomicBool::new(false),
+                counts: Counts::default(),
             }),
         }
     }
@@ -146,6 +195,11 @@ impl Store {
         } else {
             StoreStatus::Disconnected
         }
+    }
+
+    /// What came of calls, those of the task that holds the connection left out.
+    pub fn stats(&self) -> StoreStats {
+        self.inner.counts.read()
     }
 
     /// The value at `key`; `None` when there is none, or one of more than `max` bytes.
@@ -216,6 +270,12 @@ impl Store {
     }
 
     async fn call<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
+        let outcome = self.attempt(command).await;
+        self.inner.counts.add(&outcome);
+        outcome
+    }
+
+    async fn attempt<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
         let Some(connection) = self.inner.connection.load_full() else {
             return Err(StoreError::Away);
         };
@@ -259,6 +319,7 @@ impl Store {
             let was_well = self.inner.connection.swap(None).is_some();
             if was_well || ended.is_ok() {
                 (pause, is_told) = (MIN_PAUSE, true);
+                self.inner.counts.lost.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!("Redis is lost; each instance works by itself meanwhile");
             } else if let Err(error) = ended {
                 self.note(&error, &mut is_told);

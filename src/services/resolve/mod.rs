@@ -19,7 +19,7 @@ use super::flight::Flights;
 use super::{ServicesConfig, Shared, address};
 use crate::extract::{Extraction, Extractor, Source, SourceKey};
 use crate::lifecycle::Lifecycle;
-use crate::net::{Client, Egresses, MediaSession, StoreStatus};
+use crate::net::{Client, Egresses, MediaSession, StoreStats, StoreStatus};
 use crate::observe::Extractions;
 use crate::transfer::Admission;
 
@@ -196,6 +196,11 @@ impl Resolver {
     /// How the store is that extractions are shared by; `None` when nothing is shared.
     pub fn shared_status(&self) -> Option<StoreStatus> {
         self.inner.shared.as_ref().map(Shared::status)
+    }
+
+    /// What came of the calls to that store; `None` when nothing is shared.
+    pub fn shared_stats(&self) -> Option<StoreStats> {
+        self.inner.shared.as_ref().map(Shared::stats)
     }
 
     /// The extractor called `site`.

@@ -12,10 +12,13 @@ use super::{Internet, item};
 use crate::harness::upstream::Page;
 use crate::harness::upstream::tiktok::{WWW, captcha};
 use crate::harness::{Stage, TestServer, eventually};
+use crate::observe::{figure, metrics};
 
 /// What the control server does and has seen.
 #[derive(Debug, Default)]
 struct Control {
+    /// The line of a head that proves who asks.
+    wants: String,
     seen: Vec<String>,
     is_running: bool,
     address: u8,
@@ -35,7 +38,13 @@ const AUTHORIZATION: &str = "authorization: Basic b3BlcmF0b3I6aHVudGVyMg==";
 
 impl Gluetun {
     async fn start() -> Self {
+        Self::guarded_by(AUTHORIZATION).await
+    }
+
+    /// One that wants this line in every request.
+    async fn guarded_by(line: &str) -> Self {
         let control = Arc::new(Mutex::new(Control {
+            wants: line.to_owned(),
             is_running: true,
             address: 1,
             ..Control::default()
@@ -71,6 +80,7 @@ impl Gluetun {
 /// One request; each connection carries one.
 async fn serve(stream: TcpStream, control: &Mutex<Control>) -> Option<()> {
     let mut stream = BufReader::new(stream);
+    let wanted = control.lock().expect("control").wants.clone();
     let (mut first, mut length, mut is_authorized) = (String::new(), 0, false);
     stream.read_line(&mut first).await.ok()?;
     loop {
@@ -80,7 +90,7 @@ async fn serve(stream: TcpStream, control: &Mutex<Control>) -> Option<()> {
         if line.is_empty() {
             break;
         }
-        is_authorized |= line == AUTHORIZATION;
+        is_authorized |= line == wanted;
         if let Some(text) = line.strip_prefix("content-length: ") {
             length = text.parse().ok()?;
         }
@@ -160,6 +170,51 @@ fn block(stage: &Stage) {
         .page(Page::new(WWW, "/*/*/*", vec![captcha()]));
 }
 
+const COMPOSE: &str = include_str!("../../../docker-compose.vpn.yml");
+
+/// The value of a variable in the compose file, this key in it.
+fn composed(name: &str, key: &str) -> String {
+    let start = format!("{name}: ");
+    let value = COMPOSE
+        .lines()
+        .find_map(|line| line.trim().strip_prefix(&start));
+    let value = value.unwrap_or_else(|| panic!("no {name}"));
+    value
+        .trim_matches('\'')
+        .replace("${GLUETUN_API_KEY:?set it in .env}", key)
+}
+
+/// gluetun gives the role of `HTTP_CONTROL_SERVER_AUTH_DEFAULT_ROLE` to every route without one of its own.
+#[tokio::test]
+async fn server_of_the_compose_file_is_let_in_by_its_control_server() {
+    let key = "key-of-the-control-server";
+    let role = composed("HTTP_CONTROL_SERVER_AUTH_DEFAULT_ROLE", key);
+    let role: Value = serde_json::from_str(&role).expect("JSON");
+    assert_eq!(role, serde_json::json!({"auth": "apikey", "apikey": key}));
+    let address = composed("HTTP_CONTROL_SERVER_ADDRESS", key);
+    let url = composed("GLUETUN_CONTROL_URL", key);
+    assert_eq!(url, format!("http://{address}"));
+    let gluetun = Gluetun::guarded_by(&format!("x-api-key: {key}")).await;
+    let stage = Stage::with(|server| {
+        server
+            .env("GLUETUN_CONTROL_URL", &gluetun.url)
+            .env("GLUETUN_API_KEY", &composed("GLUETUN_API_KEY", key))
+    })
+    .await;
+    eventually("the VPN was looked at", async || {
+        (vpn(&stage.server).await["public_ip"] == "203.0.113.1").then_some(())
+    })
+    .await;
+    let url = stage.serve(&item(68));
+    block(&stage);
+    assert_eq!(stage.post(&url).await.status, 503);
+    eventually("it has another address", async || {
+        (vpn(&stage.server).await["public_ip"] == "203.0.113.2").then_some(())
+    })
+    .await;
+    assert!(!stage.server.logs().contains(key));
+}
+
 async fn vpn(server: &TestServer) -> Value {
     server.api().get("/health").await.json()["vpn"].clone()
 }
@@ -209,6 +264,14 @@ async fn block_makes_the_vpn_take_another_address() {
         r#"PUT /v1/vpn/status {"status":"running"}"#,
     ];
     assert_eq!(gluetun.changes(), changes);
+    let page = metrics(stage.api()).await;
+    for series in [
+        "serverrs_vpn_reconnects_total{result=\"ok\"}",
+        "serverrs_vpn{state=\"running\"}",
+        "serverrs_egress_blocks_total{egress=\"default\"}",
+    ] {
+        assert_eq!(figure(&page, series).to_string(), "1", "{series} in {page}");
+    }
     stage.serve(&item(60));
     assert_eq!(stage.post(&url).await.status, 200);
     // Another block within the cooldown changes nothing.

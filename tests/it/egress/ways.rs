@@ -6,6 +6,7 @@ use super::{Internet, cut, download, item};
 use crate::harness::upstream::tiktok::Item;
 use crate::harness::upstream::youtube::{Video, YouTube};
 use crate::harness::{TestServer, link};
+use crate::observe::{figure, metrics};
 
 async fn health(server: &TestServer) -> serde_json::Value {
     server.api().get("/health").await.json()
@@ -170,4 +171,26 @@ async fn local_address_must_be_one_of_this_machine() {
         .start()
         .await;
     assert_eq!(health(&started).await["egresses"][0]["kind"], "source");
+}
+
+#[tokio::test]
+async fn figures_tell_of_each_way() {
+    let internet = Internet::new(&["a", "b"]).await;
+    let server = internet.server().await;
+    let url = internet.serve(&item(40));
+    internet.block("a");
+    server.api().resolve(&url).await;
+    server.api().resolve(&internet.serve(&item(41))).await;
+    let page = metrics(server.api()).await;
+    for (metric, of_a, of_b) in [
+        ("egress_uses_total", "1", "2"),
+        ("egress_blocks_total", "1", "0"),
+        ("egress_benched_sites", "1", "0"),
+        ("egress_active", "0", "0"),
+        ("egress_up", "1", "1"),
+    ] {
+        let of = |name: &str| figure(&page, &format!("serverrs_{metric}{{egress=\"{name}\"}}"));
+        let found = [of("a"), of("b")].map(|figure| figure.to_string());
+        assert_eq!(found, [of_a, of_b], "{metric} in {page}");
+    }
 }
