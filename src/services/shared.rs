@@ -111,29 +111,35 @@ impl Shared {
         self.store.stats()
     }
 
-    /// Where the extraction of `post` by `egress` lies. Addresses that answer only to the one who asked for them lie
-    /// where nobody else looks.
+    /// Where the extraction of `post` by `egress` lies: where only those look who have the same way out.
     pub(super) fn place(&self, extractor: &dyn Extractor, post: &Source, egress: &Egress) -> Place {
         let (SourceKey::Post(id) | SourceKey::Short(id)) = &post.key;
         let mut key = format!("{PREFIX}:post:{}:{id}", post.site);
-        if extractor.are_addresses_bound() {
+        if let Some(owner) = self.owner(egress, extractor.are_addresses_bound()) {
             key.push(':');
-            key.push_str(&self.owner(egress));
+            key.push_str(&owner);
         }
         Place(key)
     }
 
-    /// A name for whoever has the addresses of `egress`: its own name and address, or this instance.
-    fn owner(&self, egress: &Egress) -> String {
-        let address = egress.public_ip().map(|address| address.to_string());
-        let address = address.unwrap_or_else(|| egress.generation().to_string());
-        let name = match egress.name() {
-            Some(name) => format!("egress\0{name}\0{address}"),
-            None => format!("instance\0{}\0{address}", self.instance),
+    /// A name for whoever has the addresses of `egress`: its own name and address. Of a way without a name nobody has
+    /// said whose it is: what `is_bound` to the address that asked is this instance's alone, and the rest everybody's who
+    /// has no names either.
+    fn owner(&self, egress: &Egress, is_bound: bool) -> Option<String> {
+        let public_ip = egress.public_ip();
+        let address = public_ip.map_or_else(
+            || egress.generation().to_string(),
+            |address| address.to_string(),
+        );
+        let name = match (egress.name(), public_ip) {
+            (Some(name), _) => format!("egress\0{name}\0{address}"),
+            (None, _) if is_bound => format!("instance\0{}\0{address}", self.instance),
+            (None, Some(_)) => format!("address\0{address}"),
+            (None, None) => return None,
         };
         let digest = Sha256::digest(name.as_bytes());
         let start = digest.first_chunk().copied().unwrap_or_default();
-        format!("{:016x}", u64::from_be_bytes(start))
+        Some(format!("{:016x}", u64::from_be_bytes(start)))
     }
 
     /// The extraction at `place`, if it is one of `post` that may still be served.

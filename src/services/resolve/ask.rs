@@ -71,9 +71,9 @@ impl Resolver {
         };
         let place = shared.place(question.extractor.as_ref(), &question.post, &egress);
         if !question.is_fresh
-            && let Some(found) = shared.get(&place, &question.post).await
+            && let Some(resolved) = self.told(&shared, &question, &egress).await
         {
-            return Ok(self.keep_found(&question, found, &egress).await);
+            return Ok(resolved);
         }
         let _place = self.inner.admission.admit().await.map_err(failed)?;
         let duty = if question.is_fresh {
@@ -101,6 +101,30 @@ impl Resolver {
         }
         shared.release(duty).await;
         Ok(outcome?.0)
+    }
+
+    /// What another instance was told by `egress`, or by another way out that may be taken as well.
+    async fn told(
+        &self,
+        shared: &Shared,
+        question: &Question,
+        egress: &Arc<Egress>,
+    ) -> Option<Resolved> {
+        let Question {
+            extractor, post, ..
+        } = question;
+        let egresses = &self.inner.egresses;
+        let others = egresses.all().iter().filter(|other| {
+            let is_other = other.number() != egress.number();
+            is_other && !question.is_only && egresses.is_usable(other, post.site)
+        });
+        for egress in std::iter::once(egress).chain(others) {
+            let place = shared.place(extractor.as_ref(), post, egress);
+            if let Some(found) = shared.get(&place, post).await {
+                return Some(self.keep_found(question, found, egress).await);
+            }
+        }
+        None
     }
 
     /// What is shared, and the way out that the site would be asked by; where none may be taken, others may still know.

@@ -63,16 +63,13 @@ impl Resolver {
         self.insert(post, &done.egress, kept, false).await
     }
 
-    /// Keeps an extraction by another instance for the way out of the name that its session bears, else for `egress`.
+    /// Keeps an extraction by another instance for `egress`, which is the way out that it took there.
     pub(super) async fn keep_found(
         &self,
         question: &Question,
         found: Found,
         egress: &Egress,
     ) -> Resolved {
-        let name = found.extraction.session.egress.as_deref();
-        let named = self.inner.egresses.named(name);
-        let egress = named.map_or(egress, Arc::as_ref);
         let kept = Kept {
             extraction: Arc::new(found.extraction),
             generation: egress.generation(),

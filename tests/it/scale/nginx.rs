@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::harness::upstream::tiktok::{WWW, captcha};
-use crate::harness::upstream::{Page, Upstream};
+use crate::harness::upstream::{Fault, Gate, Page, Rule, Upstream};
 use crate::harness::{Api, Builder, TestServer, eventually, link, skip};
 
 use super::redis::free_port;
@@ -196,6 +196,50 @@ async fn replica_that_is_killed_under_load_loses_no_request() {
     let before = done.load(Ordering::SeqCst);
     assert!(before < 320, "the load was over too soon");
     clients.join_all().await;
+}
+
+/// A post that a replica was working on when it died is done by another: that it isn't idempotent is no reason to lose
+/// it (`non_idempotent` in the sample). What had begun to arrive is cut, and the client resumes it.
+#[tokio::test]
+async fn post_under_way_at_a_replica_that_is_killed_is_done_by_another() {
+    let upstream = Upstream::start().await;
+    let mut replicas = vec![
+        TestServer::start(&upstream).await,
+        TestServer::start(&upstream).await,
+    ];
+    let Some(nginx) = Nginx::start(&[&replicas[0], &replicas[1]]).await else {
+        return;
+    };
+    let url = serve(&upstream, 1250);
+    let gate = Gate::new();
+    upstream
+        .world
+        .fault(Rule::host(WWW, Fault::StallBeforeHead(gate)).nth(1));
+    let (api, asked) = (nginx.api.clone(), url.clone());
+    let posted = tokio::spawn(async move { api.resolve(&asked).await });
+    upstream
+        .world
+        .wait_for("the page is asked for", |traffic| {
+            !traffic.records.is_empty()
+        })
+        .await;
+    let mut at_work = None;
+    for (place, replica) in replicas.iter().enumerate() {
+        let health = replica.api().get("/health").await.json();
+        if health["workers"]["active"] == 1 {
+            at_work = Some(place);
+        }
+    }
+    let mut lost = replicas.remove(at_work.expect("one works"));
+    lost.signal("KILL").await;
+    lost.wait().await;
+    let body = posted.await.expect("a request");
+    assert_eq!(body["status"], "tunnel");
+    let pages = upstream.world.look(|traffic| traffic.to_host(WWW).count());
+    assert_eq!(pages, 2, "each replica asked once");
+    let path = link(&body, "h264_720p_1490112");
+    let fetched = nginx.api.get(path_of(&path)).await;
+    assert_eq!((fetched.status.as_u16(), fetched.is_whole), (200, true));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use crate::harness::upstream::tiktok::WWW;
 use crate::harness::upstream::youtube::{Video, YouTube};
 use crate::harness::upstream::{Fault, Gate, Rule, Upstream};
-use crate::harness::{KEY, eventually, link};
+use crate::harness::{KEY, TestServer, eventually, link};
 
 use super::redis::{PASSWORD, Redis};
 use super::{instance, instances, serve, wait_for_redis};
@@ -225,6 +225,53 @@ async fn addresses_that_are_bound_are_shared_by_those_of_the_same_way_out() {
     assert_eq!(players(), 3 * first, "the same way out");
     let sound = together[1].api().get(&link(&body, "140")).await;
     assert_eq!((sound.status.as_u16(), sound.is_whole), (200, true));
+}
+
+/// What a way out was told stays with that way, at whichever instance.
+#[tokio::test]
+async fn extraction_stays_with_the_way_out_that_it_took() {
+    let Some(redis) = Redis::start().await else {
+        return;
+    };
+    let upstream = Upstream::start().await;
+    let leaving_by = async |instance_id: &str, ways: &[&str]| {
+        let ways: Vec<String> = ways
+            .iter()
+            .map(|way| format!("{way}={}", upstream.proxy_url()))
+            .collect();
+        let server = instance(&upstream, instance_id, &redis.url())
+            .without("PROXY")
+            .env("EGRESS", &ways.join(","))
+            .start()
+            .await;
+        wait_for_redis(&server, "connected").await;
+        server
+    };
+    let told = async |server: &TestServer, url: &str| {
+        let (status, headers, body) = server.api().post_tiktok(url).await;
+        assert_eq!(status, 200, "{body:#}");
+        headers["x-cache"].to_str().expect("text").to_owned()
+    };
+    let first = leaving_by("a", &["one"]).await;
+    let other = leaving_by("b", &["two"]).await;
+    let same = leaving_by("c", &["one"]).await;
+    let both = leaving_by("d", &["three", "two", "one"]).await;
+    let unnamed = instances(&upstream, &redis, ["e"]).await.remove(0);
+    let url = serve(&upstream, 40);
+    assert_eq!(told(&first, &url).await, "miss");
+    assert_eq!(told(&same, &url).await, "hit");
+    assert_eq!(told(&both, &url).await, "hit", "it has that way as well");
+    assert_eq!(pages(&upstream), 1);
+    assert_eq!(told(&other, &url).await, "miss");
+    assert_eq!(told(&unnamed, &url).await, "miss");
+    assert_eq!(pages(&upstream), 3);
+    // And its links name it.
+    let (_, _, body) = both.api().post_tiktok(&url).await;
+    let path = link(&body, "h264_720p_1490112");
+    let path = &path[path.find("/stream?").expect("a link")..];
+    for server in [&both, &first, &other] {
+        assert_eq!(server.api().get(path).await.status, 200);
+    }
 }
 
 #[tokio::test]
