@@ -7,17 +7,18 @@
 //!
 //! Arguments are a list, never a shell line, and never contain an address of a client or a site.
 
-use std::collections::VecDeque;
+mod error;
+mod group;
+pub(super) mod said;
+
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::process::{ChildStderr, Command};
 use tokio::sync::{mpsc, watch};
@@ -26,58 +27,16 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::abilities::{Abilities, LIST_BYTES, list_job, lists};
 use super::launch::Bounds;
+pub use error::FfmpegError;
+use group::Group;
+use said::{Lines, Tail};
 
-/// Bytes of standard error that are kept, from its end.
-const STDERR_BYTES: usize = 16 * 1024;
 /// How often a program that lacks something is looked at again: it may be replaced while the server runs.
 const LOOK_INTERVAL: Duration = Duration::from_secs(60);
-/// Bytes of one line that are passed on.
-const LINE_BYTES: usize = 2048;
 /// How long a killed group may take to let go of standard error.
 const KILL_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a group that was asked to end may take before it is killed.
 const TERM_PATIENCE: Duration = Duration::from_secs(2);
-
-/// Why FFmpeg gave no result.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FfmpegError {
-    /// It could not be started.
-    #[error("ffmpeg not started: {0}")]
-    Start(io::Error),
-    /// It ended with something else than 0.
-    #[error("ffmpeg failed: {status}")]
-    Failed {
-        /// Exit code or signal.
-        status: ExitStatus,
-        /// The end of what it said.
-        stderr: String,
-    },
-    /// It took longer than it may.
-    #[error("ffmpeg took too long")]
-    TimedOut,
-    /// The pipes to it, or the wait for it, failed.
-    #[error("pipe to ffmpeg: {0}")]
-    Pipe(io::Error),
-}
-
-impl FfmpegError {
-    /// Whether the program was killed from outside, as by the system when memory runs out: its input is not to blame. The
-    /// bounds that we set never end a run so.
-    pub fn is_killed(&self) -> bool {
-        let signal = match self {
-            Self::Failed { status, .. } => status.signal(),
-            _ => None,
-        };
-        signal == Some(Signal::KILL.as_raw())
-    }
-
-    /// Whether the file system was full.
-    pub fn is_disk_full(&self) -> bool {
-        // What `strerror(ENOSPC)` says in the C locale, in which the child runs.
-        matches!(self, Self::Failed { stderr, .. } if stderr.contains("No space left on device"))
-    }
-}
 
 /// The program, ready to be started. Cheap enough to clone.
 #[derive(Debug, Clone)]
@@ -167,7 +126,7 @@ impl Ffmpeg {
                 Abilities::default()
             });
             if self.abilities.send_replace(Some(found)) != Some(found) {
-                tell(found);
+                tell_lacks(found);
             }
             if found == Abilities::ALL {
                 return;
@@ -368,7 +327,7 @@ impl Child {
     }
 }
 
-fn tell(found: Abilities) {
+fn tell_lacks(found: Abilities) {
     let Abilities { slideshows, mp3 } = found;
     if !found.any() {
         tracing::warn!("ffmpeg can't be used: `FFMPEG_PATH` names a program that runs here");
@@ -378,35 +337,6 @@ fn tell(found: Abilities) {
             mp3,
             "ffmpeg lacks encoders: slideshows need libx264 and aac, MP3 libmp3lame"
         );
-    }
-}
-
-/// A process group; killed when dropped.
-#[derive(Debug)]
-struct Group(Option<u32>);
-
-impl Group {
-    fn ask(&self) {
-        self.signal(Signal::TERM);
-    }
-
-    fn kill(&mut self) {
-        self.signal(Signal::KILL);
-        self.0 = None;
-    }
-
-    fn signal(&self, signal: Signal) {
-        let leader = self.0.and_then(|pid| i32::try_from(pid).ok());
-        if let Some(leader) = leader.and_then(Pid::from_raw) {
-            // It fails when nobody is left in the group, which is what is wanted.
-            let _ = kill_process_group(leader, signal);
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.kill();
     }
 }
 
@@ -437,24 +367,6 @@ fn version(program: &Path) -> String {
     )
 }
 
-/// The last bytes of a text.
-#[derive(Debug, Default)]
-struct Tail(VecDeque<u8>);
-
-impl Tail {
-    fn push(&mut self, bytes: &[u8]) {
-        let bytes = &bytes[bytes.len().saturating_sub(STDERR_BYTES)..];
-        let surplus = (self.0.len() + bytes.len()).saturating_sub(STDERR_BYTES);
-        self.0.drain(..surplus);
-        self.0.extend(bytes);
-    }
-
-    fn text(&self) -> String {
-        let bytes: Vec<u8> = self.0.iter().copied().collect();
-        String::from_utf8_lossy(&bytes).trim().to_owned()
-    }
-}
-
 async fn read_stderr(
     pipe: Option<ChildStderr>,
     tail: Arc<Mutex<Tail>>,
@@ -464,7 +376,7 @@ async fn read_stderr(
         return;
     };
     let mut buffer = vec![0; 4096];
-    let mut begun = Vec::new();
+    let mut cutter = Lines::default();
     while let Ok(length @ 1..) = pipe.read(&mut buffer).await {
         let said = &buffer[..length];
         tail.lock()
@@ -473,29 +385,20 @@ async fn read_stderr(
         let Some(sender) = &lines else {
             continue;
         };
-        if tell_lines(&mut begun, said, sender).await.is_err() {
+        if tell(&mut cutter, said, sender).await.is_err() {
             // Nobody listens any more; the tail is kept all the same.
             lines = None;
         }
     }
 }
 
-/// Passes on the lines that are whole, cut at [`LINE_BYTES`].
-async fn tell_lines(
-    begun: &mut Vec<u8>,
+async fn tell(
+    cutter: &mut Lines,
     said: &[u8],
     lines: &mpsc::Sender<String>,
 ) -> Result<(), mpsc::error::SendError<String>> {
-    for part in said.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
-        let room = LINE_BYTES.saturating_sub(begun.len()).min(part.len());
-        begun.extend_from_slice(&part[..room]);
-        if part.ends_with(b"\n") || part.ends_with(b"\r") {
-            let line = String::from_utf8_lossy(begun).trim().to_owned();
-            begun.clear();
-            if !line.is_empty() {
-                lines.send(line).await?;
-            }
-        }
+    for line in cutter.push(said) {
+        lines.send(line).await?;
     }
     Ok(())
 }
@@ -510,60 +413,4 @@ pub fn file(path: &Path) -> OsString {
     let mut name = OsString::from("file:");
     name.push(path);
     name
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tail_keeps_the_last_bytes() {
-        let mut tail = Tail::default();
-        tail.push(&vec![b'a'; STDERR_BYTES + 5]);
-        tail.push(b"the end \xff\n");
-        assert_eq!(tail.0.len(), STDERR_BYTES);
-        assert!(tail.text().ends_with("athe end \u{fffd}"));
-    }
-
-    #[tokio::test]
-    async fn lines_are_whole_and_cut() {
-        let (sender, mut lines) = mpsc::channel(8);
-        let mut begun = Vec::new();
-        for said in [
-            &b"one\ntw"[..],
-            b"o\r\n\n",
-            &[b'a'; 2 * LINE_BYTES],
-            b"\nend",
-        ] {
-            tell_lines(&mut begun, said, &sender).await.unwrap();
-        }
-        let heard = std::iter::from_fn(|| lines.try_recv().ok());
-        let heard: Vec<usize> = heard.map(|line| line.len()).collect();
-        assert_eq!(heard, [3, 3, LINE_BYTES]);
-        drop(lines);
-        assert!(tell_lines(&mut begun, b"\n", &sender).await.is_err());
-    }
-
-    #[test]
-    fn full_disk_is_known_by_what_the_child_says() {
-        let failed = |stderr: &str| FfmpegError::Failed {
-            status: ExitStatus::from_raw(256),
-            stderr: stderr.to_owned(),
-        };
-        assert!(failed("av_interleaved_write_frame(): No space left on device").is_disk_full());
-        assert!(!failed("Invalid data").is_disk_full());
-        assert!(!FfmpegError::TimedOut.is_disk_full());
-    }
-
-    #[test]
-    fn killed_child_is_told_from_one_that_broke_down() {
-        let ended = |raw| FfmpegError::Failed {
-            status: ExitStatus::from_raw(raw),
-            stderr: String::new(),
-        };
-        assert!(ended(9).is_killed());
-        // SIGSEGV, SIGXCPU, exit 1.
-        assert!(![11, 24, 256].map(ended).iter().any(FfmpegError::is_killed));
-        assert!(!FfmpegError::TimedOut.is_killed());
-    }
 }
