@@ -18,7 +18,9 @@ use serverrs::config::Secret;
 use serverrs::links::{Hint, Kind, Link, LinksConfig, Purpose, Sealer};
 
 const ROUNDS: usize = 100_000;
-/// Bytes before the nonce, and before what is encrypted.
+/// Places in a sealed link: version, key id, nonce, what is encrypted.
+const VERSION_AT: usize = 0;
+const KEY_AT: usize = 1;
 const NONCE_AT: usize = 2;
 const CLAIMS_AT: usize = 14;
 
@@ -58,19 +60,37 @@ fn flipped(sealed: &[u8], at: usize) -> String {
 
 fn main() {
     let ours = sealer("a key of ours, long enough");
+    let theirs = sealer("a key of theirs, long enough");
     // The first call derives the key on another thread; those that follow wait for nothing.
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.expect("a runtime");
-    let text = runtime.block_on(ours.seal(Purpose::Media, &link()));
+    let seal = |sealer: &Sealer, purpose| runtime.block_on(sealer.seal(purpose, &link()));
+    let text = seal(&ours, Purpose::Media);
     let sealed = URL_SAFE_NO_PAD.decode(&text).expect("a link");
     let last = sealed.len() - 1;
+    let dead = Link {
+        expires_at: 1,
+        ..link()
+    };
     let kinds = [
         ("good", text.clone()),
+        (
+            "expired",
+            runtime.block_on(ours.seal(Purpose::Media, &dead)),
+        ),
+        ("version", flipped(&sealed, VERSION_AT)),
+        ("key id", flipped(&sealed, KEY_AT)),
+        ("another key", seal(&theirs, Purpose::Media)),
+        ("another purpose", seal(&ours, Purpose::Slideshow)),
         ("nonce", flipped(&sealed, NONCE_AT)),
         ("first byte of the claims", flipped(&sealed, CLAIMS_AT)),
         ("middle of the claims", flipped(&sealed, last / 2)),
         ("first byte of the tag", flipped(&sealed, last - 15)),
         ("last byte of the tag", flipped(&sealed, last)),
+        // These differ in what anybody sees: their length, and whether they are base64url at all.
+        ("a byte less", URL_SAFE_NO_PAD.encode(&sealed[..last])),
+        ("half of it", URL_SAFE_NO_PAD.encode(&sealed[..last / 2])),
+        ("not base64url", format!("{}*", &text[..text.len() - 1])),
     ];
     let mut times = kinds.each_ref().map(|_| Vec::with_capacity(ROUNDS));
     for _ in 0..ROUNDS {

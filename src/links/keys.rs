@@ -16,6 +16,8 @@ use crate::config::Secret;
 
 /// The one version so far.
 const VERSION: u8 = 1;
+/// What a link begins with: version and key id. Both are part of the associated data.
+type Header = [u8; 2];
 const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
 /// What sealing adds: version, key id, nonce, tag.
@@ -54,22 +56,26 @@ impl KeyRing {
     /// `version | key id | nonce | ciphertext | tag`, under a nonce that was never used: 96 random bits are good for
     /// 2^32 links a key.
     pub(super) fn seal(&self, purpose: Purpose, claims: &[u8]) -> Vec<u8> {
-        let mut nonce = [0; NONCE_BYTES];
-        UnwrapErr(SysRng).fill_bytes(&mut nonce);
-        self.current.seal(purpose, nonce, claims)
+        self.current.seal(purpose, new_nonce(), claims)
     }
 
     /// The claims of a sealed link; `None` when none of our keys made it for this purpose.
     pub(super) fn open(&self, purpose: Purpose, sealed: &[u8]) -> Option<Vec<u8>> {
-        let (&[version, id], rest) = sealed.split_first_chunk()?;
+        let (header, rest) = sealed.split_first_chunk()?;
         let (nonce, ciphertext) = rest.split_first_chunk()?;
-        if version != VERSION {
-            return None;
-        }
-        // One byte does not tell all keys apart, so each with this id is tried.
-        let keys = std::iter::once(&self.current).chain(&self.previous);
-        keys.filter(|key| key.id == id)
-            .find_map(|key| key.open(purpose, *nonce, ciphertext))
+        self.tried(*header)
+            .find_map(|key| key.open(*header, purpose, *nonce, ciphertext))
+    }
+
+    /// The keys that are tried on a link. One byte does not tell all keys apart, so it is each that the link names. When it
+    /// names none of ours, the current one is tried, in vain, since that never seals such a header: so every refusal takes
+    /// the same work, whatever is wrong.
+    fn tried(&self, header: Header) -> impl Iterator<Item = &Key> {
+        let keys = || std::iter::once(&self.current).chain(&self.previous);
+        let in_vain = keys().all(|key| key.header() != header);
+        keys()
+            .filter(move |key| key.header() == header)
+            .chain(in_vain.then_some(&self.current))
     }
 
     /// `nonce | ciphertext | tag` of a secret that is kept; it opens in the same context only.
@@ -78,8 +84,7 @@ impl KeyRing {
         reason = "what is kept is bounded far below the limit of AES-GCM"
     )]
     pub(super) fn seal_secret(&self, context: &str, secret: &[u8]) -> Vec<u8> {
-        let mut nonce = [0; NONCE_BYTES];
-        UnwrapErr(SysRng).fill_bytes(&mut nonce);
+        let nonce = new_nonce();
         let payload = Payload {
             msg: secret,
             aad: context.as_bytes(),
@@ -147,12 +152,8 @@ impl Key {
         }
     }
 
-    fn associated_data(&self, purpose: Purpose) -> Vec<u8> {
-        let purpose: &[u8] = match purpose {
-            Purpose::Media => b"media",
-            Purpose::Slideshow => b"slideshow",
-        };
-        [&[VERSION, self.id], purpose].concat()
+    fn header(&self) -> Header {
+        [VERSION, self.id]
     }
 
     #[expect(
@@ -162,27 +163,43 @@ impl Key {
     fn seal(&self, purpose: Purpose, nonce: [u8; NONCE_BYTES], claims: &[u8]) -> Vec<u8> {
         let payload = Payload {
             msg: claims,
-            aad: &self.associated_data(purpose),
+            aad: &associated_data(self.header(), purpose),
         };
         let ciphertext = self
             .cipher
             .encrypt(&Nonce::from(nonce), payload)
             .expect("claims are shorter than 64 GiB");
-        [&[VERSION, self.id], &nonce[..], &ciphertext].concat()
+        [&self.header(), &nonce[..], &ciphertext].concat()
     }
 
     fn open(
         &self,
+        header: Header,
         purpose: Purpose,
         nonce: [u8; NONCE_BYTES],
         ciphertext: &[u8],
     ) -> Option<Vec<u8>> {
         let payload = Payload {
             msg: ciphertext,
-            aad: &self.associated_data(purpose),
+            aad: &associated_data(header, purpose),
         };
         self.cipher.decrypt(&Nonce::from(nonce), payload).ok()
     }
+}
+
+/// 96 random bits.
+fn new_nonce() -> [u8; NONCE_BYTES] {
+    let mut nonce = [0; NONCE_BYTES];
+    UnwrapErr(SysRng).fill_bytes(&mut nonce);
+    nonce
+}
+
+fn associated_data(header: Header, purpose: Purpose) -> Vec<u8> {
+    let purpose: &[u8] = match purpose {
+        Purpose::Media => b"media",
+        Purpose::Slideshow => b"slideshow",
+    };
+    [&header, purpose].concat()
 }
 
 impl fmt::Debug for KeyRing {
@@ -237,6 +254,43 @@ mod tests {
     fn keys_overhead_is_what_sealing_adds() {
         let sealed = ring(&[1; 32], &[]).seal(Purpose::Media, b"claims");
         assert_eq!(sealed.len(), OVERHEAD_BYTES + 6);
+    }
+
+    /// Proof T1: whatever a link begins with, one key is tried on it, and so one decryption refuses it.
+    #[test]
+    fn keys_every_refusal_takes_one_decryption() {
+        let ring = ring(&[1; 32], &[[2; 32]]);
+        let own = [ring.current.header(), ring.previous[0].header()];
+        assert_ne!(own[0], own[1]);
+        let sealed = ring.seal(Purpose::Media, b"claims");
+        for version in 0..=u8::MAX {
+            for id in 0..=u8::MAX {
+                let header = [version, id];
+                let tried: Vec<_> = ring.tried(header).map(Key::header).collect();
+                let expected = if own.contains(&header) {
+                    header
+                } else {
+                    own[0]
+                };
+                assert_eq!(tried, [expected], "{header:?}");
+            }
+        }
+        let ids = (0..=u8::MAX).map(|id| [VERSION, id]);
+        let versions = (0..=u8::MAX).map(|version| [version, own[0][1]]);
+        for header in ids.chain(versions) {
+            let renamed = [&header, &sealed[2..]].concat();
+            let opened = ring.open(Purpose::Media, &renamed).is_some();
+            assert_eq!(opened, header == own[0], "{header:?}");
+        }
+    }
+
+    /// Proof T2, on what both kinds of sealing take.
+    #[test]
+    fn keys_no_nonce_comes_twice_in_a_million() {
+        let mut nonces: Vec<_> = (0..1_000_000).map(|_| new_nonce()).collect();
+        nonces.sort_unstable();
+        nonces.dedup();
+        assert_eq!(nonces.len(), 1_000_000);
     }
 
     #[test]

@@ -6,11 +6,12 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::{StreamExt as _, stream};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serverrs::clock::Clock;
 use serverrs::config::Secret;
 use serverrs::links::{Hint, Kind, Link, LinkError, LinksConfig, Purpose, Sealer};
 
-use crate::harness::{KEY, Stage, is_long_form, without_request_id};
+use crate::harness::{Fetched, KEY, Stage, is_long_form, without_request_id};
 
 /// Links that forgeries are made of.
 const LINKS: usize = 50;
@@ -21,13 +22,17 @@ const NONCE_AT: usize = 2;
 const NONCE_BYTES: usize = 12;
 /// Links that are looked at for a nonce that comes twice; in the short form a tenth.
 const NONCES: usize = 1_000_000;
-/// How many forgeries are also sent to a server.
-const SENT: usize = 1500;
+/// How many forgeries of each link are also sent to a server.
+const SENT: usize = 40;
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 fn sealer() -> Sealer {
+    sealer_with(KEY)
+}
+
+fn sealer_with(key: &str) -> Sealer {
     let config = LinksConfig {
-        key: Some(Secret::new(KEY.to_owned())),
+        key: Some(Secret::new(key.to_owned())),
         previous: Vec::new(),
         ttl: Duration::from_secs(600),
     };
@@ -147,40 +152,117 @@ async fn no_nonce_comes_twice() {
     }
 }
 
-/// Forgeries, a link of another purpose, one under another key: a client can't tell which is which.
-#[tokio::test]
-async fn forgeries_are_answered_alike() {
-    let stage = Stage::with(|builder| builder.env("RUST_LOG", "info")).await;
-    let sealer = sealer();
-    let text = sealer.seal(Purpose::Media, &link(3)).await;
-    let mut forged = HashSet::new();
-    forge(&text, async |one| {
+/// What a client sees of an answer, but for what tells one request from another.
+fn seen(answer: &Fetched) -> String {
+    let mut headers = answer.headers.clone();
+    for own in ["x-request-id", "date"] {
+        assert!(headers.remove(own).is_some(), "{own}");
+    }
+    let body = without_request_id(answer);
+    format!("{} {headers:?} {body}", answer.status)
+}
+
+fn encoded(link: &str) -> String {
+    utf8_percent_encode(link, NON_ALPHANUMERIC).to_string()
+}
+
+/// Some of what one change makes of a link, as they stand in an address.
+async fn some_forgeries(text: &str) -> HashSet<String> {
+    let mut forged = Vec::new();
+    forge(text, async |one| {
         // What trimming and padding make of a link is no forgery (ruling 24), and nothing at all is missing.
         if !one.is_empty() && one.trim().trim_end_matches('=') != text {
-            forged.insert(
-                percent_encoding::utf8_percent_encode(one, percent_encoding::NON_ALPHANUMERIC)
-                    .to_string(),
-            );
+            forged.push(encoded(one));
         }
     })
     .await;
-    forged.insert(sealer.seal(Purpose::Slideshow, &link(3)).await);
-    let step = (forged.len() / SENT).max(1);
-    let answers: HashSet<_> = stream::iter(forged.into_iter().step_by(step))
+    let step = forged.len() / SENT;
+    forged.into_iter().step_by(step).collect()
+}
+
+/// Routes that take links, with what each opens.
+const ROUTES: [(&str, Purpose); 3] = [
+    ("/stream?data=", Purpose::Media),
+    ("/download?data=", Purpose::Media),
+    ("/download-slideshow?url=", Purpose::Slideshow),
+];
+
+/// Forgeries of many links, links of another purpose, under another key and of another version: a client can't tell
+/// which is which, on any route.
+#[tokio::test]
+async fn forgeries_are_answered_alike() {
+    let stage = Stage::new().await;
+    let (ours, theirs) = (sealer(), sealer_with("another-key-for-tests-Wn5yTqR7bKc2"));
+    let mut wanted = Vec::new();
+    for number in 0..LINKS {
+        let (route, purpose) = ROUTES[number % ROUTES.len()];
+        let text = ours.seal(purpose, &link(number)).await;
+        let forged = some_forgeries(&text).await;
+        wanted.extend(forged.iter().map(|one| format!("{route}{one}")));
+        for (route, purpose) in ROUTES {
+            let other = match purpose {
+                Purpose::Media => Purpose::Slideshow,
+                Purpose::Slideshow => Purpose::Media,
+            };
+            let of_another_purpose = ours.seal(other, &link(number)).await;
+            let under_another_key = theirs.seal(purpose, &link(number)).await;
+            let sealed = URL_SAFE_NO_PAD.decode(&under_another_key).expect("a link");
+            let own = URL_SAFE_NO_PAD.decode(&text).expect("a link");
+            // The name of our key, and a version that is none.
+            let renamed = [&own[..NONCE_AT], &sealed[NONCE_AT..]].concat();
+            let of_another_version = [&[own[0] + 1], &own[1..]].concat();
+            wanted.extend([
+                format!("{route}{of_another_purpose}"),
+                format!("{route}{under_another_key}"),
+                format!("{route}{}", URL_SAFE_NO_PAD.encode(renamed)),
+                format!("{route}{}", URL_SAFE_NO_PAD.encode(of_another_version)),
+            ]);
+        }
+    }
+    let count = wanted.len();
+    assert!(count >= LINKS * SENT, "{count}");
+    let answers: HashSet<_> = stream::iter(wanted)
         .map(|one| {
             let api = stage.api();
-            async move {
-                let answer = api.get(&format!("/stream?data={one}")).await;
-                (answer.status.as_u16(), without_request_id(&answer))
-            }
+            async move { seen(&api.get(&one).await) }
         })
         .buffer_unordered(8)
         .collect()
         .await;
-    assert_eq!(answers.len(), 1, "{answers:#?}");
+    let answers: Vec<_> = answers.into_iter().collect();
+    let [answer] = &answers[..] else {
+        panic!("{answers:#?}");
+    };
     assert!(
-        answers.iter().all(|(status, _)| *status == 400),
-        "{answers:#?}"
+        answer.starts_with("400 ") && answer.contains("\"link_invalid\""),
+        "{answer}"
     );
+    println!("{count} links refused, all with the same answer");
+    stage.assert_well().await;
+}
+
+/// Only who holds a link that we made learns that its time is over (ruling 10): any change of it is answered as every
+/// forgery is, whatever its time.
+#[tokio::test]
+async fn end_of_a_link_is_told_to_its_holder_alone() {
+    let stage = Stage::new().await;
+    let dead = Link {
+        expires_at: 1,
+        ..link(1)
+    };
+    for (route, purpose) in ROUTES {
+        let text = sealer().seal(purpose, &dead).await;
+        let answer = stage.api().get(&format!("{route}{text}")).await;
+        let body = answer.json();
+        assert_eq!(
+            (answer.status.as_u16(), &body["error_code"]),
+            (400, &"link_expired".into())
+        );
+        let other = stage.api().get(&format!("{route}none")).await;
+        for forged in some_forgeries(&text).await {
+            let answer = stage.api().get(&format!("{route}{forged}")).await;
+            assert_eq!(seen(&answer), seen(&other), "{route}{forged}");
+        }
+    }
     stage.assert_well().await;
 }
