@@ -1,7 +1,7 @@
 //! What encoders and ingests write, and targets that are posted, for [`crate::fuzz`].
 
 use super::flv::{Reader, write_tag};
-use super::publisher::{Target, rtmp};
+use super::publisher::{Target, rtmp, srt};
 
 /// FLV: the tags are the same however their bytes arrive, and each is written as it was read.
 pub(crate) fn flv(data: &[u8]) {
@@ -38,6 +38,11 @@ pub(crate) fn rtmp_chunks(data: &[u8]) {
 /// RTMP commands.
 pub(crate) fn rtmp_reply(data: &[u8]) {
     rtmp::fuzz::reply(data);
+}
+
+/// Keys of SRT targets.
+pub(crate) fn srt_key(data: &[u8]) {
+    srt::fuzz::key(data);
 }
 
 /// Targets: one that is read is read the same from what is shown of it.

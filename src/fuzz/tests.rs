@@ -1,11 +1,19 @@
-//! Every target with many inputs made from its corpus, the same in every run.
+//! Every target with many inputs made from its corpus, the same in every run; each input within a time, all of them within
+//! a memory.
 
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
-use super::{Mutator, TARGETS};
+use super::{Mutator, TARGETS, Target};
 
 /// Inputs for each target.
 const INPUTS: usize = 100_000;
+
+/// Longest time for one input: far beyond what any takes on a busy machine, far below one that doesn't end.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Most memory of the whole process, as `fuzz/run.sh` has it, in KiB.
+const MOST_MEMORY: u64 = 512 * 1024;
 
 /// The committed inputs of a target.
 fn corpus(name: &str) -> Vec<Vec<u8>> {
@@ -23,14 +31,59 @@ fn run(remainder: usize) {
     for target in TARGETS.iter().skip(remainder).step_by(PARTS) {
         let corpus = corpus(target.name);
         assert!(!corpus.is_empty(), "{} has no corpus", target.name);
-        for input in &corpus {
-            (target.run)(input);
-        }
-        let mut mutator = Mutator::new(corpus, 1);
-        for _ in 0..INPUTS {
-            (target.run)(&mutator.next_input());
-        }
+        within_limits(target, |read| {
+            for input in &corpus {
+                read(input);
+            }
+            let mut mutator = Mutator::new(corpus.clone(), 1);
+            for _ in 0..INPUTS {
+                read(&mutator.next_input());
+            }
+        });
     }
+}
+
+/// Has `inputs` read by a target on a thread that is watched from here.
+fn within_limits(target: &Target, inputs: impl FnOnce(&mut dyn FnMut(&[u8])) + Send) {
+    let (told, read) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let run = target.run;
+        let reader = scope.spawn(move || {
+            inputs(&mut |input| {
+                run(input);
+                // Nobody listens any more when it is given up.
+                let _ = told.send(());
+            });
+        });
+        loop {
+            match read.recv_timeout(PATIENCE) {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    // The thread can't be ended, so the process is.
+                    eprintln!("{}: an input takes longer than {PATIENCE:?}", target.name);
+                    std::process::abort();
+                }
+            }
+        }
+        if let Err(panic) = reader.join() {
+            std::panic::resume_unwind(panic);
+        }
+    });
+    let peak = peak_memory();
+    assert!(peak <= MOST_MEMORY, "{}: {peak} KiB", target.name);
+}
+
+/// The most that this process ever had resident, in KiB.
+fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.unwrap()
+        .trim()
+        .trim_end_matches("kB")
+        .trim()
+        .parse()
+        .unwrap()
 }
 
 /// Tests that the targets are shared among.

@@ -1,7 +1,9 @@
-//! Heads of media files, for [`crate::fuzz`].
+//! Heads of media files and what FFmpeg says, for [`crate::fuzz`].
 
 use std::ops::Range;
 
+use super::ffmpeg::said::{LINE_BYTES, Lines, STDERR_BYTES, Tail};
+use super::normalise::Report;
 use super::{Container, HeadReader, Progress, webp};
 
 /// Reads no head needs more of.
@@ -20,6 +22,34 @@ pub(crate) fn ebml(data: &[u8]) {
 /// Pictures that move.
 pub(crate) fn webp(data: &[u8]) {
     let _still = webp::first_frame(data);
+}
+
+/// What FFmpeg says: the lines are the same however their bytes arrive, each is one line that isn't too long, and figures
+/// are figures.
+pub(crate) fn said(data: &[u8]) {
+    let all = lines(data, data.len().max(1));
+    assert_eq!(all, lines(data, 7));
+    let mut report = Report::default();
+    for line in &all {
+        // A byte that is no text becomes a character of three.
+        assert!(!line.is_empty() && line.len() <= 3 * LINE_BYTES);
+        assert!(!line.contains(['\n', '\r']), "{line:?}");
+        let _is_report = report.read(line);
+        assert!(report.speed.is_finite(), "{line}");
+    }
+    let mut tail = Tail::default();
+    for piece in data.chunks(7) {
+        tail.push(piece);
+    }
+    assert!(tail.text().len() <= 3 * STDERR_BYTES);
+}
+
+fn lines(data: &[u8], step: usize) -> Vec<String> {
+    let mut lines = Lines::default();
+    let pieces = data.chunks(step);
+    pieces
+        .flat_map(|piece| lines.push(piece).collect::<Vec<_>>())
+        .collect()
 }
 
 /// A head asks for bytes that are there, and comes to an end.

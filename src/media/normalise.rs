@@ -238,13 +238,19 @@ impl Report {
         let value = value.trim();
         match key {
             "out_time_us" => self.made = value.parse().ok().map(Duration::from_micros),
-            "speed" => self.speed = value.trim_end_matches('x').parse().unwrap_or(self.speed),
+            "speed" => self.speed = speed(value).unwrap_or(self.speed),
             "drop_frames" => self.dropped = value.parse().unwrap_or(self.dropped),
             "dup_frames" => self.duplicated = value.parse().unwrap_or(self.duplicated),
             _ => {}
         }
         true
     }
+}
+
+/// `1.02x`; `N/A` at first. Texts that stand for no number are numbers to the parser.
+fn speed(value: &str) -> Option<f64> {
+    let speed: f64 = value.trim_end_matches('x').parse().ok()?;
+    speed.is_finite().then_some(speed)
 }
 
 #[cfg(test)]
@@ -371,6 +377,8 @@ mod tests {
         for line in [
             "out_time_us=1500000",
             "speed=4.9x",
+            "speed=nan",
+            "speed=infx",
             "drop_frames=1",
             "dup_frames=12",
         ] {

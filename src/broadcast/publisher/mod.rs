@@ -6,7 +6,7 @@ mod error;
 mod metadata;
 mod outlet;
 pub mod rtmp;
-mod srt;
+pub(super) mod srt;
 mod target;
 
 use std::time::Instant;

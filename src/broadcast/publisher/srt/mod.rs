@@ -4,6 +4,8 @@
 //! that it dials, and the key reaches it by a named pipe that only this user can open: neither its arguments nor its
 //! environment nor a disk holds it.
 
+#[cfg(any(test, feature = "fuzz"))]
+pub(in crate::broadcast) mod fuzz;
 mod options;
 
 use std::collections::VecDeque;

@@ -104,9 +104,11 @@ impl SrtOptions {
     /// The text without what must not be told.
     pub(super) fn clean(&self, text: &str) -> String {
         let secrets = [&self.stream_id, &self.passphrase].into_iter().flatten();
-        secrets.fold(text.to_owned(), |text, secret| {
-            text.replace(secret.reveal(), "***")
-        })
+        let mut secrets: Vec<&str> = secrets.map(Secret::reveal).collect();
+        // One that is part of the other must leave the other to be found.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        let clean = |text: String, secret: &str| text.replace(secret, "***");
+        secrets.into_iter().fold(text.to_owned(), clean)
     }
 }
 
@@ -168,6 +170,8 @@ mod tests {
         let told = options.clean("can't connect: abc123, correct-horse");
         assert_eq!(told, "can't connect: ***, ***");
         assert!(!format!("{options:?}").contains("abc123"));
+        let part_of_the_other = SrtOptions::parse("horse?passphrase=correct-horse").unwrap();
+        assert_eq!(part_of_the_other.clean("of correct-horse"), "of ***");
     }
 
     proptest! {
