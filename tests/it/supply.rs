@@ -1,4 +1,5 @@
-//! What the binary is made of, held against `deny.toml`: licences, versions that come twice, sources, advisories.
+//! What the binary and the tools beside it are made of, held against `deny.toml`: licences, versions that come twice, sources,
+//! advisories; and that none of our code is unsafe.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -27,8 +28,12 @@ fn texts<'a>(list: &'a toml::Value, key: Option<&str>) -> BTreeSet<&'a str> {
     entries.map(|entry| text(entry).expect("a text")).collect()
 }
 
-/// What cargo knows of every crate that may be linked; asked without a network, for everything has been built.
-async fn packages() -> Vec<Value> {
+/// The packages of this repository: the server, its benchmarks, its fuzzer. Each has a lock file of its own.
+const PACKAGES: [&str; 3] = [".", "bench", "fuzz"];
+
+/// What cargo knows of every crate that may be linked, all features taken. Asked without a network: `None`, said aloud,
+/// where a tool was never built, so that its crates aren't here.
+async fn packages_of(folder: &str) -> Option<Vec<Value>> {
     let variables = ["CARGO_HOME", "RUSTUP_HOME", "HOME"];
     let kept: BTreeMap<&str, String> = variables
         .into_iter()
@@ -37,16 +42,25 @@ async fn packages() -> Vec<Value> {
     let arguments = [
         "metadata",
         "--format-version=1",
+        "--all-features",
         "--locked",
         "--offline",
         "--filter-platform=x86_64-unknown-linux-gnu",
     ];
-    let output = run(env!("CARGO"), arguments, &kept, root()).await;
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = run(env!("CARGO"), arguments, &kept, &root().join(folder)).await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if folder != "."
+        && ["download", "no matching package"]
+            .iter()
+            .any(|word| said.contains(word))
+    {
+        skip(
+            "registry",
+            &format!("the crates of `{folder}` are not on this machine"),
+        );
+        return None;
+    }
+    assert!(output.status.success(), "{folder}: {said}");
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let nodes = metadata["resolve"]["nodes"].as_array().expect("nodes");
     let used: BTreeSet<&str> = nodes
@@ -55,7 +69,12 @@ async fn packages() -> Vec<Value> {
         .collect();
     let packages = metadata["packages"].as_array().expect("packages");
     let is_used = |package: &&Value| package["id"].as_str().is_some_and(|id| used.contains(id));
-    packages.iter().filter(is_used).cloned().collect()
+    Some(packages.iter().filter(is_used).cloned().collect())
+}
+
+/// Those of the server.
+async fn packages() -> Vec<Value> {
+    packages_of(".").await.expect("the server has been built")
 }
 
 /// Whether an SPDX expression can be met by what is allowed. `/` is how older crates write `OR`.
@@ -131,25 +150,112 @@ fn expressions_are_read_as_spdx() {
     }
 }
 
+/// What is allowed of one crate beyond that.
+fn exceptions(rules: &Table) -> BTreeMap<&str, BTreeSet<&str>> {
+    let entries = rules["licenses"]["exceptions"].as_array().expect("a list");
+    entries
+        .iter()
+        .map(|entry| {
+            let name = entry["crate"].as_str().expect("a text");
+            (name, texts(&entry["allow"], None))
+        })
+        .collect()
+}
+
 #[tokio::test]
 async fn everything_linked_is_allowed() {
     let rules = rules();
     let allowed = texts(&rules["licenses"]["allow"], None);
+    let exceptions = exceptions(&rules);
     let banned = texts(&rules["bans"]["deny"], Some("crate"));
     let mut sources = BTreeSet::new();
-    for package in packages().await {
-        let name = package["name"].as_str().expect("a name");
-        if name == env!("CARGO_PKG_NAME") {
-            continue;
+    for folder in PACKAGES {
+        let mut licenses = BTreeMap::<String, usize>::new();
+        for package in packages_of(folder).await.unwrap_or_default() {
+            let name = package["name"].as_str().expect("a name");
+            let license = package["license"].as_str().unwrap_or_default();
+            if package["source"].is_null() {
+                assert_eq!(license, "MIT", "{name} is our own");
+                continue;
+            }
+            let beyond = exceptions.get(name).into_iter().flatten();
+            let allowed = allowed.iter().chain(beyond).copied().collect();
+            assert!(is_met(license, &allowed), "{name}: {license}");
+            let source = package["source"].as_str().unwrap_or_default();
+            assert!(source.starts_with("registry+"), "{name}: {source}");
+            sources.insert(source.to_owned());
+            assert!(!banned.contains(name), "{name}");
+            *licenses.entry(license.to_owned()).or_default() += 1;
         }
-        let license = package["license"].as_str().unwrap_or_default();
-        assert!(is_met(license, &allowed), "{name}: {license}");
-        let source = package["source"].as_str().unwrap_or_default();
-        assert!(source.starts_with("registry+"), "{name}: {source}");
-        sources.insert(source.to_owned());
-        assert!(!banned.contains(name), "{name}");
+        println!(
+            "`{folder}`: {} crates: {licenses:#?}",
+            licenses.values().sum::<usize>()
+        );
     }
     assert_eq!(sources.len(), 1, "{sources:?}");
+}
+
+/// The versions of every crate in a lock file.
+fn locked(folder: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let lock = std::fs::read_to_string(root().join(folder).join("Cargo.lock")).expect("Cargo.lock");
+    let lock: Table = lock.parse().expect("TOML");
+    let mut versions = BTreeMap::<String, BTreeSet<String>>::new();
+    for package in lock["package"].as_array().expect("packages") {
+        let text = |key: &str| package[key].as_str().expect("a text").to_owned();
+        if let Some(source) = package.get("source") {
+            assert!(
+                source
+                    .as_str()
+                    .is_some_and(|source| source.starts_with("registry+")),
+                "{package:?}"
+            );
+            assert!(package.get("checksum").is_some(), "{package:?}");
+        }
+        versions
+            .entry(text("name"))
+            .or_default()
+            .insert(text("version"));
+    }
+    versions
+}
+
+#[test]
+fn tools_are_locked_to_what_the_server_is_locked_to() {
+    let server = locked(".");
+    for folder in &PACKAGES[1..] {
+        for (name, versions) in locked(folder) {
+            let same = server.get(&name).unwrap_or(&versions);
+            assert!(
+                versions.is_subset(same),
+                "{folder}: {name} {versions:?}, not {same:?}"
+            );
+        }
+    }
+    // The fuzzer links the server, with all that this needs.
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).expect("Cargo.toml");
+    let manifest: Table = manifest.parse().expect("TOML");
+    let fuzzer = locked("fuzz");
+    let dependencies = manifest["dependencies"].as_table().expect("a table").iter();
+    let is_optional = |value: &toml::Value| value.get("optional").is_some();
+    let missing: Vec<&String> = dependencies
+        .filter(|(name, value)| !is_optional(value) && !fuzzer.contains_key(*name))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(missing.is_empty(), "fuzz/Cargo.lock lacks {missing:?}");
+}
+
+/// What is forbidden can't be allowed again anywhere in a package.
+#[test]
+fn unsafe_code_is_forbidden_everywhere() {
+    for folder in PACKAGES {
+        let manifest = std::fs::read_to_string(root().join(folder).join("Cargo.toml"));
+        let manifest: Table = manifest.expect("Cargo.toml").parse().expect("TOML");
+        assert_eq!(
+            manifest["lints"]["rust"]["unsafe_code"].as_str(),
+            Some("forbid"),
+            "{folder}"
+        );
+    }
 }
 
 /// The first numbers of a version, up to one that isn't zero: versions that share them can stand for each other.
@@ -270,18 +376,18 @@ fn advisories_about_what_is_used_are_explained() {
     assert!(database.join("crates").is_dir(), "{}", database.display());
     let rules = rules();
     let explained = texts(&rules["advisories"]["ignore"], Some("id"));
-    let lock = std::fs::read_to_string(root().join("Cargo.lock")).expect("Cargo.lock");
-    let lock: Table = lock.parse().expect("TOML");
-    let packages = lock["package"].as_array().expect("packages");
+    let mut packages = BTreeSet::new();
+    for (name, versions) in PACKAGES.into_iter().flat_map(locked) {
+        packages.extend(versions.into_iter().map(|version| (name.clone(), version)));
+    }
     let (mut read, mut open) = (0, Vec::new());
-    for package in packages {
-        let text = |key: &str| package[key].as_str().expect("a text");
-        let version = Version::parse(text("version")).expect("a version");
-        let all = advisories(&database, text("name"));
+    for (name, version) in &packages {
+        let version = Version::parse(version).expect("a version");
+        let all = advisories(&database, name);
         read += all.len();
         let meant = all.iter().filter(|advisory| advisory.speaks_of(&version));
         let meant = meant.filter(|advisory| !explained.contains(advisory.id.as_str()));
-        open.extend(meant.map(|advisory| format!("{} {version}: {}", text("name"), advisory.id)));
+        open.extend(meant.map(|advisory| format!("{name} {version}: {}", advisory.id)));
     }
     assert!(read > 0, "not one advisory: is that the database?");
     assert!(open.is_empty(), "{open:#?}");
