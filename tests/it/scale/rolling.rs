@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::interval;
@@ -33,22 +33,29 @@ async fn instance(upstream: &Upstream, port: &str) -> TestServer {
 /// Requests that come at their pace, whether or not those before are answered.
 struct Load {
     stop: CancellationToken,
+    began: Instant,
+    asked: Arc<AtomicUsize>,
     answered: Arc<AtomicUsize>,
     task: JoinHandle<Vec<String>>,
 }
 
 impl Load {
     fn begin(api: &Api, url: &str, path: &str) -> Self {
-        let (stop, answered) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
+        let stop = CancellationToken::new();
+        let [asked, answered] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
         let asker = Asker {
             api: api.clone(),
             url: url.to_owned(),
             path: path.to_owned(),
+            asked: Arc::clone(&asked),
             answered: Arc::clone(&answered),
         };
+        let began = Instant::now();
         let task = tokio::spawn(asker.ask_until(stop.clone()));
         Self {
             stop,
+            began,
+            asked,
             answered,
             task,
         }
@@ -64,7 +71,14 @@ impl Load {
     }
 
     /// Number of requests, and what was wrong with them.
+    ///
+    /// # Panics
+    /// They didn't come at their pace, so that nothing is proven.
     async fn end(self) -> (usize, Vec<String>) {
+        let (began, asked) = (self.began, self.asked.load(Ordering::SeqCst));
+        let due = began.elapsed().as_millis() / PACE.as_millis();
+        // Those that a busy machine held up have been made up for, but for the last ones.
+        assert!(asked as u128 * 10 >= due * 9, "{asked} of {due} requests");
         self.stop.cancel();
         let wrong = self.task.await.expect("the load");
         (self.answered.load(Ordering::SeqCst), wrong)
@@ -76,6 +90,7 @@ struct Asker {
     api: Api,
     url: String,
     path: String,
+    asked: Arc<AtomicUsize>,
     answered: Arc<AtomicUsize>,
 }
 
@@ -86,6 +101,7 @@ impl Asker {
         let asking = async {
             for number in 0.. {
                 pace.tick().await;
+                self.asked.fetch_add(1, Ordering::SeqCst);
                 running.spawn(self.clone().ask(number));
             }
         };
