@@ -32,6 +32,7 @@ mod raw;
 mod resolve;
 mod rtmp;
 mod scale;
+mod secrets;
 mod shutdown;
 mod slow;
 mod ssrf;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 pub(crate) use air::has_ffmpeg;
 
-use crate::harness::{Builder, Fetched, TestServer};
+use crate::harness::{Builder, Fetched, TestServer, fetch};
 
 /// The token of the family.
 pub(crate) const TOKEN: &str = "a-token-of-tests-7f3c";
@@ -44,7 +44,7 @@ pub(crate) async fn ask(
         Some(body) => request.body(body.to_string()),
         None => request,
     };
-    server.api().send(request).await
+    fetch(request).await
 }
 
 /// What a route answers, which must be good.

@@ -305,7 +305,7 @@ async fn control_server_that_refuses_us_costs_no_traffic() {
     let stage = Stage::with(|server| {
         server
             .env("GLUETUN_CONTROL_URL", &gluetun.url)
-            .env("GLUETUN_API_KEY", "wrong")
+            .env("GLUETUN_API_KEY", "another-key")
     })
     .await;
     let url = stage.serve(&item(63));

@@ -66,8 +66,7 @@ impl Lab {
         let server = Builder::new(&upstream)
             .env("STREAM_IDLE_TIMEOUT", "1")
             .env("MAX_WORKERS", "100")
-            .env("LOG_FORMAT", "json")
-            .env("RUST_LOG", "serverrs=info,serverrs::transfer=debug");
+            .env("LOG_FORMAT", "json");
         let server = change(server).start().await;
         let client = || plain_client().tcp_nodelay(true);
         Self {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::canary::Canaries;
+use super::canary::assert_no_secret_in;
 use super::upstream::sha256_hex;
 
 /// Longest time for one request; a hang is a failure, not a hanging test run.
@@ -39,6 +39,17 @@ impl Fetched {
             .map_or("", |value| value.to_str().expect("a header in ASCII"))
     }
 
+    /// Head and body, of which media are left out.
+    fn text(&self) -> String {
+        let kind = self.headers.get(http::header::CONTENT_TYPE);
+        let kind = kind.map_or(&b""[..], |kind| kind.as_bytes());
+        let kind = String::from_utf8_lossy(kind);
+        let mut kinds = ["json", "text", "html"].iter();
+        let is_text = kind.is_empty() || kinds.any(|part| kind.contains(part));
+        let body = if is_text { &self.body[..] } else { b"" };
+        format!("{:?}\n{}", self.headers, String::from_utf8_lossy(body))
+    }
+
     /// The body as JSON.
     pub(crate) fn json(&self) -> Value {
         let text = String::from_utf8_lossy(&self.body);
@@ -51,7 +62,6 @@ impl Fetched {
 pub(crate) struct Api {
     base: String,
     client: reqwest::Client,
-    secrets: Arc<Canaries>,
 }
 
 impl Api {
@@ -60,26 +70,7 @@ impl Api {
         Self {
             base: base.trim_end_matches('/').to_owned(),
             client: plain_client().build().expect("client"),
-            secrets: Arc::default(),
         }
-    }
-
-    /// The same, for which an answer with one of these secrets fails the test.
-    pub(super) fn without(self, secrets: &Arc<Canaries>) -> Self {
-        let secrets = Arc::clone(secrets);
-        Self { secrets, ..self }
-    }
-
-    /// Sends a request that [`Api::request`] began.
-    ///
-    /// # Panics
-    /// There is no answer, or a secret in it.
-    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Fetched {
-        let fetched = fetch(request).await;
-        if let Some(line) = self.secrets.found_in_answer(&fetched) {
-            panic!("answered by the server: {line}");
-        }
-        fetched
     }
 
     /// Address of the server without a slash at the end.
@@ -109,23 +100,23 @@ impl Api {
             .post(format!("{}{route}", self.base))
             .header("content-type", "application/json")
             .body(body.to_owned());
-        self.send(request).await
+        fetch(request).await
     }
 
     /// Fetches a link of an answer, or a route of this server.
     pub(crate) async fn get(&self, link: &str) -> Fetched {
-        self.send(self.request(Method::GET, link)).await
+        fetch(self.request(Method::GET, link)).await
     }
 
     /// Asks for the head of a link.
     pub(crate) async fn head(&self, link: &str) -> Fetched {
-        self.send(self.request(Method::HEAD, link)).await
+        fetch(self.request(Method::HEAD, link)).await
     }
 
     /// Fetches a part of a link.
     pub(crate) async fn get_range(&self, link: &str, range: &str) -> Fetched {
         let request = self.request(Method::GET, link).header("range", range);
-        self.send(request).await
+        fetch(request).await
     }
 
     /// A request to be completed by the test.
@@ -173,6 +164,9 @@ pub(crate) fn tls_client(
 }
 
 /// Sends a request and reads the answer to its end, or to where it breaks off.
+///
+/// # Panics
+/// There is no answer, or a secret in it.
 pub(crate) async fn fetch(request: reqwest::RequestBuilder) -> Fetched {
     try_fetch(request).await.expect("an answer")
 }
@@ -192,10 +186,12 @@ pub(crate) async fn try_fetch(request: reqwest::RequestBuilder) -> reqwest::Resu
             }
         }
     };
-    Ok(Fetched {
+    let fetched = Fetched {
         status,
         headers,
         body: body.into(),
         is_whole,
-    })
+    };
+    assert_no_secret_in(&fetched.text());
+    Ok(fetched)
 }

@@ -14,7 +14,7 @@ mod tools;
 pub(crate) mod upstream;
 
 pub(crate) use api::{Api, Fetched, fetch, plain_client, tls_client, try_fetch};
-pub(crate) use canary::Canaries;
+pub(crate) use canary::{Canaries, assert_no_secret_in};
 pub(crate) use raw::{Raw, raw};
 pub(crate) use refusal::{assert_bare_refusal, assert_refusal, without_request_id};
 pub(crate) use server::{Builder, ENCODERS, KEY, TestServer};

@@ -5,6 +5,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::assert_no_secret_in;
+
 /// Longest time for one exchange.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -30,7 +32,9 @@ pub(crate) async fn raw(base: &str, request: &str) -> Raw {
         answer
     };
     let answer = tokio::time::timeout(PATIENCE, exchange).await;
-    parse(&answer.expect("the server closes"))
+    let answer = answer.expect("the server closes");
+    assert_no_secret_in(&String::from_utf8_lossy(&answer));
+    parse(&answer)
 }
 
 fn parse(answer: &[u8]) -> Raw {

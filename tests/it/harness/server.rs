@@ -1,14 +1,16 @@
 //! The server under test: the shipped binary as a child process, with nothing of the tester's surroundings.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader, PipeReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
@@ -18,6 +20,8 @@ use super::upstream::Upstream;
 
 /// Time for start and stop; generous, because test machines are busy.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Time that a server has to cut what it does when the test is over.
+const END_PATIENCE: Duration = Duration::from_secs(10);
 /// What stands before the address in the line that the server prints when it is up.
 const LISTENING: &str = "listening on ";
 /// Names the program that makes media.
@@ -32,6 +36,7 @@ pub(crate) struct Builder {
     variables: BTreeMap<String, String>,
     under: Vec<String>,
     given: BTreeSet<PathBuf>,
+    secrets: Vec<String>,
     dir: TempDir,
 }
 
@@ -51,6 +56,7 @@ impl Builder {
             variables: BTreeMap::new(),
             under: Vec::new(),
             given: BTreeSet::new(),
+            secrets: Vec::new(),
             dir,
         }
         .env("HOST", "127.0.0.1")
@@ -63,6 +69,12 @@ impl Builder {
     /// Sets a variable, in place of the harness's own value.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Names a secret that stands in no variable and no file as it is.
+    pub(crate) fn secret(mut self, secret: &str) -> Self {
+        self.secrets.push(secret.to_owned());
         self
     }
 
@@ -107,8 +119,9 @@ impl Builder {
     /// It ends instead, or doesn't listen in time.
     pub(crate) async fn start(self) -> TestServer {
         let mut server = self.spawn();
+        server.canaries.assert_long_enough();
         let address = server.listening().await;
-        server.api = Some(Api::new(&address).without(&server.canaries));
+        server.api = Some(Api::new(&address));
         server
     }
 
@@ -121,39 +134,37 @@ impl Builder {
     }
 
     fn spawn(mut self) -> TestServer {
-        let canaries = Arc::new(Canaries::of(&self.variables, self.given));
-        let is_named = self.variables.contains_key(FFMPEG_PATH);
-        let overheard = Overheard::begin(self.dir.path()).filter(|_| !is_named);
+        let folder = self.dir.path();
+        let canaries = Canaries::of(folder, &self.variables, self.given, self.secrets);
+        let named = self.variables.get(FFMPEG_PATH).map(String::as_str);
+        let overheard = Overheard::begin(folder, named);
         if let Some(overheard) = &overheard {
             let program = overheard.program.to_string_lossy().into_owned();
             self.variables.insert(FFMPEG_PATH.to_owned(), program);
         }
         let mut words = self.under;
         words.push(env!("CARGO_BIN_EXE_serverrs").to_owned());
-        let mut child = Command::new(&words[0])
+        let (pipe, writer) = std::io::pipe().expect("a pipe");
+        let child = Command::new(&words[0])
             .args(&words[1..])
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.dir.path())
+            .env("HOME", folder)
             .envs(&self.variables)
-            .current_dir(self.dir.path())
+            .current_dir(folder)
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(writer.try_clone().expect("a pipe"))
+            .stderr(writer)
             .kill_on_drop(true)
             .spawn()
             .expect("the binary under test");
         let output = Output::default();
-        let readers = vec![
-            output.read(child.stdout.take().expect("stdout")),
-            output.read(child.stderr.take().expect("stderr")),
-        ];
         TestServer {
             child,
+            ended: output.read(pipe),
             output,
-            readers,
             api: None,
-            canaries,
+            canaries: canaries.watched(),
             overheard,
             dir: self.dir,
         }
@@ -164,28 +175,43 @@ impl Builder {
 #[derive(Clone)]
 struct Output {
     lines: Arc<Mutex<Vec<String>>>,
-    count: watch::Sender<usize>,
+    progress: watch::Sender<Progress>,
+}
+
+/// How far the outputs were read.
+#[derive(Debug, Default)]
+struct Progress {
+    lines: usize,
+    is_ended: bool,
 }
 
 impl Default for Output {
     fn default() -> Self {
         Self {
             lines: Arc::default(),
-            count: watch::Sender::new(0),
+            progress: watch::Sender::default(),
         }
     }
 }
 
 impl Output {
-    fn read(&self, pipe: impl AsyncRead + Send + Unpin + 'static) -> tokio::task::JoinHandle<()> {
+    /// Reads to the end, on a thread of its own, so that it goes on while the test is at its end. What is returned is
+    /// disconnected then.
+    fn read(&self, pipe: PipeReader) -> mpsc::Receiver<()> {
         let output = self.clone();
-        tokio::spawn(async move {
-            let mut lines = BufReader::new(pipe).lines();
-            while let Ok(Some(line)) = lines.next_line().await {
+        let (reading, ended) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(pipe).split(b'\n') {
+                let line = String::from_utf8_lossy(&line.expect("output")).into_owned();
                 output.lines.lock().expect("lines").push(line);
-                output.count.send_modify(|count| *count += 1);
+                output.progress.send_modify(|progress| progress.lines += 1);
             }
-        })
+            output
+                .progress
+                .send_modify(|progress| progress.is_ended = true);
+            drop(reading);
+        });
+        ended
     }
 
     fn find(&self, part: &str) -> Option<String> {
@@ -194,12 +220,12 @@ impl Output {
     }
 }
 
-/// A server that is running. It is killed when dropped; a secret that it has printed, written or told a child by then
+/// A server that is running. It is ended when dropped; a secret that it has printed, written or told a child by then
 /// fails the test.
 pub(crate) struct TestServer {
     child: Child,
     output: Output,
-    readers: Vec<tokio::task::JoinHandle<()>>,
+    ended: mpsc::Receiver<()>,
     api: Option<Api>,
     canaries: Arc<Canaries>,
     overheard: Option<Overheard>,
@@ -211,18 +237,16 @@ impl Drop for TestServer {
         if std::thread::panicking() {
             return;
         }
-        let logs = self.logs();
-        if let Some(secret) = self.canaries.found_in(&logs) {
-            let line = logs.lines().find(|line| line.contains(secret));
-            panic!("printed by the server: {}", line.unwrap_or_default());
-        }
-        if let Some(found) = self.canaries.found_below(self.dir.path()) {
-            panic!("written by the server: {found}");
-        }
+        // Once before files are taken away, and once with what is written last.
+        let written = self.canaries.found_below(self.dir.path());
+        self.end();
+        let written = written.or_else(|| self.canaries.found_below(self.dir.path()));
+        assert!(written.is_none(), "written by the server: {written:?}");
+        let printed = self.canaries.found_in(&self.logs());
+        assert!(printed.is_none(), "printed by the server: {printed:?}");
         let told = self.overheard.as_ref().map(Overheard::text);
-        if let Some(secret) = self.canaries.found_in(&told.unwrap_or_default()) {
-            panic!("told to a child: {secret}");
-        }
+        let told = self.canaries.found_in(&told.unwrap_or_default());
+        assert!(told.is_none(), "told to a child: {told:?}");
     }
 }
 
@@ -263,19 +287,17 @@ impl TestServer {
     /// None comes in time, or the server ends without.
     pub(crate) async fn wait_for_log(&mut self, part: &str) -> String {
         let output = self.output.clone();
-        let mut count = output.count.subscribe();
+        let mut progress = output.progress.subscribe();
         let found = async {
             loop {
                 if let Some(line) = output.find(part) {
                     return line;
                 }
-                tokio::select! {
-                    changed = count.changed() => changed.expect("the sender lives here"),
-                    _ = self.child.wait() => {
-                        join_all(&mut self.readers).await;
-                        return output.find(part).unwrap_or_default();
-                    }
+                // What it printed last may still be on its way when it has ended.
+                if progress.borrow_and_update().is_ended {
+                    return output.find(part).unwrap_or_default();
                 }
+                progress.changed().await.expect("the sender lives here");
             }
         };
         let line = tokio::time::timeout(PATIENCE, found)
@@ -325,8 +347,30 @@ impl TestServer {
         status.expect("in time").expect("exit status")
     }
 
-    async fn outputs_ended(&mut self) {
-        join_all(&mut self.readers).await;
+    async fn outputs_ended(&self) {
+        let mut progress = self.output.progress.subscribe();
+        let ended = progress.wait_for(|progress| progress.is_ended).await;
+        ended.expect("the sender lives here");
+    }
+
+    /// Ends it and waits until all that it has printed is here, without a runtime.
+    fn end(&mut self) {
+        let pid = self.child.id().and_then(|id| i32::try_from(id).ok());
+        let Some(pid) = pid.and_then(Pid::from_raw) else {
+            return;
+        };
+        // The second one cuts what is under way, the third one ends what doesn't listen.
+        for signal in [Signal::TERM, Signal::INT, Signal::KILL] {
+            let _is_gone = kill_process(pid, signal);
+            let patience = if signal == Signal::TERM {
+                Duration::ZERO
+            } else {
+                END_PATIENCE
+            };
+            if self.ended.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected) {
+                return;
+            }
+        }
     }
 
     async fn listening(&mut self) -> String {
@@ -339,11 +383,5 @@ impl TestServer {
             .next()
             .expect("an address")
             .to_owned()
-    }
-}
-
-async fn join_all(readers: &mut Vec<tokio::task::JoinHandle<()>>) {
-    for reader in readers.drain(..) {
-        reader.await.expect("output reader");
     }
 }

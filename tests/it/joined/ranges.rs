@@ -71,7 +71,7 @@ async fn assert_range(pair: &Pair, link: &str, whole: &[u8], (start, end): (usiz
 
 /// A pair, what is said of it, a link to it, and its bytes.
 async fn opened() -> Option<(Pair, String, Vec<u8>)> {
-    let pair = Pair::with(|builder| builder.env("RUST_LOG", "info")).await?;
+    let pair = Pair::open().await?;
     let body = pair.resolve().await;
     let (link, whole) = (link(&body, PAIR), pair.expected(&body));
     Some((pair, link, whole))

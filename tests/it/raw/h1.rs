@@ -7,6 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
+use crate::harness::assert_no_secret_in;
+
 /// Longest wait for something that should come; longer than every limit that tests set.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -74,7 +76,9 @@ impl Raw {
         loop {
             if let Some(at) = find(&self.seen, b"\r\n\r\n") {
                 let head = self.seen.drain(..at + 4).collect();
-                return String::from_utf8(head).expect("a head in ASCII");
+                let head = String::from_utf8(head).expect("a head in ASCII");
+                assert_no_secret_in(&head);
+                return head;
             }
             assert!(self.read().await.expect("a head") > 0, "ended in the head");
         }
@@ -87,7 +91,8 @@ impl Raw {
         let status = lines.next().unwrap_or_default().to_owned();
         let length = lines.find_map(|line| line.strip_prefix("Content-Length: "));
         let length = length.expect("a length").parse().expect("a number");
-        self.take(length).await;
+        let body = self.take(length).await;
+        assert_no_secret_in(&String::from_utf8_lossy(&body));
         status
     }
 

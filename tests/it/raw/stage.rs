@@ -147,9 +147,7 @@ impl Stage {
 }
 
 async fn start(upstream: &Upstream, settings: &[(&str, &str)]) -> TestServer {
-    let server = Builder::new(upstream)
-        .env("RUST_LOG", "serverrs=info,serverrs::transfer=debug")
-        .env("MAX_CONNECTIONS_PER_CLIENT", "10000");
+    let server = Builder::new(upstream).env("MAX_CONNECTIONS_PER_CLIENT", "10000");
     let server = settings
         .iter()
         .fold(server, |server, (name, value)| server.env(name, value));

@@ -162,6 +162,11 @@ impl YouTube {
         self.site().lets_web_play = true;
     }
 
+    /// A visitor id that the site gives out, as to a browser.
+    pub(crate) fn give_visitor(&self) -> String {
+        self.site().new_visitor()
+    }
+
     /// Replaces the player script, under the same name.
     pub(crate) fn replace_script(&self, text: String) {
         let path = self.script().path();

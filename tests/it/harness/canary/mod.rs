@@ -1,0 +1,294 @@
+//! Secrets of a test, and every place in which one may turn up: printed, answered, written, told to a child.
+
+mod children;
+mod forms;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+pub(super) use children::Overheard;
+use forms::Forms;
+
+/// Variables whose values are secret, themselves or in the file that their twin `…_FILE` names.
+const VARIABLES: &[&str] = &[
+    "API_KEY",
+    "BROADCAST_API_TOKEN",
+    "ENCRYPTION_KEY",
+    "ENCRYPTION_KEY_PREVIOUS",
+    "GLUETUN_API_KEY",
+    "GLUETUN_PASSWORD",
+    "METRICS_TOKEN",
+    "YOUTUBE_PO_TOKENS",
+    "YOUTUBE_VISITOR_DATA",
+];
+/// Variables that hold addresses, of which the passwords are secret, with twins of the same kind.
+const ADDRESSES: &[&str] = &["EGRESS", "PROXY", "REDIS_URL"];
+/// Files that are secret altogether: a private key, hashes of keys.
+const FILES: &[&str] = &["API_KEYS_FILE", "TLS_KEY_FILE"];
+/// Part of stream keys.
+const STREAM_KEY: &str = "canary-key-5d0c1f";
+/// Parts of how the simulated sites sign addresses. Answers hold them where they name a cover or the original sound,
+/// which clients ask the site for themselves.
+const SIGNATURES: [&str; 2] = ["7d1c0ffee", "0D2u5pggU94jpPKBgSBvSC"];
+/// Shorter ones may be anywhere.
+const SHORTEST: usize = 7;
+/// Files of more bytes are media that are being made.
+const MEDIA: u64 = 16 << 20;
+
+/// Secrets of the servers that run in this process now.
+static LIVE: Mutex<Vec<Weak<Canaries>>> = Mutex::new(Vec::new());
+
+/// What must get out nowhere, in all its forms.
+#[derive(Debug, Default)]
+pub(crate) struct Canaries {
+    secrets: Forms,
+    /// Those that answers may hold.
+    signatures: Forms,
+    /// Those that can't be looked for.
+    too_short: Vec<String>,
+    /// Files that the test has written itself.
+    given: BTreeSet<PathBuf>,
+}
+
+impl Canaries {
+    /// The secrets among these variables and files of a server in `folder`, those that the test names, and those of the
+    /// sites.
+    pub(super) fn of(
+        folder: &Path,
+        variables: &BTreeMap<String, String>,
+        given: BTreeSet<PathBuf>,
+        named: Vec<String>,
+    ) -> Self {
+        let mut all: BTreeSet<String> = named.into_iter().collect();
+        all.extend(given.iter().flat_map(|file| cookies(file)));
+        for (name, value) in variables {
+            let content = || std::fs::read_to_string(folder.join(value)).unwrap_or_default();
+            match name.strip_suffix("_FILE") {
+                Some(_) if FILES.contains(&name.as_str()) => all.extend(long_words(&content())),
+                Some(twin) => all.extend(secrets_of(twin, &content())),
+                None => all.extend(secrets_of(name, value)),
+            }
+        }
+        let (long, short): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .filter(|secret| !secret.is_empty())
+            .partition(|secret| secret.len() >= SHORTEST);
+        let always = std::iter::once(STREAM_KEY);
+        Self {
+            secrets: Forms::of(long.iter().map(String::as_str).chain(always)),
+            signatures: Forms::of(SIGNATURES),
+            too_short: short,
+            given,
+        }
+    }
+
+    /// This one secret.
+    pub(crate) fn of_secret(secret: &str) -> Self {
+        Self {
+            secrets: Forms::of([secret]),
+            ..Self::default()
+        }
+    }
+
+    /// Has answers of all servers looked through for these as long as they live ([`assert_no_secret_in`]).
+    pub(super) fn watched(self) -> Arc<Self> {
+        let canaries = Arc::new(self);
+        let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
+        live.retain(|one| one.strong_count() > 0);
+        live.push(Arc::downgrade(&canaries));
+        canaries
+    }
+
+    /// Fails a test whose server runs with a secret that can't be told from other words.
+    pub(super) fn assert_long_enough(&self) {
+        let short = &self.too_short;
+        assert!(short.is_empty(), "too short to be looked for: {short:?}");
+    }
+
+    /// The first one in a text, and where.
+    pub(crate) fn found_in(&self, text: &str) -> Option<String> {
+        let found = self.secrets.found_in(text);
+        found.or_else(|| self.signatures.found_in(text))
+    }
+
+    /// A file below a folder in which one stands, and which one: the database, what was left.
+    pub(super) fn found_below(&self, folder: &Path) -> Option<String> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).find_map(|path| {
+            if path.is_dir() && !path.is_symlink() {
+                return self.found_below(&path);
+            }
+            let facts = path.metadata();
+            let is_text = facts.is_ok_and(|facts| facts.is_file() && facts.len() <= MEDIA);
+            let is_own = self.given.contains(&path);
+            let bytes = (is_text && !is_own).then(|| std::fs::read(&path).ok())??;
+            let found = self.found_in(&String::from_utf8_lossy(&bytes))?;
+            Some(format!("{}: {found}", path.display()))
+        })
+    }
+}
+
+/// Fails the test when a secret of a server that runs stands in what one has answered, heads included.
+pub(crate) fn assert_no_secret_in(answer: &str) {
+    let live = LIVE.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for canaries in live.iter().filter_map(Weak::upgrade) {
+        if let Some(found) = canaries.secrets.found_in(answer) {
+            panic!("answered by the server: {found}");
+        }
+    }
+}
+
+/// What is secret in the value of a variable.
+fn secrets_of(name: &str, value: &str) -> Vec<String> {
+    let parts = value.split(',').map(|part| part.trim().to_owned());
+    match name {
+        // `<client>.player=<token>`.
+        "YOUTUBE_PO_TOKENS" => parts
+            .filter_map(|part| Some(part.split_once('=')?.1.to_owned()))
+            .collect(),
+        name if VARIABLES.contains(&name) => parts.collect(),
+        _ => passwords(value),
+    }
+}
+
+/// Passwords of addresses in a value.
+fn passwords(value: &str) -> Vec<String> {
+    let addresses = value.split(',').filter_map(|part| part.split_once("://"));
+    let users = addresses.filter_map(|(_, rest)| rest.rsplit_once('@'));
+    let passwords = users.filter_map(|(user, _)| user.split_once(':'));
+    passwords.map(|(_, password)| password.to_owned()).collect()
+}
+
+/// The lines of a key in PEM, hashes in JSON.
+fn long_words(text: &str) -> Vec<String> {
+    let words = text.split(|letter: char| letter.is_whitespace() || letter == '"');
+    let words = words.filter(|word| word.len() >= 32);
+    words.map(str::to_owned).collect()
+}
+
+/// Values of a cookie file.
+fn cookies(file: &Path) -> Vec<String> {
+    let is_cookie_file = file.components().any(|part| part.as_os_str() == "cookies");
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let lines = text.lines().filter(|_| is_cookie_file);
+    let values = lines.filter_map(|line| line.split('\t').nth(6));
+    // Among them are words that sites set for anybody.
+    let values = values.filter(|value| value.len() >= SHORTEST);
+    values.map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+fn canaries(folder: &Path, variables: &[(&str, &str)], given: BTreeSet<PathBuf>) -> Canaries {
+    let variables = variables.iter();
+    let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Canaries::of(folder, &variables.collect(), given, Vec::new())
+}
+
+#[test]
+fn secret_is_found_wherever_it_was_given_and_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(&path, text).expect("a file");
+        path
+    };
+    let line = ".site.example\tTRUE\t/\tTRUE\t0\tsession\tvalue-of-a-cookie\n";
+    let key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg\n";
+    let given = BTreeSet::from([
+        write("cookies/site.txt", line),
+        write("token", "token-of-metrics\r\n"),
+        write("way", "socks5h://user:word-of-a-file@127.0.0.1:1\n"),
+        write("key.pem", key),
+    ]);
+    let canaries = canaries(
+        folder.path(),
+        &[
+            ("PROXY", "http://user:word-of-a-proxy@127.0.0.1:1"),
+            ("EGRESS_FILE", "way"),
+            ("GLUETUN_PASSWORD", "hunter2"),
+            ("METRICS_TOKEN_FILE", "token"),
+            ("TLS_KEY_FILE", "key.pem"),
+            ("YOUTUBE_PO_TOKENS", "visionos.player=a-token=="),
+        ],
+        given,
+    );
+    canaries.assert_long_enough();
+    assert_eq!(canaries.found_below(folder.path()), None);
+    for secret in [
+        "value-of-a-cookie",
+        "word-of-a-proxy",
+        "word-of-a-file",
+        "hunter2",
+        "token-of-metrics",
+        "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg",
+        "a-token==",
+        STREAM_KEY,
+        SIGNATURES[0],
+    ] {
+        let path = write("data/a.db", &format!("\0\u{ff}{secret}\0"));
+        let found = canaries.found_below(folder.path()).expect("it is there");
+        assert!(
+            found.starts_with(&format!("{}: `{secret}`", path.display())),
+            "{found}"
+        );
+    }
+}
+
+#[test]
+fn every_setting_that_may_come_from_a_file_is_known_as_secret() {
+    let settings = include_str!("../../../../.env.example");
+    let names = settings.lines().filter_map(|line| line.split_once('='));
+    let names: BTreeSet<&str> = names
+        .map(|(name, _)| name.trim_start_matches('#'))
+        .collect();
+    let twins = names.iter().filter_map(|name| name.strip_suffix("_FILE"));
+    let twins: BTreeSet<&str> = twins.filter(|twin| names.contains(twin)).collect();
+    let known: BTreeSet<&str> = VARIABLES.iter().chain(ADDRESSES).copied().collect();
+    assert_eq!(twins, known);
+}
+
+#[test]
+#[should_panic(expected = "answered by the server")]
+fn answer_with_a_secret_of_a_running_server_fails_the_test() {
+    let canaries = Canaries::of_secret("a-secret-of-one-server").watched();
+    assert_no_secret_in("nothing");
+    assert_no_secret_in("{\"key\":\"a-secret-of-one-server\"}");
+    drop(canaries);
+}
+
+#[test]
+#[should_panic(expected = "too short to be looked for")]
+fn secret_that_can_not_be_looked_for_is_refused() {
+    canaries(Path::new("/"), &[("API_KEY", "short")], BTreeSet::new()).assert_long_enough();
+}
+
+#[tokio::test]
+async fn child_is_overheard_and_becomes_the_program() {
+    let installed = tempfile::tempdir().expect("a folder");
+    let Some(overheard) = Overheard::begin(installed.path(), None) else {
+        super::skip("ffmpeg", "ffmpeg is not installed");
+        return;
+    };
+    let variables = BTreeMap::from([("TOLD", "a-secret-of-a-child".to_owned())]);
+    let told = async |overheard: &Overheard| {
+        super::run(&overheard.program, ["-version"], &variables, Path::new("/")).await
+    };
+    let output = told(&overheard).await;
+    assert!(output.stdout.starts_with(b"ffmpeg version"), "{output:?}");
+    // The same before a program that the test has named, and before none that can't be run.
+    let named = tempfile::tempdir().expect("a folder");
+    let program = overheard.program.to_string_lossy();
+    let before_it = Overheard::begin(named.path(), Some(&program)).expect("a program");
+    let output = told(&before_it).await;
+    assert!(output.stdout.starts_with(b"ffmpeg version"), "{output:?}");
+    assert!(Overheard::begin(named.path(), Some("/nowhere/ffmpeg")).is_none());
+    let variables = [("API_KEY", "a-secret-of-a-child")];
+    let canaries = canaries(Path::new("/"), &variables, BTreeSet::new());
+    for overheard in [overheard, before_it] {
+        let text = overheard.text();
+        assert!(text.starts_with("-version\n"), "{text}");
+        assert!(canaries.found_in(&text).is_some(), "{text}");
+    }
+}
