@@ -172,7 +172,7 @@ impl Builder {
 }
 
 /// Lines of both outputs, in the order of their arrival.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Output {
     lines: Arc<Mutex<Vec<String>>>,
     progress: watch::Sender<Progress>,
@@ -183,15 +183,6 @@ struct Output {
 struct Progress {
     lines: usize,
     is_ended: bool,
-}
-
-impl Default for Output {
-    fn default() -> Self {
-        Self {
-            lines: Arc::default(),
-            progress: watch::Sender::default(),
-        }
-    }
 }
 
 impl Output {

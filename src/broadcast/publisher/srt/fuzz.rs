@@ -23,7 +23,8 @@ pub(in crate::broadcast) fn key(data: &[u8]) {
             !value.is_empty() && !value.contains(char::is_control),
             "{line:?}"
         );
-        again += &format!("{name}={}&", utf8_percent_encode(value, NON_ALPHANUMERIC));
+        let value = utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
+        again = [&again, name, "=", &value, "&"].concat();
     }
     let written = SrtOptions::parse(&again).map(|options| options.to_lines());
     assert_eq!(written.as_ref(), Some(&lines), "{again}");

@@ -38,7 +38,7 @@ impl Overheard {
         mknodat(CWD, &pipe, FileType::Fifo, mode, 0).expect("a pipe");
         // Open for writing too, so that it never ends.
         let receiver = OpenOptions::new().read_write(true).open_receiver(&pipe);
-        let flags = OFlags::RDWR | OFlags::NONBLOCK;
+        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let rest = rustix::fs::open(&pipe, flags, Mode::empty()).expect("a pipe");
         let script = format!(
             "#!/bin/sh\n{{ printf '%s\\n' \"$@\"; export -p; }} >'{}'\nexec '{}' \"$@\"\n",
