@@ -1,3 +1,5 @@
+//! Files that change, in whole and in part, by a clock for which nobody or everybody is still writing.
+
 use std::time::SystemTime;
 
 use url::Url;
