@@ -1,9 +1,11 @@
 //! The compose files: what they promise of every server, and that all they name is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
+use serverrs::config::Env;
+use serverrs::net::EgressConfig;
 
 use crate::config::{names_asked_for, names_in_example};
 use crate::harness::{PythonEnv, run, skip};
@@ -180,6 +182,36 @@ async fn every_variable_that_is_named_exists() {
             }
         }
     }
+}
+
+/// They share one address, and so one way out of one name: what it was told is good for all.
+#[tokio::test]
+async fn replicas_name_the_one_way_that_they_leave_by() {
+    let Some(reader) = Reader::open().await else {
+        return;
+    };
+    let services = reader
+        .services(&root().join("docker-compose.scale.yml"))
+        .await;
+    let replicas: Vec<_> = services.values().filter(|one| is_server(one)).collect();
+    let of = |name: &str| -> BTreeSet<String> {
+        let values = replicas.iter().map(|one| &one["environment"][name]);
+        values
+            .map(|value| value.as_str().expect("text").to_owned())
+            .collect()
+    };
+    assert_eq!(replicas.len(), 3);
+    assert_eq!(of("INSTANCE_ID").len(), 3, "each has a name of its own");
+    let ways = of("EGRESS");
+    assert_eq!(ways.len(), 1, "{ways:?}");
+    let way = ways.first().and_then(|way| way.strip_prefix("${EGRESS:-"));
+    let way = way
+        .and_then(|way| way.strip_suffix('}'))
+        .expect("a default");
+    let mut env = Env::from_pairs([("EGRESS", way)]);
+    let config = EgressConfig::from_env(&mut env);
+    env.finish().expect("no faults");
+    assert!(config.has("home"));
 }
 
 #[tokio::test]

@@ -125,6 +125,8 @@ struct Seen {
     public_ip: Option<IpAddr>,
     /// Whether a reconnection was asked for or is under way, its pauses included.
     is_busy: bool,
+    /// Whether the reconnection has stopped it.
+    was_stopped: bool,
     failed: usize,
     last_reconnect: Option<u64>,
     /// No attempt before.
@@ -177,6 +179,7 @@ impl<C: Control> Gluetun<C> {
                 state: VpnState::Unknown,
                 public_ip: None,
                 is_busy: false,
+                was_stopped: false,
                 failed: 0,
                 last_reconnect: None,
                 not_before: None,
@@ -249,7 +252,7 @@ impl<C: Control> Gluetun<C> {
         let blocked = {
             let asked = self.control.public_ip().await.ok().flatten();
             let mut seen = self.seen();
-            (seen.is_busy, seen.failed) = (true, 0);
+            (seen.is_busy, seen.was_stopped, seen.failed) = (true, false, 0);
             asked.or(seen.public_ip)
         };
         let mut is_done = false;
@@ -274,7 +277,6 @@ impl<C: Control> Gluetun<C> {
         blocked: Option<IpAddr>,
         renew: &impl Fn() -> Result<(), NetError>,
     ) -> bool {
-        self.seen().state = VpnState::Reconnecting;
         let error = match self.restart(blocked).await {
             Ok(public_ip) => match self.take(public_ip, renew) {
                 Ok(()) => return true,
@@ -282,12 +284,19 @@ impl<C: Control> Gluetun<C> {
             },
             Err(error) => error,
         };
-        let failed = self.seen().fail();
+        // One that was never stopped is as it was: what it is good for, it may do until the next attempt.
+        let sight = match error {
+            VpnError::Untouched(_) => Some(self.see().await),
+            _ => None,
+        };
+        let failed = {
+            let mut seen = self.seen();
+            if let Some(sight) = sight.filter(|_| !seen.was_stopped) {
+                (seen.state, seen.public_ip) = sight;
+            }
+            seen.fail()
+        };
         tracing::warn!(err = %error, failed, "the VPN got no other address");
-        if matches!(error, VpnError::Untouched(_)) {
-            // It is as it was: what it is good for, it may do until the next attempt.
-            self.look().await;
-        }
         false
     }
 
@@ -299,7 +308,9 @@ impl<C: Control> Gluetun<C> {
     ) -> bool {
         let state = self.control.state().await;
         let public_ip = self.control.public_ip().await.ok().flatten();
-        let other = public_ip.filter(|_| public_ip != blocked);
+        // Where the former address isn't known, only one that was stopped has another.
+        let is_known = blocked.is_some() || self.seen().was_stopped;
+        let other = public_ip.filter(|_| is_known && public_ip != blocked);
         match (state, other) {
             (Ok(VpnState::Running), Some(public_ip)) => self.take(public_ip, renew).is_ok(),
             _ => false,
@@ -320,16 +331,22 @@ impl<C: Control> Gluetun<C> {
 
     /// Leaves it as it is; how that is, is seen.
     async fn give_up(&self) {
-        self.seen().not_before = Some(Instant::now() + GIVEN_UP);
         let pause_ms = GIVEN_UP.as_millis();
         tracing::error!(pause_ms, "the VPN gets no other address; it is left alone");
-        self.look().await;
+        let sight = self.see().await;
+        let mut seen = self.seen();
+        (seen.state, seen.public_ip) = sight;
+        seen.not_before = Some(Instant::now() + GIVEN_UP);
     }
 
     /// Stop, wait, start, and wait for another address than `blocked`.
     async fn restart(&self, blocked: Option<IpAddr>) -> Result<IpAddr, VpnError> {
         let stopped = self.control.run(false).await;
         stopped.map_err(|error| VpnError::Untouched(Box::new(error)))?;
+        {
+            let mut seen = self.seen();
+            (seen.state, seen.was_stopped) = (VpnState::Reconnecting, true);
+        }
         sleep(PAUSE).await;
         self.control.run(true).await?;
         let deadline = Instant::now() + NEW_ADDRESS_TIMEOUT;
@@ -347,19 +364,24 @@ impl<C: Control> Gluetun<C> {
         }
     }
 
-    /// Sees how it is.
+    /// Notes how it is.
     async fn look(&self) {
+        let sight = self.see().await;
+        let mut seen = self.seen();
+        // A block may have been told meanwhile.
+        if !seen.is_busy {
+            (seen.state, seen.public_ip) = sight;
+        }
+    }
+
+    /// What it is doing, and behind which address.
+    async fn see(&self) -> (VpnState, Option<IpAddr>) {
         let state = self.control.state().await.unwrap_or_else(|error| {
             tracing::debug!(err = %error, "the VPN's control server tells nothing");
             VpnState::Unknown
         });
         let public_ip = self.control.public_ip().await.ok().flatten();
-        let mut seen = self.seen();
-        // A block may have been told meanwhile.
-        let is_wanted = seen.is_busy && seen.failed == 0;
-        if !is_wanted {
-            (seen.state, seen.public_ip) = (state, public_ip);
-        }
+        (state, public_ip)
     }
 }
 

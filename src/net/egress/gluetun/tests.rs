@@ -221,6 +221,23 @@ async fn vpn_that_is_not_stopped_goes_on_between_the_attempts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn vpn_that_was_stopped_once_is_left_alone_until_the_end() {
+    let scene = Scene::of(Nature {
+        refuses_to_start: true,
+        ..Nature::default()
+    })
+    .await;
+    scene.vpn.ask_for_another_address();
+    scene.goes_on_to(5).await;
+    scene.nature().refuses_to_stop = true;
+    for second in [8, 12, 18, 24, 34] {
+        scene.goes_on_to(second).await;
+        assert!(!scene.vpn.is_up(), "it doesn't run, at {second} s");
+    }
+    assert_eq!((scene.failed(), scene.stops()), (3, vec![0, 7, 17]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn address_that_comes_late_is_taken_without_another_attempt() {
     let scene = Scene::of(Nature {
         slowness: Duration::from_secs(33),
