@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::broadcast::{BroadcastConfig, Broadcasts, Parts, Store};
 use crate::clock::Clock;
@@ -85,15 +85,23 @@ impl Settings {
     }
 }
 
+/// Without it the server runs, and says so: at once where a program was named.
 fn ffmpeg(env: &mut Env) -> Option<Ffmpeg> {
-    let program = ffmpeg_program(env)?;
+    let named = env.path("FFMPEG_PATH");
+    let name = named.clone().unwrap_or_else(|| PathBuf::from("ffmpeg"));
+    let Some(program) = find_program(env, name) else {
+        if let Some(path) = named {
+            warn!(path = %path.display(), "no FFmpeg: `FFMPEG_PATH` names no program");
+        } else {
+            info!("no FFmpeg: there is none on the `PATH`");
+        }
+        return None;
+    };
     Some(Ffmpeg::new(program, env.own_program()))
 }
 
-fn ffmpeg_program(env: &mut Env) -> Option<PathBuf> {
-    let name = env
-        .path("FFMPEG_PATH")
-        .unwrap_or_else(|| PathBuf::from("ffmpeg"));
+/// A path as it is; a name on the `PATH`.
+fn find_program(env: &Env, name: PathBuf) -> Option<PathBuf> {
     if name.components().count() > 1 {
         return is_program(&name).then_some(name);
     }

@@ -20,7 +20,8 @@ use crate::config::Env;
 pub enum LogFormat {
     /// For people; coloured on a terminal.
     Text,
-    /// One JSON object per line.
+    /// One JSON object per line, and nothing else on standard error or output. Only faults in the settings, with which
+    /// nothing starts (exit code 78), are told as text: for them the log may not have been set up.
     Json,
 }
 
@@ -100,12 +101,16 @@ pub fn install(config: TelemetryConfig) {
     // Fails only when the program around this library has a log of its own.
     let _ = match config.format {
         LogFormat::Text => builder.finish().try_init(),
-        LogFormat::Json => builder
-            .json()
-            // The current span alone says everything: no other lies around it.
-            .with_span_list(false)
-            .finish()
-            .try_init(),
+        LogFormat::Json => {
+            // What a panic says is a line of the log, too.
+            std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panicked")));
+            builder
+                .json()
+                // The current span alone says everything: no other lies around it.
+                .with_span_list(false)
+                .finish()
+                .try_init()
+        }
     };
 }
 

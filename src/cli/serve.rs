@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use tracing::info;
+use tracing::{error, info};
 
 use super::exit::Exit;
 use super::{complain, runtime, say};
@@ -11,12 +11,14 @@ use crate::app::{App, Settings};
 use crate::config::Env;
 use crate::lifecycle::{self, Lifecycle};
 use crate::server::{self, Server};
-use crate::{http, process, telemetry};
+use crate::telemetry::{self, LogFormat};
+use crate::{http, process};
 
 /// Reads the environment, listens, and serves until told to stop.
 pub(super) fn run() -> ExitCode {
     let mut env = Env::from_process();
     let telemetry = telemetry::TelemetryConfig::from_env(&mut env);
+    let format = telemetry.format;
     // Before the other settings are read: some of them have warnings.
     telemetry::install(telemetry);
     let settings = Settings::from_env(&mut env);
@@ -28,19 +30,22 @@ pub(super) fn run() -> ExitCode {
         Ok(runtime) => runtime,
         Err(exit) => return exit.into(),
     };
-    let served = runtime.block_on(serve(settings));
+    let served = runtime.block_on(serve(settings, format));
     // What still blocks a thread, such as a name look-up, must not hold up the end of the process.
     runtime.shutdown_background();
     match served {
         Ok(code) => code,
         Err(error) => {
-            complain(&error);
+            match format {
+                LogFormat::Text => complain(&error),
+                LogFormat::Json => error!(err = error, "the server can't run"),
+            }
             ExitCode::FAILURE
         }
     }
 }
 
-async fn serve(settings: Settings) -> Result<ExitCode, String> {
+async fn serve(settings: Settings, format: LogFormat) -> Result<ExitCode, String> {
     process::raise_descriptor_limit(settings.services.max_streams);
     let wanted = settings.server.address();
     let listen = |error| format!("listen on {wanted}: {error}; HOST and PORT say where");
@@ -52,8 +57,12 @@ async fn serve(settings: Settings) -> Result<ExitCode, String> {
         App::new(settings, address.port(), lifecycle.clone()).map_err(|error| error.to_string())?;
     // Before anybody is told that it listens: a signal from here on is obeyed, not fatal.
     let signals = lifecycle::signals().map_err(|error| format!("signals: {error}"))?;
-    announce(config.scheme(), address, &app.base_url);
-    info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+    let scheme = config.scheme();
+    // Programs that read the log read standard output, too.
+    if format == LogFormat::Text {
+        announce(scheme, address, &app.base_url);
+    }
+    info!(%address, scheme, version = env!("CARGO_PKG_VERSION"), "listening");
     let temps = [app.temp.clone(), app.shelves.clone()];
     let broadcasts = app.broadcasts.clone();
     let server = Server::new(config, http::router(app), lifecycle);

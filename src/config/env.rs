@@ -123,12 +123,15 @@ impl Env {
         }
     }
 
-    /// Notes that `name` can't be used.
+    /// Notes that `name` can't be used. What several readers of one variable say alike is noted once.
     pub fn fault(&mut self, name: &str, message: impl Display) {
-        self.faults.push(Fault {
+        let fault = Fault {
             name: name.to_owned(),
             message: message.to_string(),
-        });
+        };
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
     }
 
     /// The trimmed value of `name`; `None` when unset or empty.

@@ -150,4 +150,32 @@ mod tests {
         let paths: BTreeSet<_> = document.paths.paths.keys().map(String::as_str).collect();
         assert_eq!(paths, BTreeSet::from(finish::ROUTES));
     }
+
+    /// The paths that a router knows, as its `Debug` shows them: `RouteId(1): "/a"`.
+    fn paths_of(router: &Router) -> BTreeSet<String> {
+        let shown = format!("{router:?}");
+        let parts = shown.split("RouteId(").skip(1);
+        let paths = parts.filter_map(|part| part.split('"').nth(1));
+        // The path of the answer to what is no route is axum's own.
+        let own = paths.filter(|path| path.starts_with('/') && !path.contains("private__axum"));
+        own.map(str::to_owned).collect()
+    }
+
+    #[tokio::test]
+    async fn every_path_of_the_router_is_in_the_document() {
+        let undescribed = Router::new().route("/undescribed", axum::routing::get(async || ()));
+        assert!(paths_of(&undescribed).contains("/undescribed"));
+        let folder = tempfile::tempdir().unwrap();
+        let temp = folder.path().to_string_lossy().into_owned();
+        let mut env = crate::config::Env::from_pairs([("TEMP_DIR", temp)]);
+        let settings = crate::app::Settings::from_env(&mut env);
+        env.finish().unwrap();
+        let lifecycle = crate::lifecycle::Lifecycle::new();
+        let app = App::new(settings, 1, lifecycle).unwrap();
+        let known = paths_of(&router(Arc::clone(&app)));
+        let document: serde_json::Value =
+            serde_json::from_slice(app.document.get().unwrap()).unwrap();
+        let documented = document["paths"].as_object().unwrap().keys();
+        assert_eq!(known, documented.cloned().collect());
+    }
 }

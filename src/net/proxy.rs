@@ -1,7 +1,9 @@
 //! Which proxy a request goes through: `PROXY` for everything, else the standard variables (ruling 11).
 
 use std::fmt;
+use std::net::IpAddr;
 
+use ipnet::IpNet;
 use url::Url;
 
 use super::HostList;
@@ -33,6 +35,9 @@ impl Proxies {
         let http = first(env, ["HTTP_PROXY", "http_proxy"]);
         let all = first(env, ["ALL_PROXY", "all_proxy"]);
         let bypass = first(env, ["NO_PROXY", "no_proxy"]);
+        let bypass = bypass.map_or_else(Bypass::default, |(name, text)| {
+            Bypass::read(env, name, &text)
+        });
         if let Some(secret) = own {
             let proxy = parse_or_fault(env, "PROXY", secret.reveal());
             return Self {
@@ -44,7 +49,7 @@ impl Proxies {
         Self {
             http: parse_first(env, [&http, &all]),
             https: parse_first(env, [&https, &all]),
-            bypass: bypass.map_or_else(Bypass::default, |(_, text)| Bypass::parse(&text)),
+            bypass,
         }
     }
 
@@ -107,9 +112,38 @@ impl fmt::Debug for Proxies {
     }
 }
 
+/// Whether an entry of `NO_PROXY` can mean anything: `*`, a host or domain, an address or a network, with a port or not.
+/// Addresses and networks are names of no site, so that they change nothing here, and stand there for other programs.
+fn is_bypass(entry: &str) -> bool {
+    let is_address = |text: &str| {
+        let text = text.trim_start_matches('[').trim_end_matches(']');
+        text.parse::<IpAddr>().is_ok() || text.parse::<IpNet>().is_ok()
+    };
+    let is_host = |text: &str| {
+        let text = text.strip_prefix("*.").unwrap_or(text).trim_matches('.');
+        let is_label = |label: &str| {
+            let mut bytes = label.bytes();
+            !label.is_empty()
+                && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        };
+        text.split('.').all(is_label)
+    };
+    let is_port = |port: &str| port.parse::<u16>().is_ok();
+    let with_port = entry.rsplit_once(':').filter(|(_, port)| is_port(port));
+    let host = with_port.map_or(entry, |(host, _)| host);
+    matches!(entry, "" | "*") || is_address(entry) || is_address(host) || is_host(host)
+}
+
 impl Bypass {
-    fn parse(text: &str) -> Self {
+    /// Reads a list; an entry that means nothing is a fault.
+    fn read(env: &mut Env, name: &str, text: &str) -> Self {
         let entries: Vec<&str> = text.split(',').map(str::trim).collect();
+        for entry in entries.iter().filter(|entry| !is_bypass(entry)) {
+            env.fault(
+                name,
+                format_args!("`{entry}`: must be `*`, a host, a domain, an address or a network"),
+            );
+        }
         Self {
             is_everything: entries.contains(&"*"),
             hosts: HostList::new(entries),
@@ -228,6 +262,29 @@ mod tests {
         assert!(route(&some, "https://notc.example/").is_some());
         let all = proxies(&[("ALL_PROXY", "http://p.example"), ("NO_PROXY", "a, *")]);
         assert_eq!(route(&all, "https://c.example/"), None);
+    }
+
+    #[test]
+    fn proxy_bypass_that_means_nothing_is_a_fault() {
+        let faults = |list: &str| {
+            let pairs = [("NO_PROXY", list)];
+            Env::read_pairs(&pairs, Proxies::from_env).1
+        };
+        let good = "localhost,127.0.0.1,::1,[::1]:80,10.0.0.0/8,fd00::/8,.svc,*.local,a_b.example:8080,,c.example.,*";
+        assert_eq!(faults(good), Vec::<String>::new());
+        for bad in [
+            ":::",
+            "a b",
+            "http://a.example",
+            "a..example",
+            "[",
+            "10.0.0.0/99",
+            "*a",
+        ] {
+            let told = faults(&format!("a.example,{bad}"));
+            assert_eq!(told.len(), 1, "{bad}: {told:?}");
+            assert!(told[0].starts_with("NO_PROXY: `"), "{told:?}");
+        }
     }
 
     #[test]

@@ -174,6 +174,78 @@ async fn cookie_file_that_is_not_there_yet_is_warned_about() {
         .await;
 }
 
+/// Whoever reads the log by a program reads nothing else, from the first line to the last.
+#[tokio::test]
+async fn log_for_machines_has_nothing_for_people() {
+    let server = Builder::offline()
+        .without("RUST_LOG")
+        .without("ENCRYPTION_KEY")
+        .env("LOG_FORMAT", "json")
+        .env("FFMPEG_PATH", "/nonexistent/ffmpeg")
+        .start()
+        .await;
+    let address = server.base().to_owned();
+    assert_eq!(server.api().get("/nowhere").await.status, 404);
+    let (status, logs) = server.stop().await;
+    assert!(status.success());
+    let messages: Vec<String> = logs
+        .lines()
+        .map(|line| {
+            let line: serde_json::Value =
+                serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+            line["fields"]["message"]
+                .as_str()
+                .expect("a message")
+                .to_owned()
+        })
+        .collect();
+    assert!(
+        messages.iter().any(|line| line == "request finished"),
+        "{logs}"
+    );
+    // Nor is it told in another way that it can't begin.
+    let port = address.rsplit(':').next().expect("a port");
+    let taken = std::net::TcpListener::bind(format!("127.0.0.1:{port}")).expect("the port is free");
+    let (status, logs) = Builder::offline()
+        .env("LOG_FORMAT", "json")
+        .env("PORT", port)
+        .run_to_end()
+        .await;
+    drop(taken);
+    assert_eq!(status.code(), Some(1), "{logs}");
+    let last = logs.lines().last().expect("a line");
+    let last: serde_json::Value = serde_json::from_str(last).expect("JSON");
+    assert_eq!(last["level"], "ERROR");
+    assert!(
+        last["fields"]["err"]
+            .as_str()
+            .is_some_and(|err| err.contains("HOST and PORT say where"))
+    );
+}
+
+#[tokio::test]
+async fn ffmpeg_that_is_named_and_not_there_is_warned_about() {
+    let mut server = Builder::offline()
+        .env("FFMPEG_PATH", "/nonexistent/ffmpeg")
+        .start()
+        .await;
+    let line = server.wait_for_log("`FFMPEG_PATH` names no program").await;
+    assert!(
+        line.contains("WARN") && line.contains("/nonexistent/ffmpeg"),
+        "{line}"
+    );
+}
+
+#[tokio::test]
+async fn value_that_several_sites_read_is_told_once() {
+    let (status, output) = Builder::offline()
+        .env("USER_AGENT", "a\u{7}b")
+        .run_to_end()
+        .await;
+    assert_eq!(status.code(), Some(78), "{output}");
+    assert_eq!(output.matches("USER_AGENT: ").count(), 1, "{output}");
+}
+
 #[tokio::test]
 async fn secret_comes_from_a_file_too() {
     let server = Builder::offline()
@@ -186,7 +258,7 @@ async fn secret_comes_from_a_file_too() {
 }
 
 /// Of each variable a value that it can't have.
-const WRONG: [(&str, &str); 90] = [
+const WRONG: [(&str, &str); 92] = [
     ("RUST_LOG", "serverrs=loud"),
     ("LOG_LEVEL", "loud"),
     ("LOG_FORMAT", "xml"),
@@ -236,6 +308,8 @@ const WRONG: [(&str, &str); 90] = [
     ("PROXY", "gopher://proxy.example"),
     ("PROXY_FILE", "/nonexistent/file"),
     ("HTTPS_PROXY", "gopher://proxy.example"),
+    ("NO_PROXY", ":::"),
+    ("USER_AGENT", "a\u{7}b"),
     ("EXTRA_CA_FILE", "/nonexistent/file"),
     ("SSL_CERT_FILE", "/nonexistent/file"),
     ("ALLOW_PRIVATE_UPSTREAM", "everything"),
@@ -312,8 +386,6 @@ fn variables_without_a_wrong_value_are_known() {
         "REDIS_HOST",
         "HTTP_PROXY",
         "ALL_PROXY",
-        "NO_PROXY",
-        "USER_AGENT",
         "COOKIES_PATH",
         "TIKTOK_DEVICE_ID",
         "TIKTOK_APP_INFO",

@@ -22,8 +22,10 @@ use super::upstream::Upstream;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Time that a server has to cut what it does when the test is over.
 const END_PATIENCE: Duration = Duration::from_secs(10);
-/// What stands before the address in the line that the server prints when it is up.
+/// What stands before the address in the line that the server prints when it is up, and in the log for machines, where
+/// that line is all there is.
 const LISTENING: &str = "listening on ";
+const LISTENING_JSON: &str = r#""message":"listening""#;
 /// Names the program that makes media.
 const FFMPEG_PATH: &str = "FFMPEG_PATH";
 /// The encoders that the server needs for everything.
@@ -166,6 +168,10 @@ impl Builder {
             api: None,
             canaries: canaries.watched(),
             overheard,
+            logs_json: self
+                .variables
+                .get("LOG_FORMAT")
+                .is_some_and(|format| format == "json"),
             dir: self.dir,
         }
     }
@@ -220,6 +226,7 @@ pub(crate) struct TestServer {
     api: Option<Api>,
     canaries: Arc<Canaries>,
     overheard: Option<Overheard>,
+    logs_json: bool,
     dir: TempDir,
 }
 
@@ -365,6 +372,12 @@ impl TestServer {
     }
 
     async fn listening(&mut self) -> String {
+        if self.logs_json {
+            let line = self.wait_for_log(LISTENING_JSON).await;
+            let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+            let field = |name: &str| line["fields"][name].as_str().expect("a field");
+            return format!("{}://{}", field("scheme"), field("address"));
+        }
         let line = self.wait_for_log(LISTENING).await;
         let (_, address) = line
             .split_once(LISTENING)
