@@ -4,15 +4,23 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::config::names_asked_for;
-use crate::harness::run;
+use crate::harness::{Builder, run};
 
 /// Names of older servers, of compose files, and of the tests, which the server asks nobody for.
-const FOREIGN: [&str; 10] = [
+const FOREIGN: [&str; 18] = [
     "YT_DLP_PATH",
     "MEMORY_LIMIT",
     "NODE_ENV",
     "DOWNLOAD_TIMEOUT",
     "CLEANUP_MAX_AGE",
+    "COOKIES_DIR",
+    "EXTRA_CA",
+    "GRAFANA_PASSWORD",
+    "RTMP_ALLOW",
+    "STREAM_API_KEY",
+    "TRUST_PROXY",
+    "WG_KEY_1",
+    "WG_KEY_2",
     "SERVERRS_ADVISORIES",
     "SERVERRS_PROOFS",
     "SERVERRS_REQUIRE",
@@ -97,6 +105,94 @@ fn variables_that_are_named_exist() {
         }
     }
     assert!(count > 40, "{count}");
+}
+
+/// Variables that the documents, the code and the compose files of ServerPY, `ServerJS` and their relatives name.
+const OF_OLDER_SERVERS: [&str; 42] = [
+    "API_KEY",
+    "BASE_URL",
+    "CACHE_MAX_ENTRIES",
+    "CACHE_TTL",
+    "CHUNK_SIZE",
+    "CLEANUP_INTERVAL",
+    "CLEANUP_MAX_AGE",
+    "COOKIES_DIR",
+    "COOKIES_PATH",
+    "CORS_ORIGINS",
+    "DOWNLOAD_TIMEOUT",
+    "ENCRYPTION_KEY",
+    "EXTRA_CA",
+    "FFMPEG_PATH",
+    "FFMPEG_TIMEOUT",
+    "GLUETUN_API_KEY",
+    "GLUETUN_CONTROL_PORT",
+    "GLUETUN_PASSWORD",
+    "GLUETUN_USERNAME",
+    "GRAFANA_PASSWORD",
+    "INSTANCE_ID",
+    "INSTANCE_REGION",
+    "LOG_LEVEL",
+    "MAX_WORKERS",
+    "MEMORY_LIMIT",
+    "NODE_ENV",
+    "PORT",
+    "PROXY",
+    "QUEUE_SIZE",
+    "RATE_LIMIT_PER_MINUTE",
+    "REDIS_HOST",
+    "REDIS_PORT",
+    "REDIS_URL",
+    "RTMP_ALLOW",
+    "STREAM_API_KEY",
+    "STREAM_TEMP_DIR",
+    "TEMP_DIR",
+    "TRUST_PROXY",
+    "USER_AGENT",
+    "WG_KEY_1",
+    "YTDLP_TIMEOUT",
+    "YT_DLP_PATH",
+];
+
+const MIGRATION: &str = include_str!("../../docs/migration.md");
+
+/// The names in the first column of the table below a heading of the page on migration.
+fn first_column(heading: &str) -> Vec<String> {
+    let (_, section) = MIGRATION.split_once(heading).expect("the section");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let rows = section.lines().filter(|line| line.starts_with('|'));
+    let cells = rows.filter_map(|row| row.split('|').nth(1));
+    cells.flat_map(quoted).collect()
+}
+
+#[test]
+fn every_variable_of_older_servers_has_its_row() {
+    let rows = first_column("\n## Variables\n");
+    let missing: Vec<_> = OF_OLDER_SERVERS
+        .iter()
+        .filter(|name| !rows.iter().any(|row| row == *name))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[tokio::test]
+async fn every_field_of_health_has_its_row() {
+    let server = Builder::offline()
+        .env("EGRESS", "home=direct")
+        .env("GLUETUN_CONTROL_URL", "http://127.0.0.1:1")
+        .env("BROADCAST_API_TOKEN", "a-token-of-tests-7f3c")
+        .env("STREAM_TEMP_DIR", "streams")
+        .start()
+        .await;
+    let health = server.api().get("/health").await.json();
+    let rows = first_column("\n## Health and monitoring\n");
+    for field in health.as_object().expect("fields").keys() {
+        // `extractor` and `degraded` stand in the rows of the fields that they explain.
+        let is_there = rows
+            .iter()
+            .any(|row| row.split('.').next() == Some(field.as_str()));
+        let is_explained = MIGRATION.contains(&format!("`{field}`"));
+        assert!(is_there || is_explained, "{field}");
+    }
 }
 
 /// All code of one folder and those below it.
