@@ -1,6 +1,8 @@
 //! Which addresses may be asked: the SSRF guard (reliability R5).
 
 mod address;
+#[cfg(test)]
+mod registries;
 mod resolver;
 
 use url::{Host, Url};
