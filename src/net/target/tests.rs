@@ -215,6 +215,18 @@ async fn proxied(scheme: &str, credentials: &str) -> (TargetDialer, TcpListener)
     (dialer.by(Some("a")).unwrap(), listener)
 }
 
+/// Dials an ingest and says hello there; gives what `proxy` has read behind its own part.
+async fn heard_behind(dialer: &TargetDialer, proxy: impl Future<Output = String>) -> String {
+    let client = async {
+        let target = host("ingest.example");
+        let mut stream = dialer.dial(&target, 1935, false).await.unwrap();
+        stream.write_all(b"hello").await.unwrap();
+        stream.flush().await.unwrap();
+    };
+    let (heard, ()) = tokio::join!(proxy, client);
+    heard
+}
+
 #[tokio::test]
 async fn dial_by_a_way_that_is_not_there_is_no_dial() {
     let (dialer, _listener) = proxied("http", "").await;
@@ -240,14 +252,7 @@ async fn dial_through_a_proxy_leaves_the_name_to_it() {
         stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
         asked(&mut stream, b"hello").await
     };
-    let client = async {
-        let target = host("ingest.example");
-        let mut stream = dialer.dial(&target, 1935, false).await.unwrap();
-        stream.write_all(b"hello").await.unwrap();
-        stream.flush().await.unwrap();
-    };
-    let (said, ()) = tokio::join!(proxy, client);
-    assert_eq!(said, "hello");
+    assert_eq!(heard_behind(&dialer, proxy).await, "hello");
 }
 
 #[tokio::test]
@@ -272,14 +277,7 @@ async fn dial_through_socks_leaves_the_name_to_it() {
             .unwrap();
         asked(&mut stream, b"hello").await
     };
-    let client = async {
-        let target = host("ingest.example");
-        let mut stream = dialer.dial(&target, 1935, false).await.unwrap();
-        stream.write_all(b"hello").await.unwrap();
-        stream.flush().await.unwrap();
-    };
-    let (said, ()) = tokio::join!(proxy, client);
-    assert_eq!(said, "hello");
+    assert_eq!(heard_behind(&dialer, proxy).await, "hello");
 }
 
 #[tokio::test]
