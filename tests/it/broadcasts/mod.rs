@@ -12,6 +12,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 pub(crate) use air::has_ffmpeg;
+pub(crate) use air::srt::has_srt;
 
 use crate::harness::{Builder, Fetched, TestServer, fetch};
 

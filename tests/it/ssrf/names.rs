@@ -1,10 +1,10 @@
-//! A name server whose answers tests decide: `at-<hex>.…` is that address, `turn-<n>.…` is public the first time and
-//! private from then on, `both-<n>.…` is always both, every other name is the simulated sites'; hosts of YouTube's media
-//! have addresses of both kinds.
+//! A name server whose answers tests decide: `at-<hex>-<n>.…` is that address, `once-<n>.…` is public the first
+//! time and private from then on, `flip-<n>.…` every other time, `both-<n>.…` is always both, names that a test has put elsewhere are there, the operator's own
+//! proxy is on loopback, every other name is the simulated sites'; hosts of YouTube's media have addresses of both kinds.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::net::UdpSocket;
 
@@ -24,24 +24,68 @@ const AAAA: u16 = 28;
 /// Bytes of a message's header.
 const HEADER: usize = 12;
 
-/// How often each name was asked for its IPv4 addresses.
+/// The operator's own proxy, by name.
+pub(super) const OWN_PROXY: &str = "proxy.operator.example";
+
+/// What was asked of the name server, and what it was told to answer.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Asked(Arc<Mutex<HashMap<String, usize>>>);
+pub(super) struct Asked(Arc<Mutex<Names>>);
+
+#[derive(Debug, Default)]
+struct Names {
+    /// How often each name was asked for its IPv4 addresses.
+    counts: HashMap<String, usize>,
+    /// Where tests have put names.
+    places: HashMap<String, IpAddr>,
+}
 
 impl Asked {
+    fn names(&self) -> MutexGuard<'_, Names> {
+        self.0.lock().expect("names")
+    }
+
     /// Number of questions for names that begin so.
     pub(super) fn count(&self, prefix: &str) -> usize {
-        let asked = self.0.lock().expect("names");
-        let meant = asked.iter().filter(|(name, _)| name.starts_with(prefix));
+        let names = self.names();
+        let meant = names
+            .counts
+            .iter()
+            .filter(|(name, _)| name.starts_with(prefix));
         meant.map(|(_, count)| count).sum()
+    }
+
+    /// Number of questions for one name.
+    pub(super) fn count_of(&self, name: &str) -> usize {
+        self.names().counts.get(name).copied().unwrap_or_default()
+    }
+
+    /// Every name that was asked for.
+    pub(super) fn all(&self) -> Vec<String> {
+        self.names().counts.keys().cloned().collect()
+    }
+
+    /// Answers these names with one address; those put somewhere before are the sites' again.
+    pub(super) fn put(&self, names: &[&str], address: IpAddr) {
+        let places = names.iter().map(|name| ((*name).to_owned(), address));
+        self.names().places = places.collect();
     }
 
     /// Counts a question; returns how many came before it.
     fn note(&self, name: &str) -> usize {
-        let mut asked = self.0.lock().expect("names");
-        let count = asked.entry(name.to_owned()).or_default();
+        let mut names = self.names();
+        let count = names.counts.entry(name.to_owned()).or_default();
         *count += 1;
         *count - 1
+    }
+
+    /// Turns a name, public so far, to an address that is not.
+    pub(super) fn turn(&self, name: &str) {
+        let places = &mut self.names().places;
+        places.insert(name.to_owned(), INSIDE.into());
+    }
+
+    fn place(&self, name: &str) -> Option<IpAddr> {
+        self.names().places.get(name).copied()
     }
 }
 
@@ -102,22 +146,36 @@ fn question_name(message: &[u8]) -> Option<(String, usize)> {
 fn addresses(name: &str, kind: u16, asked: &Asked) -> Vec<IpAddr> {
     let before = match kind {
         A => asked.note(name),
-        AAAA => 0,
+        AAAA => asked.count_of(name).saturating_sub(1),
         _ => return Vec::new(),
     };
+    if let Some(address) = asked.place(name) {
+        return vec![address];
+    }
+    let inside = [IpAddr::V4(INSIDE), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     let label = name.split('.').next().unwrap_or_default();
     match label.split_once('-') {
-        Some(("at", hex)) if hex.len() == 8 => {
-            let bits = u32::from_str_radix(hex, 16).expect("an address in hex");
-            vec![Ipv4Addr::from_bits(bits).into()]
-        }
-        Some(("at", hex)) => {
-            let bits = u128::from_str_radix(hex, 16).expect("an address in hex");
-            vec![Ipv6Addr::from_bits(bits).into()]
-        }
-        Some(("turn", _)) if before > 0 => vec![INSIDE.into(), Ipv6Addr::LOCALHOST.into()],
-        Some(("both", _)) => vec![INSIDE.into(), SITES.into(), Ipv6Addr::LOCALHOST.into()],
+        Some(("at", rest)) => vec![address_in(rest)],
+        Some(("once", _)) if before > 0 => inside.into(),
+        Some(("flip", _)) if before % 2 == 1 => inside.into(),
+        Some(("both", _)) => [&inside[..1], &[SITES.into()], &inside[1..]].concat(),
+        _ if name == OWN_PROXY => vec![Ipv4Addr::LOCALHOST.into()],
         _ if name.ends_with(".googlevideo.com") => vec![MEDIA.1.into(), MEDIA.0.into()],
         _ => vec![SITES.into()],
+    }
+}
+
+/// The address of a name that says it itself.
+pub(super) fn address_of(name: &str) -> IpAddr {
+    address_in(name.trim_start_matches("at-"))
+}
+
+/// The address in hex, before the number of the name.
+fn address_in(rest: &str) -> IpAddr {
+    let hex = rest.split(['-', '.']).next().unwrap_or_default();
+    let bits = u128::from_str_radix(hex, 16).expect("an address in hex");
+    match u32::try_from(bits) {
+        Ok(bits) if hex.len() == 8 => Ipv4Addr::from_bits(bits).into(),
+        _ => Ipv6Addr::from_bits(bits).into(),
     }
 }

@@ -24,22 +24,52 @@ pub(super) const V4: [(&str, &str); 18] = [
     ("240.0.0.0", "255.255.255.255"),
 ];
 
-/// As [`V4`].
-const V6: [(&str, &str); 14] = [
+/// As [`V4`]: all of what is outside of `2000::/3`, with each range that has a name of its own, and what is not public
+/// inside.
+const V6: [(&str, &str); 24] = [
     ("::", "::ffff:ffff"),
+    ("::1:0:0", "::fffe:ffff:ffff"),
     ("::ffff:0:0", "::ffff:ffff:ffff"),
+    ("::1:0:0:0", "64:ff9a:ffff:ffff:ffff:ffff:ffff:ffff"),
     ("64:ff9b::", "64:ff9b::ffff:ffff"),
     ("64:ff9b:1::", "64:ff9b:1:ffff:ffff:ffff:ffff:ffff"),
     ("100::", "100::ffff:ffff:ffff:ffff"),
-    ("2001::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("100:0:0:1::", "100:0:0:1:ffff:ffff:ffff:ffff"),
+    ("200::", "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("2001::", "2001:0:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("2001:1::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff"),
     ("2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"),
     ("2002::", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
     ("2620:4f:8000::", "2620:4f:8000:ffff:ffff:ffff:ffff:ffff"),
     ("3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff"),
-    ("4000::", "fbff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("4000::", "5eff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("5f00::", "5f00:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("5f01::", "dfff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("e000::", "fbff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
     ("fc00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("fe00::", "fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
     ("fe80::", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("fec0::", "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
     ("ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+];
+
+/// Ranges whose addresses hold one of IPv4: what stands before its 32 bits, and how many bits behind it.
+const EMBEDDINGS: [(&str, u32); 7] = [
+    ("::ffff:0:0", 0),
+    ("::", 0),
+    ("64:ff9b::", 0),
+    ("64:ff9b:1::", 0),
+    // As NAT64 puts them behind a prefix of 48 bits (RFC 6052 §2.2), without its middle byte.
+    ("64:ff9b:1::", 48),
+    ("2002::", 80),
+    ("2001::", 0),
+];
+
+/// Addresses of IPv4 that are put into others: what anybody would look for behind such a gate.
+const EMBEDDED: [Ipv4Addr; 3] = [
+    Ipv4Addr::LOCALHOST,
+    Ipv4Addr::new(10, 0, 0, 1),
+    Ipv4Addr::new(169, 254, 169, 254),
 ];
 
 /// One way of writing one address where an address has its host.
@@ -51,19 +81,55 @@ pub(super) struct Spelling {
     pub(super) address: IpAddr,
 }
 
-/// Every spelling of the first address of each range, of its last one, and of one inside.
-pub(super) fn all() -> Vec<Spelling> {
+/// One address that is not public.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Private {
+    pub(super) address: IpAddr,
+    /// Whether it stands for its range: the one in its middle.
+    pub(super) is_inside: bool,
+}
+
+/// The first address of each range, one inside, the last one, and those that hold another.
+pub(super) fn addresses() -> Vec<Private> {
     let v4 = V4.iter().flat_map(|(first, last)| {
         let [first, last] = [first, last].map(|text| bits_v4(text));
-        let inside = u32::midpoint(first, last);
-        [first, inside, last].map(Ipv4Addr::from_bits)
+        [first, u32::midpoint(first, last), last].map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits)))
     });
     let v6 = V6.iter().flat_map(|(first, last)| {
         let [first, last] = [first, last].map(|text| bits_v6(text));
-        let inside = u128::midpoint(first, last);
-        [first, inside, last].map(Ipv6Addr::from_bits)
+        [first, u128::midpoint(first, last), last].map(|bits| IpAddr::V6(Ipv6Addr::from_bits(bits)))
     });
-    let mut all: Vec<Spelling> = v4.flat_map(spell_v4).chain(v6.flat_map(spell_v6)).collect();
+    let edges = v4.chain(v6).enumerate().map(|(number, address)| Private {
+        address,
+        is_inside: number % 3 == 1,
+    });
+    edges.chain(embedding()).collect()
+}
+
+fn embedding() -> impl Iterator<Item = Private> {
+    EMBEDDINGS.into_iter().flat_map(|(range, behind)| {
+        EMBEDDED.map(|address| {
+            let mut low = address.to_bits();
+            if range == "2001::" {
+                // Teredo has the client's address with every bit turned (RFC 4380 §4).
+                low = !low;
+            }
+            let bits = bits_v6(range) | u128::from(low) << behind;
+            Private {
+                address: Ipv6Addr::from_bits(bits).into(),
+                is_inside: false,
+            }
+        })
+    })
+}
+
+/// Every spelling of every address.
+pub(super) fn all() -> Vec<Spelling> {
+    let all = addresses().into_iter().flat_map(|one| match one.address {
+        IpAddr::V4(address) => spell_v4(address),
+        IpAddr::V6(address) => spell_v6(address),
+    });
+    let mut all: Vec<Spelling> = all.collect();
     all.dedup();
     all
 }
@@ -76,11 +142,11 @@ fn bits_v6(text: &str) -> u128 {
     text.parse::<Ipv6Addr>().expect("an address").to_bits()
 }
 
-/// The name that the simulated name server answers with this address alone.
-pub(super) fn name_of(address: IpAddr, domain: &str) -> String {
+/// A name that the simulated name server answers with this address alone; each number makes another one.
+pub(super) fn name_of(address: IpAddr, number: usize, domain: &str) -> String {
     match address {
-        IpAddr::V4(address) => format!("at-{:08x}.{domain}", address.to_bits()),
-        IpAddr::V6(address) => format!("at-{:032x}.{domain}", address.to_bits()),
+        IpAddr::V4(address) => format!("at-{:08x}-{number}.{domain}", address.to_bits()),
+        IpAddr::V6(address) => format!("at-{:032x}-{number}.{domain}", address.to_bits()),
     }
 }
 

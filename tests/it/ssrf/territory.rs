@@ -1,17 +1,18 @@
 //! A network of the test's own (a Linux network namespace): every address that is not public exists in it, a listener
 //! stands on each, and the simulated sites have a public one. So what the server dials is seen, whatever it is.
 
+use std::collections::HashMap;
 use std::io::Write as _;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::{Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::process::Command;
 use tokio::task::JoinSet;
 
 use super::names::{self, Asked, MEDIA, SITES};
-use super::spellings::V4;
+use super::spellings;
 use crate::harness::upstream::{Door, Upstream};
 use crate::harness::{Builder, Stage, skip};
 
@@ -20,7 +21,9 @@ const INSIDE: &str = "SERVERRS_OWN_NETWORK";
 /// Ports that have listeners: those of the web, one beside them, and that of ingests.
 const PORTS: [u16; 4] = [80, 443, 8080, INGEST];
 /// Where ingests listen.
-const INGEST: u16 = 1935;
+pub(super) const INGEST: u16 = 1935;
+/// Where SRT targets listen, over UDP.
+pub(super) const SRT: u16 = 9000;
 /// Where connections are queued that nobody has accepted yet.
 const BACKLOG: u32 = 1024;
 
@@ -28,12 +31,24 @@ const BACKLOG: u32 = 1024;
 pub(crate) struct Territory {
     pub(crate) stage: Stage,
     pub(super) asked: Asked,
-    reached: Dialled,
-    trapped: Dialled,
+    seen: Seen,
     _tasks: JoinSet<()>,
 }
 
+/// Where a connection to each address ends, port 443: the system takes some for others.
+pub(super) type Arrivals = HashMap<IpAddr, SocketAddr>;
+
+/// Addresses that were dialled, or got a datagram.
 type Dialled = Arc<Mutex<Vec<SocketAddr>>>;
+
+/// Who came where.
+#[derive(Clone, Default)]
+struct Seen {
+    /// To the sites' addresses.
+    reached: Dialled,
+    /// Anywhere else.
+    trapped: Dialled,
+}
 
 impl Territory {
     /// Runs the calling test, whose full name is `test`, once more in a network of its own: there it gets the
@@ -47,8 +62,17 @@ impl Territory {
         test: &str,
         settings: impl FnOnce(Builder, &Upstream) -> Builder,
     ) -> Option<Self> {
+        Self::enter_as(test, Sites::AtTheirs, settings).await
+    }
+
+    /// As [`Territory::enter_with`], the sites being where they are said to be.
+    pub(super) async fn enter_as(
+        test: &str,
+        sites: Sites,
+        settings: impl FnOnce(Builder, &Upstream) -> Builder,
+    ) -> Option<Self> {
         if std::env::var_os(INSIDE).is_some() {
-            return Some(Self::open(settings).await);
+            return Some(Self::open(sites, settings).await);
         }
         if let Err(reason) = run_inside(test).await {
             skip("netns", &reason);
@@ -56,10 +80,10 @@ impl Territory {
         None
     }
 
-    async fn open(settings: impl FnOnce(Builder, &Upstream) -> Builder) -> Self {
+    async fn open(sites: Sites, settings: impl FnOnce(Builder, &Upstream) -> Builder) -> Self {
         lay_out().await;
         let upstream = Upstream::start().await;
-        let (reached, trapped) = (Dialled::default(), Dialled::default());
+        let seen = Seen::default();
         let asked = Asked::default();
         let mut tasks = JoinSet::new();
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 53)).await;
@@ -67,68 +91,91 @@ impl Territory {
         for listener in PORTS.into_iter().flat_map(listeners) {
             let watch = Watch {
                 door: upstream.door(),
-                reached: Arc::clone(&reached),
-                trapped: Arc::clone(&trapped),
+                seen: seen.clone(),
+                sites,
             };
             tasks.spawn(async move { watch.over(&listener).await });
         }
-        let builder = Builder::offline()
-            .env("EXTRA_CA_FILE", &upstream.ca_file().to_string_lossy())
-            .env("RUST_LOG", "info");
+        for (address, dialled) in [
+            (Ipv4Addr::UNSPECIFIED.into(), &seen.trapped),
+            (Ipv6Addr::UNSPECIFIED.into(), &seen.trapped),
+            // What is sent here goes to the closer one of two sockets.
+            (IpAddr::V4(SITES), &seen.reached),
+        ] {
+            tasks.spawn(count_datagrams(udp(address), Arc::clone(dialled)));
+        }
+        let builder =
+            Builder::offline().env("EXTRA_CA_FILE", &upstream.ca_file().to_string_lossy());
         let server = settings(builder, &upstream).start().await;
         Self {
             stage: Stage { upstream, server },
             asked,
-            reached,
-            trapped,
+            seen,
             _tasks: tasks,
         }
     }
 
-    /// Proves that the traps work: a connection to each range, made here, is seen.
-    pub(super) async fn assert_traps_work(&self) {
-        let mut dialled = 0;
-        for (_, last) in V4 {
-            let last: Ipv4Addr = last.parse().expect("an address");
-            // The last one of a range may be a broadcast address; the one before never is.
-            let target = SocketAddr::from((Ipv4Addr::from_bits(last.to_bits() - 1), 80));
-            let is_multicast = last.is_multicast();
-            match TcpStream::connect(target).await {
-                Ok(_) => dialled += 1,
-                Err(error) => assert!(is_multicast, "{target}: {error}"),
+    /// Proves that the traps work: a connection to every address there is, made here, is seen. Returns where each ended;
+    /// what can't be dialled at all isn't in it.
+    pub(super) async fn assert_traps_work(&self) -> Arrivals {
+        let (mut arrivals, mut beyond, mut dialled) = (Arrivals::new(), Vec::new(), 0);
+        for private in spellings::addresses() {
+            match TcpStream::connect((private.address, 443)).await {
+                Ok(stream) => {
+                    let peer = stream.peer_addr().expect("an address");
+                    let there = SocketAddr::from((peer.ip().to_canonical(), 443));
+                    arrivals.insert(private.address, there);
+                    dialled += 1;
+                }
+                Err(_) => beyond.push(private.address),
             }
         }
-        for address in ["::1", "::5", "64:ff9b::a00:1", "2002:a00:1::", "fc00::1"] {
-            let address: Ipv6Addr = address.parse().expect("an address");
-            let connected = TcpStream::connect(SocketAddr::from((address, 443))).await;
-            connected.unwrap_or_else(|error| panic!("{address}: {error}"));
-            dialled += 1;
-        }
-        let trapped = Arc::clone(&self.trapped);
+        let is_undialled = |address: &IpAddr| match address.to_canonical() {
+            IpAddr::V4(address) => {
+                // The system takes the end of loopback for a broadcast address too.
+                let is_last = address == Ipv4Addr::new(127, 255, 255, 255);
+                is_last || address.is_multicast() || address.is_broadcast()
+            }
+            IpAddr::V6(address) => address.is_multicast() || address.is_unicast_link_local(),
+        };
+        assert!(beyond.iter().all(is_undialled), "{beyond:?}");
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await;
+        let sent = socket.expect("a socket");
+        let sent = sent.send_to(b"?", (Ipv4Addr::new(10, 0, 0, 1), SRT)).await;
+        sent.expect("a datagram");
+        dialled += 1;
         crate::harness::eventually("the traps see it", async || {
-            (trapped.lock().expect("traps").len() == dialled).then_some(())
+            (self.trapped().len() == dialled).then_some(())
         })
         .await;
-        self.trapped.lock().expect("traps").clear();
+        self.forget_trapped();
+        arrivals
+    }
+
+    fn reached(&self) -> MutexGuard<'_, Vec<SocketAddr>> {
+        self.seen.reached.lock().expect("connections")
     }
 
     /// Every connection to the hosts of YouTube's media so far.
     pub(crate) fn media_reached(&self) -> Vec<SocketAddr> {
         let is_media = |address: &SocketAddr| is_media(*address);
-        let reached = self.reached.lock().expect("connections");
-        reached.iter().copied().filter(is_media).collect()
+        self.reached().iter().copied().filter(is_media).collect()
     }
 
-    /// Every connection to an ingest at a public address so far.
-    pub(super) fn ingest_reached(&self) -> usize {
-        let reached = self.reached.lock().expect("connections");
-        let ingests = reached.iter().filter(|address| address.port() == INGEST);
-        ingests.count()
+    /// Connections or datagrams to one of the sites' addresses so far.
+    pub(super) fn reached_at(&self, address: SocketAddr) -> usize {
+        let reached = self.reached();
+        reached.iter().filter(|other| **other == address).count()
     }
 
     /// Every connection to an address that is not the sites' so far.
     pub(super) fn trapped(&self) -> Vec<SocketAddr> {
-        self.trapped.lock().expect("traps").clone()
+        self.seen.trapped.lock().expect("traps").clone()
+    }
+
+    /// Forgets who went there.
+    pub(super) fn forget_trapped(&self) {
+        self.seen.trapped.lock().expect("traps").clear();
     }
 }
 
@@ -137,11 +184,20 @@ fn is_media(address: SocketAddr) -> bool {
     [SocketAddr::from((v4, 443)), SocketAddr::from((v6, 443))].contains(&address)
 }
 
+/// Where the simulated sites let clients in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sites {
+    /// At their own addresses.
+    AtTheirs,
+    /// At every address there is.
+    Everywhere,
+}
+
 /// Lets the sites' clients in, and notes who comes where.
 struct Watch {
     door: Door,
-    reached: Dialled,
-    trapped: Dialled,
+    seen: Seen,
+    sites: Sites,
 }
 
 impl Watch {
@@ -154,16 +210,25 @@ impl Watch {
             // Hangs up on whoever comes, as one that is just being restarted.
             let is_ingest = address == SocketAddr::from((SITES, INGEST));
             let noted = if is_site || is_ingest {
-                &self.reached
+                &self.seen.reached
             } else {
-                &self.trapped
+                &self.seen.trapped
             };
             noted.lock().expect("connections").push(address);
-            if is_site {
+            if is_site || self.sites == Sites::Everywhere && address.port() == 443 {
+                tcp.set_nodelay(true).expect("no delay");
                 let door = self.door.clone();
                 connections.spawn(async move { door.serve(tcp).await });
             }
         }
+    }
+}
+
+/// Notes every datagram that a socket gets.
+async fn count_datagrams(socket: UdpSocket, dialled: Dialled) {
+    let address = socket.local_addr().expect("an address");
+    while socket.recv_from(&mut [0; 2048]).await.is_ok() {
+        dialled.lock().expect("datagrams").push(address);
     }
 }
 
@@ -253,6 +318,22 @@ async fn run(program: &str, arguments: &[&str]) {
         "{program} {arguments:?}: {}",
         String::from_utf8_lossy(&ended.stderr)
     );
+}
+
+/// A socket for what is sent to SRT targets.
+fn udp(address: IpAddr) -> UdpSocket {
+    let address = SocketAddr::from((address, SRT));
+    let kind = socket2::Type::DGRAM;
+    let socket = socket2::Socket::new(socket2::Domain::for_address(address), kind, None);
+    let socket = socket.expect("a socket");
+    // One of several on the same port.
+    socket.set_reuse_address(true).expect("an option");
+    if address.is_ipv6() {
+        socket.set_only_v6(true).expect("IPv6 alone");
+    }
+    socket.set_nonblocking(true).expect("non-blocking");
+    socket.bind(&address.into()).expect("bind");
+    UdpSocket::from_std(socket.into()).expect("a socket")
 }
 
 /// On every address of this network, of either family.

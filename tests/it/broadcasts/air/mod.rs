@@ -11,7 +11,7 @@ mod kept;
 mod plays;
 mod refused;
 mod scheduled;
-mod srt;
+pub(crate) mod srt;
 mod starts;
 mod target;
 

@@ -16,7 +16,8 @@ use crate::harness::{Builder, skip};
 /// How long the listener may take to see the end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-async fn has_srt() -> bool {
+/// Whether there is an ffmpeg that can send by SRT.
+pub(crate) async fn has_srt() -> bool {
     let mut command = tokio::process::Command::new("ffmpeg");
     command
         .args(["-hide_banner", "-protocols"])

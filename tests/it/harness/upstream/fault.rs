@@ -67,6 +67,8 @@ pub(crate) enum Fault {
         /// Bytes sent before.
         at: u64,
     },
+    /// The connection ends after the answer, which is whole and says so.
+    HangUp,
     /// No length: the body ends with the connection, whole.
     CloseDelimited,
     /// No length, and the connection ends cleanly after `at` bytes: short, but nothing in the answer says so.

@@ -117,6 +117,10 @@ impl Plan {
     fn apply_to_framing(&mut self, fault: &Fault) {
         let length = self.reply.len();
         match fault {
+            Fault::HangUp => {
+                self.reply.set("Connection", "close");
+                self.closes = true;
+            }
             Fault::ClaimedLength(claimed) => {
                 self.lengths = Some(vec![claimed.to_string()]);
                 self.closes = true;

@@ -316,7 +316,9 @@ impl Site {
                 }
             };
             let mut json = track.json();
-            if let Some(puzzle) = puzzle.filter(|_| !video.is_sabr()) {
+            if let Some(address) = track.elsewhere() {
+                json["url"] = json!(address);
+            } else if let Some(puzzle) = puzzle.filter(|_| !video.is_sabr()) {
                 let id = video.id();
                 let wanted = Wanted {
                     video: &id,

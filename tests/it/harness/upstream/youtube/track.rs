@@ -16,6 +16,7 @@ const UNSAID_LENGTH: u64 = 2_000_003;
 pub(crate) struct Track {
     json: Value,
     content: Option<Payload>,
+    elsewhere: Option<String>,
 }
 
 /// A format as a table has it.
@@ -114,6 +115,7 @@ impl Track {
         let mut track = Self {
             json,
             content: None,
+            elsewhere: None,
         };
         if track.is_muxed() {
             track.remove("contentLength");
@@ -129,6 +131,7 @@ impl Track {
         Self {
             json: json.clone(),
             content: None,
+            elsewhere: None,
         }
     }
 
@@ -183,6 +186,17 @@ impl Track {
     pub(crate) fn holding_bytes(mut self, content: Bytes) -> Self {
         self.content = Some(Payload::Bytes(content));
         self
+    }
+
+    /// Names this address in place of one of the site's own.
+    pub(crate) fn lying_at(mut self, address: &str) -> Self {
+        self.elsewhere = Some(address.to_owned());
+        self
+    }
+
+    /// The address that is named in place of one of the site's own.
+    pub(super) fn elsewhere(&self) -> Option<&str> {
+        self.elsewhere.as_deref()
     }
 
     fn remove(&mut self, key: &str) {

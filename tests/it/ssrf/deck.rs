@@ -1,0 +1,188 @@
+//! The cases: hosts of no site in every spelling, and hosts of the sites whose names lead to every address.
+
+use std::net::IpAddr;
+
+use super::FOREIGN;
+use super::entries::{Case, Entry, REDIRECTS};
+use super::spellings::{self, Private};
+use crate::harness::{has_tool, is_long_form, skip};
+
+/// In the short form one spelling of so many is posted.
+const POSTED_SHARE: usize = 12;
+
+/// Cases that are played together, and where the name server puts names meanwhile.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    pub(super) cases: Vec<Case>,
+    pub(super) put: Option<(Vec<&'static str>, IpAddr)>,
+}
+
+/// Makes cases, each with a number of its own.
+pub(super) struct Deck {
+    entries: Vec<Entry>,
+    number: usize,
+    /// In the short form one of so many.
+    share: usize,
+}
+
+impl Deck {
+    /// Of all entries that this machine has the programs for. In the short form one of `share` is in.
+    pub(super) async fn new(share: usize) -> Self {
+        let mut entries = Entry::ALL.to_vec();
+        if !has_tool("ffmpeg").await {
+            skip("ffmpeg", "ffmpeg is not installed: slideshows and covers");
+            entries.retain(|entry| !matches!(entry, Entry::Slideshow | Entry::Cover));
+        }
+        let share = if is_long_form() { 1 } else { share };
+        Self {
+            entries,
+            number: 0,
+            share,
+        }
+    }
+
+    /// As [`Deck::new`], with numbers that begin where another deck has ended.
+    pub(super) async fn beginning_at(number: usize, share: usize) -> Self {
+        let deck = Self::new(share).await;
+        Self { number, ..deck }
+    }
+
+    /// Number of the last case.
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Whether the one at this place of a row is in.
+    fn draws(&self, place: usize) -> bool {
+        place.is_multiple_of(self.share)
+    }
+
+    fn case(&mut self, entry: Entry, host: String, status: u16) -> Case {
+        self.number += 1;
+        Case {
+            entry,
+            host,
+            number: self.number,
+            status,
+        }
+    }
+
+    /// A status in turn.
+    fn status(&self) -> u16 {
+        REDIRECTS[self.number % REDIRECTS.len()]
+    }
+
+    /// Every spelling of every address, and names that are not the site's and lead there, where somebody writes a host;
+    /// behind a proxy names of no site alone, since it looks names up itself.
+    pub(super) fn strangers(&mut self, is_behind_proxy: bool) -> Vec<Round> {
+        let written = self.entries.iter().filter(|entry| entry.is_written());
+        let written: Vec<Entry> = written.copied().collect();
+        let mut cases = Vec::new();
+        for (turn, entry) in written.into_iter().enumerate() {
+            let domain = if is_behind_proxy {
+                FOREIGN
+            } else {
+                entry.closed_domain()
+            };
+            let spelled = spellings::all().into_iter().map(|spelling| spelling.host);
+            let named = spellings::addresses().into_iter();
+            let named = named.map(|one| spellings::name_of(one.address, 0, domain));
+            let hosts = spelled.chain(named).enumerate();
+            let share = match entry {
+                Entry::Posted if !is_long_form() => POSTED_SHARE,
+                _ => self.share,
+            };
+            for (_, host) in hosts.filter(|(place, _)| (place + turn).is_multiple_of(share)) {
+                cases.push(self.case(entry, host, self.status()));
+            }
+        }
+        vec![Round { cases, put: None }]
+    }
+
+    /// Every address where a name of the site's leads there; with every status of a redirect for one address of a range.
+    pub(super) fn own(&mut self) -> Vec<Round> {
+        let mut rounds = Vec::new();
+        // Pages move while their own host is where it should be, so they go apart.
+        for is_page in [false, true] {
+            for (place, private) in spellings::addresses().into_iter().enumerate() {
+                rounds.extend(self.round_of_fixed(place, private, is_page));
+            }
+        }
+        let mut open = Round::default();
+        for (place, private) in spellings::addresses().into_iter().enumerate() {
+            for (turn, entry) in self.entries.clone().into_iter().enumerate() {
+                open.cases
+                    .extend(self.cases_below(entry, place + turn, private));
+            }
+        }
+        rounds.push(open);
+        rounds
+    }
+
+    /// The entries whose few hosts are all put at an address.
+    fn round_of_fixed(&mut self, place: usize, private: Private, is_page: bool) -> Option<Round> {
+        let mut cases = Vec::new();
+        let mut names = Vec::new();
+        for (turn, entry) in self.entries.clone().into_iter().enumerate() {
+            let Some(host) = entry.fixed_hosts().first() else {
+                continue;
+            };
+            if (entry == Entry::Page) != is_page || !self.draws(place + turn) {
+                continue;
+            }
+            names.extend_from_slice(entry.fixed_hosts());
+            for status in self.statuses(entry, private) {
+                cases.push(self.case(entry, (*host).to_owned(), status));
+            }
+        }
+        let put = Some((names, private.address));
+        (!cases.is_empty()).then_some(Round { cases, put })
+    }
+
+    /// The cases of an entry with names of their own at an address.
+    fn cases_below(&mut self, entry: Entry, place: usize, private: Private) -> Vec<Case> {
+        if !self.draws(place) || !self.has_room_for(entry, place, private) {
+            return Vec::new();
+        }
+        let mut cases = Vec::new();
+        for status in self.statuses(entry, private) {
+            if let Some(host) = entry.host_at(private.address, self.number + 1) {
+                cases.push(self.case(entry, host, status));
+            }
+        }
+        cases
+    }
+
+    /// In the short form entries that cost much get every other address, and redirects that aren't followed one of a
+    /// range.
+    fn has_room_for(&self, entry: Entry, place: usize, private: Private) -> bool {
+        match entry {
+            _ if is_long_form() => true,
+            Entry::CaptionsMove => private.is_inside,
+            entry => entry.is_redirect() || self.share > 1 || place.is_multiple_of(2),
+        }
+    }
+
+    fn statuses(&self, entry: Entry, private: Private) -> Vec<u16> {
+        // What isn't followed needs no look at its address; in the short form one of a range will do.
+        let is_each = is_long_form() || private.is_inside && entry != Entry::CaptionsMove;
+        if entry.is_redirect() && is_each {
+            REDIRECTS.into()
+        } else {
+            vec![self.status()]
+        }
+    }
+
+    /// One case for each entry whose host is the site's, at its own address.
+    pub(super) fn good(&mut self) -> Vec<Case> {
+        let mut cases = Vec::new();
+        for entry in self.entries.clone() {
+            let fixed = entry.fixed_hosts().first().map(|host| (*host).to_owned());
+            let host = entry.good_host(self.number + 1).or(fixed);
+            if let Some(host) = host.filter(|_| entry != Entry::CaptionsMove) {
+                cases.push(self.case(entry, host, 302));
+            }
+        }
+        cases
+    }
+}
