@@ -42,6 +42,7 @@ pub const TARGETS: &[Target] = targets![
     flv = broadcast::fuzz::flv,
     guard = net::fuzz::guard,
     head = net::fuzz::head,
+    hls = media::fuzz::hls,
     link = links::fuzz::link,
     player_answer = extract::fuzz::player_answer,
     player_script = extract::fuzz::player_script,

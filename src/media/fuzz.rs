@@ -1,8 +1,11 @@
-//! Heads of media files and what FFmpeg says, for [`crate::fuzz`].
+//! Heads of media files, playlists, and what FFmpeg says, for [`crate::fuzz`].
 
 use std::ops::Range;
 
+use url::Url;
+
 use super::ffmpeg::said::{LINE_BYTES, Lines, STDERR_BYTES, Tail};
+use super::hls::Playlist;
 use super::normalise::Report;
 use super::{Container, HeadReader, Progress, webp};
 
@@ -50,6 +53,33 @@ fn lines(data: &[u8], step: usize) -> Vec<String> {
     pieces
         .flat_map(|piece| lines.push(piece).collect::<Vec<_>>())
         .collect()
+}
+
+/// Playlists: every number has its bound.
+pub(crate) fn hls(data: &[u8]) {
+    let Ok(base) = Url::parse("https://manifest.example.com/live/index.m3u8") else {
+        return;
+    };
+    if let Ok(playlist) = Playlist::parse(data, &base) {
+        assert_sound(&playlist);
+    }
+}
+
+/// What holds of every playlist that is read.
+pub(super) fn assert_sound(playlist: &Playlist) {
+    match playlist {
+        Playlist::Master(master) => assert!(!master.variants.is_empty()),
+        Playlist::Media(segments) => {
+            let pairs = segments.list.windows(2);
+            let mut steps = pairs.map(|pair| pair[1].number - pair[0].number);
+            assert!(steps.all(|step| step == 1));
+            for segment in &segments.list {
+                let part = segment.part.as_ref();
+                assert!(part.is_none_or(|part| part.start < part.end));
+                assert!(segment.duration.as_secs() <= 600);
+            }
+        }
+    }
 }
 
 /// A head asks for bytes that are there, and comes to an end.

@@ -13,6 +13,7 @@ pub mod ffmpeg;
 pub mod fmp4;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod fuzz;
+pub mod hls;
 pub mod launch;
 pub mod movie;
 pub mod mp3;
