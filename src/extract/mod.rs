@@ -23,6 +23,7 @@ pub(crate) mod fuzz;
 mod hop;
 mod identity;
 mod lenient;
+mod live;
 mod model;
 mod playlist;
 pub mod select;
@@ -36,6 +37,7 @@ pub use error::{Block, ExtractError, Unavailable};
 pub use facts::{
     AudioTrack, Caption, Chapter, DynamicRange, LiveStatus, PostFacts, StreamFacts, Thumbnail,
 };
+pub use live::LivePost;
 pub use model::{
     Author, Classified, Codec, Container, Content, Extraction, Format, Image, Music, Refusal,
     Source, SourceKey, Statistics, Tracks,
@@ -84,6 +86,18 @@ pub trait Extractor: Send + Sync {
         net: &'a Client,
         post: &'a Source,
     ) -> BoxFuture<'a, Result<Extraction, ExtractError>>;
+
+    /// Asks whether a post is on air now, and where it is sent out; `None` when it is not, or the site's never are.
+    ///
+    /// # Errors
+    /// As [`Extractor::extract`], but for the reason that it is on air.
+    fn live<'a>(
+        &'a self,
+        _net: &'a Client,
+        _post: &'a Source,
+    ) -> BoxFuture<'a, Result<Option<LivePost>, ExtractError>> {
+        std::future::ready(Ok(None)).boxed()
+    }
 
     /// The list that an address names, alone or beside a post; `None` when it names none, or the site has none.
     fn playlist(&self, _url: &Url) -> Option<PlaylistSource> {

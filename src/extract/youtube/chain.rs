@@ -40,7 +40,7 @@ pub(super) struct Chain<'a> {
 
 /// Why one client gave nothing.
 #[derive(Debug)]
-enum Miss {
+pub(super) enum Miss {
     /// It may not play the video.
     Fault(Fault),
     /// No answer, or none that is understood.
@@ -48,14 +48,14 @@ enum Miss {
 }
 
 impl Miss {
-    fn as_str(&self) -> &'static str {
+    pub(super) fn as_str(&self) -> &'static str {
         match self {
             Self::Fault(fault) => fault.as_str(),
             Self::Error(error) => error.as_str(),
         }
     }
 
-    fn next(&self) -> Next {
+    pub(super) fn next(&self) -> Next {
         match self {
             Self::Fault(fault) => fault.next(),
             // Throttled: the next client would be too, and asking on makes it worse.
@@ -83,7 +83,7 @@ impl Miss {
         }
     }
 
-    fn into_error(self) -> ExtractError {
+    pub(super) fn into_error(self) -> ExtractError {
         match self {
             Self::Fault(fault) => fault.into_error(),
             Self::Error(error) => error,
@@ -92,7 +92,7 @@ impl Miss {
 }
 
 /// Keeps the more telling of two misses, the earlier one of equals.
-fn more_telling(first: Option<Miss>, second: Miss) -> Miss {
+pub(super) fn more_telling(first: Option<Miss>, second: Miss) -> Miss {
     match first {
         Some(first) if first.weight() >= second.weight() => first,
         _ => second,
@@ -199,27 +199,38 @@ impl Chain<'_> {
         played
     }
 
-    /// Asks one client, once more with a new visitor id when it takes us for a robot.
+    /// Asks one client.
     async fn ask(&self, client: &Client, id: &VideoId) -> Result<Played, Miss> {
         // Boxed, because most extractions need no script.
         let script = Box::pin(self.script(client)).await.map_err(Miss::Error)?;
-        let day = script.as_ref().map(|script| script.day);
-        let ask = || self.session.player(client, id, day);
-        let asked = ask().await.map_err(Miss::Error)?;
-        let visitor = asked.visitor.clone();
-        let played = match self.judge(client, id, asked) {
-            Err(Miss::Fault(fault)) if fault.next() == Next::NewVisitor => {
-                self.session.forget_visitor(client, &visitor).await;
-                let asked = ask().await.map_err(Miss::Error)?;
-                self.judge(client, id, asked)
-            }
-            done => done,
-        }?;
+        let judge = |asked| self.judge(client, id, asked);
+        let played = self.ask_twice(client, id, script.as_ref(), judge).await?;
         Box::pin(self.complete(played, script.as_ref())).await
     }
 
+    /// Asks one client and judges what it is told, once more with a new visitor id when it takes us for a robot.
+    pub(super) async fn ask_twice<T>(
+        &self,
+        client: &Client,
+        id: &VideoId,
+        script: Option<&Script>,
+        judge: impl Fn(AskedPlayer) -> Result<T, Miss>,
+    ) -> Result<T, Miss> {
+        let day = script.map(|script| script.day);
+        let ask = || self.session.player(client, id, day);
+        let asked = ask().await.map_err(Miss::Error)?;
+        let visitor = asked.visitor.clone();
+        match judge(asked) {
+            Err(Miss::Fault(fault)) if fault.next() == Next::NewVisitor => {
+                self.session.forget_visitor(client, &visitor).await;
+                judge(ask().await.map_err(Miss::Error)?)
+            }
+            done => done,
+        }
+    }
+
     /// The player script for a client that needs one.
-    async fn script(&self, client: &Client) -> Result<Option<Script>, ExtractError> {
+    pub(super) async fn script(&self, client: &Client) -> Result<Option<Script>, ExtractError> {
         match self.scripts.filter(|_| client.needs_js) {
             Some(scripts) => scripts.current(&self.session).await.map(Some),
             None => Ok(None),
@@ -284,7 +295,7 @@ impl Chain<'_> {
     }
 
     /// Whether a client can give anything: some need the player script, and some media need a token.
-    fn can_use(&self, client: &Client) -> bool {
+    pub(super) fn can_use(&self, client: &Client) -> bool {
         let has_token = !client.needs_media_token
             || !client.token_free_itags.is_empty()
             || self.session.can_have_media_token(client)
@@ -326,7 +337,7 @@ fn settled(miss: &Miss, web: Option<&Player>) -> Option<ExtractError> {
 }
 
 /// A fault of an announced broadcast with the start that only the web client is told.
-fn with_start(fault: Fault, player: &Player) -> Fault {
+pub(super) fn with_start(fault: Fault, player: &Player) -> Fault {
     match fault.kind {
         Kind::Post(Unavailable::Upcoming { starts_at: None }) => Fault {
             kind: Kind::Post(Unavailable::Upcoming {

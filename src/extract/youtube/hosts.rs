@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::net::HostList;
@@ -71,16 +72,25 @@ impl Hosts {
 
 /// The IP address that an address of media was given to.
 pub(super) fn given_to(url: &str) -> Option<IpAddr> {
-    let url = Url::parse(url).ok()?;
-    let (_, ip) = url.query_pairs().find(|(name, _)| name == "ip")?;
-    ip.parse().ok()
+    parameter(url, "ip")?.parse().ok()
 }
 
 /// Until when an address of media is good, in seconds since 1970.
 pub(super) fn expires_at(url: &str) -> Option<u64> {
+    parameter(url, "expire")?.parse().ok()
+}
+
+/// A parameter of an address of media: in its query, or as a pair of segments of its path, as playlists of live videos
+/// and what they name have it (recorded 2026-06).
+fn parameter(url: &str, name: &str) -> Option<String> {
     let url = Url::parse(url).ok()?;
-    let (_, at) = url.query_pairs().find(|(name, _)| name == "expire")?;
-    at.parse().ok()
+    if let Some((_, value)) = url.query_pairs().find(|(key, _)| key == name) {
+        return Some(value.into_owned());
+    }
+    let mut segments = url.path_segments()?;
+    segments.find(|segment| *segment == name)?;
+    let value = percent_decode_str(segments.next()?).decode_utf8().ok()?;
+    Some(value.into_owned())
 }
 
 /// Whether an address is https, on the list, and written so that every reader of addresses sees the same host.
@@ -106,6 +116,11 @@ mod tests {
             ("?ip=", None),
             ("?ipx=192.0.2.1", None),
             ("", None),
+            (
+                "/id/a.1/ip/2001%3Adb8%3A%3A1/file/seg.ts",
+                Some("2001:db8::1"),
+            ),
+            ("/id/ip", None),
         ] {
             let found = given_to(&format!("{host}{query}"));
             assert_eq!(found.map(|ip| ip.to_string()).as_deref(), ip, "{query}");

@@ -32,8 +32,8 @@ use self::tokens::Tokens;
 use self::url::Address;
 use self::visitor::Visitors;
 use super::{
-    Classified, Content, ExtractError, Extraction, Extractor, Part, Playlist, PlaylistSource,
-    Refusal, Source, SourceKey,
+    Classified, Content, ExtractError, Extraction, Extractor, LivePost, Part, Playlist,
+    PlaylistSource, Refusal, Source, SourceKey,
 };
 use crate::clock::Clock;
 use crate::config::{Env, Secret};
@@ -51,6 +51,7 @@ mod hosts;
 mod ids;
 mod innertube;
 pub mod js;
+mod live;
 mod login;
 mod metadata;
 mod page;
@@ -160,18 +161,7 @@ impl YouTube {
         account: &AccountCookies,
         id: &VideoId,
     ) -> Result<Extraction, ExtractError> {
-        let is_logged_in = account.is_logged_in();
-        let chain = Chain {
-            session: self.session(transport, account).await,
-            hosts: &self.hosts,
-            scripts: self.scripts.as_ref(),
-            clients: if is_logged_in {
-                &self.clients.logged_in
-            } else {
-                &self.clients.anonymous
-            },
-            wants_page: self.wants_page,
-        };
+        let chain = self.chain(transport, account).await;
         let played = Box::pin(chain.play(id)).await?;
         debug!(
             site = SITE,
@@ -181,6 +171,20 @@ impl YouTube {
             "formats mapped"
         );
         self.finish(id, &played)
+    }
+
+    async fn chain<'a>(&'a self, transport: &'a dyn Ask, account: &'a AccountCookies) -> Chain<'a> {
+        Chain {
+            session: self.session(transport, account).await,
+            hosts: &self.hosts,
+            scripts: self.scripts.as_ref(),
+            clients: if account.is_logged_in() {
+                &self.clients.logged_in
+            } else {
+                &self.clients.anonymous
+            },
+            wants_page: self.wants_page,
+        }
     }
 
     async fn session<'a>(
@@ -244,15 +248,32 @@ impl YouTube {
         }
     }
 
+    async fn fetch_live(
+        &self,
+        net: &Client,
+        post: &Source,
+    ) -> Result<Option<LivePost>, ExtractError> {
+        let id = video_id(post)?;
+        let transport = self.transport(net);
+        let account = account(transport.operator.clone());
+        let chain = self.chain(&transport, &account).await;
+        Box::pin(chain.live(&id)).await
+    }
+
     async fn fetch(&self, net: &Client, post: &Source) -> Result<Extraction, ExtractError> {
-        let SourceKey::Post(id) = &post.key else {
-            return Err(ExtractError::Refused(Refusal::BadUrl));
-        };
-        let id = VideoId::parse(id).ok_or(ExtractError::Refused(Refusal::BadUrl))?;
+        let id = video_id(post)?;
         let transport = self.transport(net);
         let account = account(transport.operator.clone());
         self.video(&transport, &account, &id).await
     }
+}
+
+/// The video that a source names.
+fn video_id(post: &Source) -> Result<VideoId, ExtractError> {
+    let SourceKey::Post(id) = &post.key else {
+        return Err(ExtractError::Refused(Refusal::BadUrl));
+    };
+    VideoId::parse(id).ok_or(ExtractError::Refused(Refusal::BadUrl))
 }
 
 /// The short side up to which pictures are picked (api.md §4).
@@ -360,6 +381,14 @@ impl Extractor for YouTube {
         post: &'a Source,
     ) -> BoxFuture<'a, Result<Extraction, ExtractError>> {
         self.fetch(net, post).boxed()
+    }
+
+    fn live<'a>(
+        &'a self,
+        net: &'a Client,
+        post: &'a Source,
+    ) -> BoxFuture<'a, Result<Option<LivePost>, ExtractError>> {
+        self.fetch_live(net, post).boxed()
     }
 
     fn playlist(&self, url: &Url) -> Option<PlaylistSource> {

@@ -132,6 +132,7 @@ pub(in crate::extract::youtube) struct StreamingData {
     pub(in crate::extract::youtube) formats: List<RawFormat>,
     pub(in crate::extract::youtube) adaptive_formats: List<RawFormat>,
     pub(in crate::extract::youtube) server_abr_streaming_url: Text,
+    pub(in crate::extract::youtube) hls_manifest_url: Text,
     pub(in crate::extract::youtube) license_infos: List<Present>,
 }
 

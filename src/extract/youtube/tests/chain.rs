@@ -322,6 +322,33 @@ async fn broadcasts_are_refused_with_their_start() {
 }
 
 #[tokio::test]
+async fn playlist_of_both_tracks_is_taken_before_one_of_single_tracks() {
+    let (Some(split), Some(both)) = (
+        recorded::body("player/visionos_live.json"),
+        recorded::body("player/android_reel_live_dash.json.gz"),
+    ) else {
+        return;
+    };
+    let id = "X4VbdwhkE10";
+    let script = Script::default().with(VISIONOS, "player", split.clone());
+    let live = script.live(id).await.unwrap().unwrap();
+    assert!(live.playlist.contains("/demuxed/1/"), "{}", live.playlist);
+    assert!(live.title.starts_with("lofi hip hop radio"));
+    let script = script.with(ANDROID, "reel_item_watch", both);
+    let live = script.live(id).await.unwrap().unwrap();
+    assert!(!live.playlist.contains("/demuxed/"), "{}", live.playlist);
+    assert!(live.session.headers[0].1.contains("Android"));
+    // One that is over, and one whose playlist lies elsewhere.
+    let script = Script::default().with(VISIONOS, "player", playable(ID, 18));
+    assert_eq!(script.live(ID).await.unwrap(), None);
+    let mut elsewhere = split;
+    elsewhere["streamingData"]["hlsManifestUrl"] = json!("https://evil.example/index.m3u8");
+    let script = Script::default().with(VISIONOS, "player", elsewhere);
+    let error = script.live(id).await.unwrap_err();
+    assert_eq!(block(&error), Some(Block::ProtocolOnly));
+}
+
+#[tokio::test]
 async fn trouble_is_retried_once_and_throttling_never() {
     let script = Script::default()
         .with_status(VISIONOS, "player", 503, json!({}))

@@ -12,7 +12,7 @@ use crate::config::Env;
 use crate::extract::youtube::auth::AccountCookies;
 use crate::extract::youtube::innertube::{Answer, Ask, Call};
 use crate::extract::youtube::{VideoId, YouTube};
-use crate::extract::{ExtractError, Extraction};
+use crate::extract::{ExtractError, Extraction, LivePost};
 use crate::net::NetError;
 
 /// Numbers of the clients, as their requests carry them.
@@ -106,6 +106,13 @@ impl Script {
         let account = AccountCookies::parse(cookies);
         site.video(self, &account, &VideoId::parse(id).unwrap())
             .await
+    }
+
+    /// Asks whether a video is on air.
+    pub(super) async fn live(&self, id: &str) -> Result<Option<LivePost>, ExtractError> {
+        let (site, account) = (site(&[]), AccountCookies::default());
+        let chain = site.chain(self, &account).await;
+        chain.live(&VideoId::parse(id).unwrap()).await
     }
 
     fn answer(&self, call: &Call) -> Answer {
