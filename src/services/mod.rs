@@ -1,7 +1,8 @@
 //! What the product does, one struct per use case; no axum, no site names.
 //!
 //! [`Resolver`]: address -> extraction. [`Lister`]: address of a list -> the posts in it. [`Minter`]: extraction -> sealed
-//! links. [`Choice`]: one of them. [`Playout`]: post -> the file of it that is played here. [`Joiner`]: two tracks -> one file. [`Deliverer`]: link -> bytes: passed on, joined,
+//! links. [`Choice`]: one of them. [`Playout`]: post -> the file of it that is played here,
+//! or the [`LiveStream`] that it is. [`Joiner`]: two tracks -> one file. [`Deliverer`]: link -> bytes: passed on, joined,
 //! packed, transcoded or rendered.
 
 mod address;
@@ -17,6 +18,7 @@ mod flight;
 mod jobs;
 mod joined;
 mod lists;
+mod live;
 mod made;
 mod offers;
 mod origin;
@@ -36,6 +38,7 @@ pub use config::ServicesConfig;
 pub use deliver::{DeliverError, Delivered, Deliverer, Delivery, TextFile, Tools};
 pub use joined::{JoinError, Joiner, Pair, PairWish, Span};
 pub use lists::Lister;
+pub use live::{LiveError, LiveStream};
 pub use offers::{Entry, Makes, Minter, Offers, Picks, Terms};
 pub use origin::OriginError;
 pub use playout::{Playable, Playout, PlayoutError, Taste};

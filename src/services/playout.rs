@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::feed::{Feed, FeedError};
 use super::joined::{JoinedOrigin, PairId};
 use super::origin::{LinkOrigin, Post};
-use super::{Joiner, ResolveError, Resolved, Resolver, Wish, address};
+use super::{Joiner, LiveStream, ResolveError, Resolved, Resolver, Wish, address};
 use crate::extract::selector::Selector;
 use crate::extract::{
-    Codec, Content, ExtractError, Extraction, Format, Refusal, Tracks, Unavailable,
+    Codec, Content, ExtractError, Extraction, Extractor, Format, Refusal, Source, Tracks,
+    Unavailable,
 };
 use crate::transfer::{Ask, Engines, Origin as _, Transfer};
 
@@ -29,6 +30,20 @@ pub enum Taste {
     Selector(Selector),
 }
 
+impl Taste {
+    /// Ids of the formats to be tried, the best first; `pairs` are formats joined from two others.
+    pub fn choose(&self, formats: &[Format], pairs: &[Format]) -> Vec<String> {
+        match self {
+            Self::Selector(selector) => {
+                let selection = selector.select(formats);
+                selection.map(|chosen| chosen.id()).into_iter().collect()
+            }
+            Self::Usual => usual(formats, pairs, SHORT_SIDE),
+            Self::Smaller(most) => usual(formats, pairs, *most),
+        }
+    }
+}
+
 /// Why a post is not played.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -36,6 +51,9 @@ pub enum PlayoutError {
     /// The site gives nothing.
     #[error(transparent)]
     Resolve(#[from] Arc<ResolveError>),
+    /// It was on air, and is no more.
+    #[error("it is on air no more")]
+    Over,
     /// It has nothing that is wanted, or no picture.
     #[error("no format that can be played")]
     NoFormat,
@@ -52,6 +70,7 @@ impl PlayoutError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Resolve(error) => resolve_reason(error),
+            Self::Over => "live_ended",
             Self::NoFormat => "no_format",
             Self::Bytes(_) | Self::Refused(_) => "upstream_error",
         }
@@ -60,6 +79,11 @@ impl PlayoutError {
     /// Whether the site says no to this file, rather than nothing.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused(_))
+    }
+
+    /// Whether it is on air now, so that there is no file of it.
+    pub fn is_live(&self) -> bool {
+        matches!(self, Self::Resolve(error) if resolve_reason(error) == "is_live")
     }
 
     /// Whether another try may do better before long.
@@ -77,7 +101,7 @@ impl PlayoutError {
                 | ResolveError::Refused(_) => false,
                 _ => true,
             },
-            Self::NoFormat => false,
+            Self::NoFormat | Self::Over => false,
             Self::Bytes(_) | Self::Refused(_) => true,
         }
     }
@@ -207,12 +231,7 @@ impl Playout {
         taste: &Taste,
         is_fresh: bool,
     ) -> Result<Playable, PlayoutError> {
-        let resolver = self.feed.resolver();
-        let site = address::playlist(resolver.extractors(), list).map_err(Arc::new)?;
-        let (extractor, _) = site;
-        let Some(source) = extractor.source(id) else {
-            return Err(PlayoutError::NoFormat);
-        };
+        let (extractor, source) = self.source(list, id)?;
         let wish = Wish { no_cache: is_fresh };
         let resolved = self.ask(source.url.as_str(), wish).await?;
         let extraction = resolved.extraction;
@@ -239,6 +258,40 @@ impl Playout {
             }
         }
         Err(failure)
+    }
+
+    /// Asks the site of a list where the post with this id is on air.
+    ///
+    /// # Errors
+    /// [`PlayoutError`], [`PlayoutError::Over`] when it is not.
+    pub async fn tune(&self, list: &str, id: &str) -> Result<LiveStream, PlayoutError> {
+        let (extractor, source) = self.source(list, id)?;
+        let resolver = self.feed.resolver();
+        let mut closed = None;
+        for way in self.ways.iter() {
+            match Box::pin(resolver.live(&extractor, &source, way.as_deref())).await {
+                Ok(Some(post)) => {
+                    let site = (extractor, source);
+                    return Ok(LiveStream::new(
+                        resolver.clone(),
+                        site,
+                        way.as_deref(),
+                        post,
+                    ));
+                }
+                Ok(None) => return Err(PlayoutError::Over),
+                Err(error) if is_closed(&error) => closed = closed.or(Some(error)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(closed.map_or(PlayoutError::NoFormat, PlayoutError::from))
+    }
+
+    fn source(&self, list: &str, id: &str) -> Result<(Arc<dyn Extractor>, Source), PlayoutError> {
+        let extractors = self.feed.resolver().extractors();
+        let (extractor, _) = address::playlist(extractors, list).map_err(Arc::new)?;
+        let source = extractor.source(id).ok_or(PlayoutError::NoFormat)?;
+        Ok((extractor, source))
     }
 
     async fn open(&self, post: &Post, format_id: &str) -> Result<Bytes, String> {
@@ -333,14 +386,7 @@ fn wanted(extraction: &Extraction, pairs: &[Format], taste: &Taste) -> Vec<Strin
     let Content::Video { formats } = &extraction.content else {
         return Vec::new();
     };
-    match taste {
-        Taste::Selector(selector) => {
-            let selection = selector.select(formats);
-            selection.map(|chosen| chosen.id()).into_iter().collect()
-        }
-        Taste::Usual => usual(formats, pairs, SHORT_SIDE),
-        Taste::Smaller(most) => usual(formats, pairs, *most),
-    }
+    taste.choose(formats, pairs)
 }
 
 /// The largest of the smaller sides below that of a file, for which there is another one.

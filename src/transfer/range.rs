@@ -89,6 +89,14 @@ pub(super) enum ContentRange {
     },
 }
 
+/// The bytes that follow, as a `Content-Range` header says; `None` when it says nothing that holds.
+pub fn following(header: &str) -> Option<Range<u64>> {
+    match parse_content_range(header)? {
+        ContentRange::Part { range, .. } => Some(range),
+        ContentRange::Unsatisfied { .. } => None,
+    }
+}
+
 /// Reads a `Content-Range` header strictly: one that doesn't add up is no header.
 pub(super) fn parse_content_range(header: &str) -> Option<ContentRange> {
     let (span, total) = strip_unit(header.trim(), ' ')?.split_once('/')?;

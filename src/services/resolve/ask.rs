@@ -50,7 +50,12 @@ impl Resolver {
     }
 
     /// Counts an extraction. One that failed for a reason of the post says nothing against the site.
-    fn count<T>(&self, site: &'static str, outcome: &Result<T, Arc<ResolveError>>, took: Duration) {
+    pub(super) fn count<T>(
+        &self,
+        site: &'static str,
+        outcome: &Result<T, Arc<ResolveError>>,
+        took: Duration,
+    ) {
         let (result, verdict) = match outcome {
             Ok(_) => (OK, Verdict::Good),
             Err(error) => match error.as_ref() {

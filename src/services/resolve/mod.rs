@@ -3,6 +3,7 @@
 mod ask;
 mod error;
 mod keep;
+mod live;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
