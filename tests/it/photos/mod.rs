@@ -9,6 +9,7 @@ mod limits;
 mod missing;
 mod pictures;
 mod slideshow;
+mod soak;
 mod sound;
 mod sound_faults;
 mod sound_length;

@@ -11,6 +11,16 @@ impl Process {
         folder.expect("a running process").count()
     }
 
+    /// What the open files are.
+    pub(crate) fn open(self) -> Vec<String> {
+        let folder = std::fs::read_dir(format!("/proc/{}/fd", self.0));
+        let entries = folder.expect("a running process").flatten();
+        let targets = entries.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        let mut targets: Vec<String> = targets.map(|target| target.display().to_string()).collect();
+        targets.sort();
+        targets
+    }
+
     /// Processor time so far, of user and system, in hundredths of a second.
     pub(crate) fn ticks(self) -> u64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0));
