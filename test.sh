@@ -139,7 +139,7 @@ check_layout() {
     fi
     tool typos
     RUST_LOG=warn tool taplo fmt --check
-    tool shellcheck test.sh .ci/run
+    tool shellcheck test.sh .ci/run .ci/nightly fuzz/run.sh bench/run.sh bench/soak.sh bench/broadcast.sh
     check_nginx
 }
 
