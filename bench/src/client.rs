@@ -138,6 +138,11 @@ pub(crate) async fn mint_slideshow(port: u16, url: &str) -> Result<String> {
     link(port, url, "/download_slideshow_link").await
 }
 
+/// Resolves `url` and returns the path and query of its sound as MP3.
+pub(crate) async fn mint_sound(port: u16, url: &str) -> Result<String> {
+    link(port, url, "/download_link/mp3").await
+}
+
 /// Resolves `url` and returns the path and query of one of its formats.
 pub(crate) async fn mint_format(port: u16, url: &str, format_id: &str) -> Result<String> {
     let answer = resolved(port, url).await?;

@@ -56,6 +56,11 @@ impl Process {
         resident(self.id)
     }
 
+    /// Resident bytes of the process alone.
+    pub(crate) fn own_resident(&self) -> u64 {
+        status_bytes(self.id, "VmRSS:")
+    }
+
     /// Largest resident bytes of the process alone, ever.
     pub(crate) fn peak(&self) -> u64 {
         status_bytes(self.id, "VmHWM:")

@@ -24,7 +24,9 @@ use interface::Interface;
 pub(crate) use interface::video;
 use page::Pages;
 pub(crate) use page::{File, Flaw, LATE, Scheme, recorded_post, slow_post};
-pub(crate) use photo::{folder as photo_folder, post as photo_post};
+pub(crate) use photo::{
+    folder as photo_folder, numbered as numbered_photo_post, post as photo_post,
+};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4096;

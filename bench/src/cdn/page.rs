@@ -190,8 +190,8 @@ impl Pages {
     }
 
     fn write(&self, id: &str) -> Vec<u8> {
-        if let Some(count) = photo::of_post(id) {
-            return page_of(&photo::item(id, count), "").into_bytes();
+        if let Some(post) = photo::of_post(id) {
+            return page_of(&photo::item(id, post), "").into_bytes();
         }
         if delay(&format!("/@bench/video/{id}")) > Duration::ZERO {
             return page_of(&item(id, STAND_IN_FILE), "").into_bytes();

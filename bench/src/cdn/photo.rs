@@ -10,26 +10,41 @@ const PHOTOS: char = '8';
 const HOST: &str = "p16-sign-sg.tiktokcdn.com";
 /// The folder below that of the run.
 const FOLDER: &str = "photos";
-/// The sound of every post.
-const SOUND: &str = "sound.mp3";
+/// The sound of the posts that are number 0, and of the others: that has to be made into MP3.
+const SOUNDS: [&str; 2] = ["sound.mp3", "sound.m4a"];
+/// More than the pictures of a post: what is beyond that is its number.
+const MOST_PICTURES: usize = 100;
 
-/// Where the files of photo posts lie: `1.jpg` and so on, and `sound.mp3`.
+/// Where the files of photo posts lie: `1.jpg` and so on, `sound.mp3` and `sound.m4a`.
 pub(crate) fn folder(of_run: &Path) -> PathBuf {
     of_run.join(FOLDER)
 }
 
 /// Address of a photo post with the first `count` pictures.
 pub(crate) fn post(count: usize) -> String {
-    format!("https://www.tiktok.com/@bench/video/{PHOTOS}{count:018}")
+    numbered(0, count)
 }
 
-/// Number of pictures of the post with this id, if it is one of those.
-pub(super) fn of_post(id: &str) -> Option<usize> {
-    id.strip_prefix(PHOTOS)?.parse().ok()
+/// Address of one of many photo posts with the first `count` pictures.
+pub(crate) fn numbered(number: usize, count: usize) -> String {
+    let id = number * MOST_PICTURES + count;
+    format!("https://www.tiktok.com/@bench/video/{PHOTOS}{id:018}")
+}
+
+/// Number of the post with this id, and of its pictures, if it is one of those.
+pub(super) fn of_post(id: &str) -> Option<(usize, usize)> {
+    let id: usize = id.strip_prefix(PHOTOS)?.parse().ok()?;
+    Some((id / MOST_PICTURES, id % MOST_PICTURES))
 }
 
 /// The post with so many pictures.
-pub(super) fn item(id: &str, count: usize) -> Value {
+pub(super) fn item(id: &str, (number, count): (usize, usize)) -> Value {
+    let sound = SOUNDS[number.min(1)];
+    let kind = if number == 0 {
+        "audio_mpeg"
+    } else {
+        "audio_mp4"
+    };
     let address = |file: &str| format!("http://{HOST}/{FOLDER}/{file}");
     let images: Vec<Value> = (1..=count)
         .map(|number| {
@@ -46,7 +61,7 @@ pub(super) fn item(id: &str, count: usize) -> Value {
         "imagePost": { "images": images },
         "music": {
             "id": "1", "title": "bench", "authorName": "bench", "duration": 60,
-            "playUrl": format!("{}?mime_type=audio_mpeg", address(SOUND)),
+            "playUrl": format!("{}?mime_type={kind}", address(sound)),
         },
     })
 }
@@ -61,10 +76,10 @@ pub(super) fn file(of_run: &Path, path: &str) -> Option<(Vec<u8>, &'static str)>
     let is_plain = name
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
-    let content_type = if name == SOUND {
-        "audio/mpeg"
-    } else {
-        "image/jpeg"
+    let content_type = match name {
+        "sound.mp3" => "audio/mpeg",
+        "sound.m4a" => "audio/mp4",
+        _ => "image/jpeg",
     };
     let content = std::fs::read(folder(of_run).join(name))
         .ok()

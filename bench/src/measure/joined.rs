@@ -24,7 +24,8 @@ const CODECS: [&str; 2] = [
     "-c:a aac -b:a 128k",
 ];
 /// One index before all fragments of five seconds.
-const MUXER: &str = "-movflags +dash+global_sidx+delay_moov -frag_duration 5000000 -f mp4";
+pub(super) const MUXER: &str =
+    "-movflags +dash+global_sidx+delay_moov -frag_duration 5000000 -f mp4";
 /// Bytes per second of a client at the pace of a player.
 const RATE: usize = 250_000;
 /// How long such clients read.
@@ -187,20 +188,26 @@ async fn make(folder: &Path, times: u32) -> Result<()> {
     let again = (times - 1).to_string();
     for (track, (source, codec)) in cdn::TRACKS.iter().zip(SOURCES.iter().zip(CODECS)) {
         let once = format!("once-{}", track.file);
-        ffmpeg(folder, &["-f", "lavfi", "-i", source], codec, &once).await?;
+        let codec = format!("{codec} {MUXER}");
+        ffmpeg(folder, &["-f", "lavfi", "-i", source], &codec, &once).await?;
         let looped = ["-stream_loop", &again, "-i", &once];
-        ffmpeg(folder, &looped, "-c copy", track.file).await?;
+        ffmpeg(folder, &looped, &format!("-c copy {MUXER}"), track.file).await?;
     }
     Ok(())
 }
 
-async fn ffmpeg(folder: &Path, input: &[&str], codec: &str, output: &str) -> Result<()> {
+/// Has FFmpeg make a file in `folder`.
+pub(super) async fn ffmpeg(
+    folder: &Path,
+    input: &[&str],
+    options: &str,
+    output: &str,
+) -> Result<()> {
     let mut command = Command::new("ffmpeg");
     command
         .args(["-v", "error", "-nostdin", "-y"])
         .args(input)
-        .args(codec.split_whitespace())
-        .args(MUXER.split_whitespace())
+        .args(options.split_whitespace())
         .arg(output);
     let status = command
         .current_dir(folder)

@@ -1,5 +1,9 @@
-//! Days of use in minutes: short streams, extractions, upstreams that fail and clients that leave. Memory must not grow,
-//! and everything must be given back.
+//! Days of use in minutes: short streams, extractions, upstreams that fail and clients that leave, and among them videos
+//! that are rendered, sound that is made into MP3, and files that are joined. Memory must not grow, and everything must be
+//! given back.
+
+mod client;
+mod jobs;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,31 +12,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::{Bench, MIB};
-use crate::cdn::{File, Flaw, Scheme, video};
-use crate::client::{ask, connect, fetch, get, mint, post, read_head};
+use crate::Result;
+use crate::client::get;
 use crate::report::{Goal, Row, progress};
 use crate::subjects::Subject;
-use crate::{Result, payload};
+use client::{Client, PER_POST};
+use jobs::{Jobs, RENDERED};
 
 /// Short streams of a whole run.
 const STREAMS: usize = 200_000;
 /// Of a quick one.
 const QUICK_STREAMS: usize = 20_000;
-/// Streams of one post: each post is resolved once.
-const PER_POST: usize = 10;
-/// One stream in so many meets an upstream that fails, and another one a client that leaves: 2 % each.
-const ONE_IN: usize = 50;
 /// Clients at once.
 const CLIENTS: usize = 24;
-/// Bytes of the smallest file; every post has one of another size.
-const SMALLEST: u64 = 16 * 1024;
-/// Bytes of a file that is left in the middle, and how many come in a second.
-const LEFT: (u64, u64) = (1 << 20, 400_000);
 /// Memory counts for so many requests.
 const SLOPE_REQUESTS: f64 = 50_000.0;
 /// How often memory is looked at.
@@ -118,6 +114,7 @@ async fn metric(port: u16, name: &str) -> Result<usize> {
 
 impl Bench {
     pub(super) async fn soak(&mut self) -> Result<()> {
+        jobs::make(self.cdn.folder()).await?;
         let subject = self.serverrs(None).await?;
         let temp = self.cdn.folder().join("temp");
         sleep(SETTLE).await;
@@ -125,12 +122,17 @@ impl Bench {
         let streams = self.plan.amount(STREAMS, QUICK_STREAMS);
         let (began, done) = (Instant::now(), Arc::new(AtomicUsize::new(0)));
         let load = tokio::spawn(load(subject.port, streams / PER_POST, Arc::clone(&done)));
-        let samples = watch(&subject, &done, &load).await;
+        let (samples, most_children) = watch(&subject, &done, &load).await;
         let tally = load.await??;
         let elapsed = began.elapsed();
-        let after = rest(&subject, &temp, idle).await?;
+        let kept = tally.seen.get(RENDERED).copied().unwrap_or_default();
+        let expected = Held {
+            descriptors: idle.descriptors + kept,
+            ..idle
+        };
+        let after = rest(&subject, &temp, expected).await?;
         self.report.note(format!(
-            "{} requests in {} s: {:?}; idle at first {idle:?}, at the end {after:?}",
+            "{} requests in {} s: {:?}; at most {most_children} children; idle at first {idle:?}, at the end {after:?}",
             done.load(Ordering::Relaxed),
             elapsed.as_secs(),
             tally.seen
@@ -161,8 +163,8 @@ impl Bench {
             ("highest RSS, MiB", highest / MIB, None),
             ("RSS at rest, MiB", resting, None),
             (
-                "descriptors left",
-                above(after.descriptors, idle.descriptors),
+                "descriptors left, beside rendered videos that are kept",
+                above(after.descriptors, expected.descriptors),
                 none,
             ),
             ("tasks left", above(after.tasks, idle.tasks), none),
@@ -184,6 +186,7 @@ impl Bench {
 /// Clients that take post after post until all are done.
 async fn load(port: u16, posts: usize, done: Arc<AtomicUsize>) -> Result<Tally> {
     let next = Arc::new(AtomicUsize::new(0));
+    let jobs = Arc::new(Jobs::new(port).await?);
     let mut clients = JoinSet::new();
     for number in 0..CLIENTS {
         let client = Client {
@@ -191,6 +194,7 @@ async fn load(port: u16, posts: usize, done: Arc<AtomicUsize>) -> Result<Tally> 
             source: number + 1,
             next: Arc::clone(&next),
             done: Arc::clone(&done),
+            jobs: Arc::clone(&jobs),
             tally: Tally::default(),
         };
         clients.spawn(client.run(posts));
@@ -202,129 +206,26 @@ async fn load(port: u16, posts: usize, done: Arc<AtomicUsize>) -> Result<Tally> 
     Ok(all)
 }
 
-struct Client {
-    port: u16,
-    source: usize,
-    next: Arc<AtomicUsize>,
-    done: Arc<AtomicUsize>,
-    tally: Tally,
-}
-
-impl Client {
-    async fn run(mut self, posts: usize) -> Tally {
-        loop {
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
-            if number >= posts {
-                return self.tally;
-            }
-            if let Err(error) = self.post(number).await {
-                self.tally.note(Err(error));
-            }
-        }
-    }
-
-    fn note(&mut self, outcome: Result<&'static str>) {
-        self.done.fetch_add(1, Ordering::Relaxed);
-        self.tally.note(outcome);
-    }
-
-    /// One post and its streams, on one connection; what fails or leaves has its own.
-    async fn post(&mut self, number: usize) -> Result<()> {
-        let file = File {
-            scheme: [Scheme::Http, Scheme::Https][number % 2],
-            size: SMALLEST + number as u64,
-            rate: 0,
-            flaw: None,
-        };
-        let mut stream = connect(self.port, self.source).await?;
-        let path = mint(self.port, &file.post()).await;
-        let path = path.inspect(|_| self.note(Ok("resolved")))?;
-        if number.is_multiple_of(PER_POST) {
-            let url = video(number % 1_000_000);
-            let outcome = post(&mut stream, &url, false).await;
-            self.note(outcome.map(|_| "resolved, another site"));
-        }
-        for slot in number * PER_POST..(number + 1) * PER_POST {
-            let outcome = match slot % ONE_IN {
-                0 => self.fault(slot, file).await,
-                25 => self.leave(file.scheme).await,
-                _ => whole(&mut stream, &path, file.size).await,
-            };
-            self.note(outcome);
-        }
-        Ok(())
-    }
-
-    /// An upstream that is cut must be survived; one that refuses must be told of.
-    async fn fault(&mut self, slot: usize, file: File) -> Result<&'static str> {
-        let flaw = [Flaw::Cut, Flaw::Refused][slot / ONE_IN % 2];
-        let flawed = File {
-            flaw: Some(flaw),
-            ..file
-        };
-        let path = mint(self.port, &flawed.post()).await?;
-        self.note(Ok("resolved, with a flaw"));
-        let mut stream = connect(self.port, self.source).await?;
-        match (flaw, fetch(&mut stream, &path).await?) {
-            (Flaw::Cut, (200, body)) if is_file(&body, file.size) => Ok("cut and survived"),
-            (Flaw::Refused, (502..=504, _)) => Ok("refused and told"),
-            (_, (status, body)) => Err(format!("{flaw:?}: {status}, {} bytes", body.len()).into()),
-        }
-    }
-
-    /// A client that goes away in the middle.
-    async fn leave(&mut self, scheme: Scheme) -> Result<&'static str> {
-        let (size, rate) = LEFT;
-        let file = File {
-            scheme,
-            size,
-            rate,
-            flaw: None,
-        };
-        let path = mint(self.port, &file.post()).await?;
-        self.note(Ok("resolved, and left"));
-        let mut stream = connect(self.port, self.source).await?;
-        ask(&mut stream, &path).await?;
-        let head = read_head(&mut stream).await?;
-        if head.status != 200 {
-            return Err(format!("before leaving: {}", head.status).into());
-        }
-        stream.read_exact(&mut [0; 1024]).await?;
-        Ok("left")
-    }
-}
-
-async fn whole(stream: &mut tokio::net::TcpStream, path: &str, size: u64) -> Result<&'static str> {
-    let (status, body) = fetch(stream, path).await?;
-    if status != 200 || !is_file(&body, size) {
-        return Err(format!("status {status}, {} bytes", body.len()).into());
-    }
-    Ok("whole")
-}
-
-fn is_file(body: &[u8], size: u64) -> bool {
-    body.len() as u64 == size && payload::matches(body, 0)
-}
-
-/// Requests done and resident bytes, until the load is over.
+/// Requests done and resident bytes of the server alone, until the load is over; and the most children that were seen.
 async fn watch<T>(
     subject: &Subject,
     done: &AtomicUsize,
     load: &tokio::task::JoinHandle<T>,
-) -> Vec<(f64, f64)> {
-    let mut samples = Vec::new();
+) -> (Vec<(f64, f64)>, usize) {
+    let (mut samples, mut most_children) = (Vec::new(), 0);
     let mut said = Instant::now();
     while !load.is_finished() {
         sleep(SAMPLE).await;
         let count = done.load(Ordering::Relaxed);
-        let bytes = subject.process.resident();
+        let bytes = subject.process.own_resident();
+        most_children = most_children.max(subject.process.children());
         samples.push((count as f64, bytes as f64));
         if said.elapsed() >= Duration::from_secs(15) {
             said = Instant::now();
             progress(&format!("{count} requests, {} MiB", bytes >> 20));
         }
     }
-    samples
+    (samples, most_children)
 }
 
 /// Waits until the server holds no more than it did at first, or for as long as it may take.
