@@ -18,8 +18,8 @@ use crate::net::{self, EgressConfig, Egresses, NetError, StoreConfig};
 use crate::observe::Requests;
 use crate::protect::{self, KeyDigest, MemoryStore, Protect, ProtectConfig, SharedStore};
 use crate::services::{
-    Deliverer, Joiner, Lister, Makes, Minter, Playout, Resolver, ServicesConfig, Shared, Sources,
-    Tools,
+    Accounts, Deliverer, Joiner, Lister, Makes, Minter, Playout, Resolver, ServicesConfig, Shared,
+    Sources, Tools,
 };
 use crate::temp::{Temp, TempConfig};
 use crate::transfer::{Engines, ShutdownHandles, TransferConfig};
@@ -208,6 +208,12 @@ impl App {
         );
         lifecycle.spawn(lifecycle.clone().until_soft(deliverer.tidy()));
         let lister = Lister::new(&settings.services, resolver.clone(), &lifecycle);
+        let accounts = Accounts::new(
+            settings.broadcast.cookies_dir.clone(),
+            &settings.services,
+            (resolver.clone(), playout.clone()),
+            &lifecycle,
+        );
         // Only where somebody may use it: the directory is made at once.
         let token = settings.broadcast.token.as_ref();
         let shelves =
@@ -219,6 +225,7 @@ impl App {
             sealer: Arc::clone(&sealer),
             lister: lister.clone(),
             playout,
+            accounts,
             ffmpeg: ffmpeg.clone(),
             shelves,
             dialer,

@@ -19,6 +19,8 @@ pub struct BroadcastConfig {
     pub database: PathBuf,
     /// `BROADCAST_MEDIA_DIR`: where `media_files` lie; without it there are none.
     pub media_dir: Option<PathBuf>,
+    /// `BROADCAST_COOKIES_DIR`: where the files of cookies lie that `account` names; without it there are none.
+    pub cookies_dir: Option<PathBuf>,
     /// `BROADCAST_MAX_RUNNING` (2): broadcasts on air at once; each encodes in real time.
     pub max_running: usize,
     /// `BROADCAST_MAX_ITEMS` (5000): items of one list; the rest is left out.
@@ -51,6 +53,7 @@ impl BroadcastConfig {
                 .path("BROADCAST_DB")
                 .unwrap_or_else(|| PathBuf::from("data/serverrs.db")),
             media_dir: env.path("BROADCAST_MEDIA_DIR"),
+            cookies_dir: env.path("BROADCAST_COOKIES_DIR"),
             max_running: env.count("BROADCAST_MAX_RUNNING", 2, 1, 1000),
             max_items: env.count("BROADCAST_MAX_ITEMS", 5000, 1, 100_000),
             targets: TargetConfig::from_env(env),

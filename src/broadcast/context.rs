@@ -19,7 +19,9 @@ use crate::lifecycle::Lifecycle;
 use crate::links::Sealer;
 use crate::media::ffmpeg::Ffmpeg;
 use crate::net::TargetDialer;
-use crate::services::{Lister, Playout};
+use crate::services::{
+    Account, AccountError, Accounts, Lister, Playout, PlayoutError, ResolveError,
+};
 use crate::temp::Temp;
 
 /// What broadcasts are made of.
@@ -34,6 +36,8 @@ pub struct Parts {
     pub lister: Lister,
     /// Finds and opens posts.
     pub playout: Playout,
+    /// Both by accounts of the operator's.
+    pub accounts: Accounts,
     /// Encodes; without it nothing gets on air.
     pub ffmpeg: Option<Ffmpeg>,
     /// Where items are fetched to; without it all are played as they come.
@@ -84,10 +88,44 @@ impl Context {
         context
     }
 
-    /// Finds posts by the way out of a broadcast.
-    pub(super) fn playout(&self, settings: &Settings) -> Playout {
+    /// Finds posts by the account and the way out of a broadcast.
+    ///
+    /// # Errors
+    /// [`ResolveError::Account`].
+    pub(super) async fn playout(&self, settings: &Settings) -> Result<Playout, PlayoutError> {
+        let playout = match &settings.account {
+            Some(name) => self.account(name).await.map_err(Arc::new)?.playout,
+            None => self.parts.playout.clone(),
+        };
         let fallback = &self.parts.config.region_fallback;
-        self.parts.playout.by(settings.proxy.as_deref(), fallback)
+        Ok(playout.by(settings.proxy.as_deref(), fallback))
+    }
+
+    /// Reads lists by the account and the way out of a broadcast.
+    ///
+    /// # Errors
+    /// [`ResolveError::Account`].
+    pub(super) async fn lister(&self, settings: &Settings) -> Result<Lister, ResolveError> {
+        let lister = match &settings.account {
+            Some(name) => self.account(name).await?.lister,
+            None => self.parts.lister.clone(),
+        };
+        Ok(lister.by(settings.proxy.as_deref()))
+    }
+
+    async fn account(&self, name: &str) -> Result<Account, ResolveError> {
+        Ok(self.parts.accounts.open(name).await?)
+    }
+
+    /// Whether the account of a broadcast can be used, if it names one.
+    ///
+    /// # Errors
+    /// [`AccountError`].
+    pub(super) async fn check_account(&self, settings: &Settings) -> Result<(), AccountError> {
+        match &settings.account {
+            Some(name) => self.parts.accounts.open(name).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn store(&self) -> &Store {

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::config::Env;
-use crate::net::{Client, HostList, IpFamily, MediaSession, OperatorCookies};
+use crate::net::{Client, CookieFile, HostList, IpFamily, MediaSession, OperatorCookies};
 
 pub mod douyin;
 mod error;
@@ -142,6 +142,12 @@ pub trait Extractor: Send + Sync {
     /// The operator's cookies for pages; where they differ from those for media, a site says so.
     fn account_cookies(&self) -> Option<Arc<OperatorCookies>> {
         self.operator_cookies()
+    }
+
+    /// The same site asked with the cookies of another file, with a memory of its own for what it gives to that account;
+    /// `None` where a site is asked by no other account than the operator's.
+    fn by_account(&self, _cookies: Arc<CookieFile>) -> Option<Arc<dyn Extractor>> {
+        None
     }
 
     /// Name of the guest cookie that media requests need and a link may carry.

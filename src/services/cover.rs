@@ -95,6 +95,14 @@ impl Covers {
         }
     }
 
+    /// The same memory for what another feed reads.
+    pub(super) fn over(&self, feed: Feed) -> Self {
+        Self {
+            feed,
+            kept: self.kept.clone(),
+        }
+    }
+
     /// The cover of a post's music, else its own; `None` when there is none that a tag can hold, or it can't be had.
     /// Asked for once for all who want it at a time.
     pub(super) async fn fetch(&self, post: &Post) -> Option<Cover> {

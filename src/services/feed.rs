@@ -87,6 +87,14 @@ impl Feed {
         }
     }
 
+    /// The same one for what another resolver knows.
+    pub(super) fn over(&self, resolver: Resolver) -> Self {
+        Self {
+            resolver,
+            ..self.clone()
+        }
+    }
+
     /// Who knows the posts.
     pub(super) fn resolver(&self) -> &Resolver {
         &self.resolver

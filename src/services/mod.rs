@@ -1,10 +1,11 @@
 //! What the product does, one struct per use case; no axum, no site names.
 //!
 //! [`Resolver`]: address -> extraction. [`Lister`]: address of a list -> the posts in it. [`Minter`]: extraction -> sealed
-//! links. [`Choice`]: one of them. [`Playout`]: post -> the file of it that is played here,
-//! or the [`LiveStream`] that it is. [`Joiner`]: two tracks -> one file. [`Deliverer`]: link -> bytes: passed on, joined,
-//! packed, transcoded or rendered.
+//! links. [`Choice`]: one of them. [`Playout`]: post -> the file of it that is played here, or the [`LiveStream`] that it
+//! is. [`Accounts`]: those two and lists by an account of the operator's. [`Joiner`]: two tracks -> one file.
+//! [`Deliverer`]: link -> bytes: passed on, joined, packed, transcoded or rendered.
 
+mod accounts;
 mod address;
 mod archive;
 mod captions;
@@ -31,6 +32,7 @@ mod slideshow;
 mod sound;
 mod transcode;
 
+pub use accounts::{Account, AccountError, Accounts};
 pub use archive::ArchiveError;
 pub use captions::CaptionLinks;
 pub use choice::Choice;

@@ -142,6 +142,7 @@ fn resolve_reason(error: &ResolveError) -> &'static str {
         ResolveError::Extract(ExtractError::Blocked { .. }) => "ip_blocked",
         ResolveError::Busy(_) => "busy",
         ResolveError::Timeout(_) => "upstream_timeout",
+        ResolveError::Account(_) => "account_unavailable",
         _ => "extraction_failed",
     }
 }
@@ -181,6 +182,16 @@ impl Playout {
             feed: Feed::new(resolver, engines),
             joiner,
             ways: [None].into(),
+        }
+    }
+
+    /// The same one over the sites of another resolver.
+    pub(super) fn over(&self, resolver: &Resolver) -> Self {
+        let feed = self.feed.over(resolver.clone());
+        Self {
+            joiner: self.joiner.over(resolver.clone(), feed.clone()),
+            feed,
+            ..self.clone()
         }
     }
 

@@ -403,6 +403,7 @@ fn variables_without_a_wrong_value_are_known() {
         "BROADCAST_API_TOKEN",
         "BROADCAST_DB",
         "BROADCAST_MEDIA_DIR",
+        "BROADCAST_COOKIES_DIR",
         "BROADCAST_TARGET_ALLOW",
         "STREAM_TEMP_DIR",
     ];

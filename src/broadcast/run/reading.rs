@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::broadcast::context::Context;
 use crate::broadcast::{Item, ItemState, Settings};
 use crate::extract::{Availability, ExtractError, Part, PlaylistEntry};
-use crate::services::{Lister, ResolveError};
+use crate::services::ResolveError;
 
 /// Entries of the first page, which is all that is waited for: what a site gives in one answer.
 const FIRST: usize = 100;
@@ -23,10 +23,10 @@ const PAUSES: [Duration; 4] = [
 
 /// A list that is being read.
 pub(in crate::broadcast) struct Reading {
-    lister: Lister,
+    context: Arc<Context>,
+    settings: Settings,
     /// Entries that are accepted.
     most: usize,
-    playlist: String,
     cursor: Option<String>,
     seen: HashSet<String>,
     count: usize,
@@ -35,11 +35,11 @@ pub(in crate::broadcast) struct Reading {
 
 impl Reading {
     /// From the first page on.
-    pub(in crate::broadcast) fn new(context: &Context, settings: &Settings) -> Self {
+    pub(in crate::broadcast) fn new(context: &Arc<Context>, settings: &Settings) -> Self {
         Self {
-            lister: context.parts.lister.by(settings.proxy.as_deref()),
+            context: Arc::clone(context),
+            settings: settings.clone(),
             most: context.parts.config.max_items,
-            playlist: settings.playlist_id.clone().unwrap_or_default(),
             cursor: None,
             seen: HashSet::new(),
             count: 0,
@@ -96,8 +96,9 @@ impl Reading {
     async fn page(&self, part: Part) -> Result<Arc<crate::extract::Playlist>, Arc<ResolveError>> {
         let mut pauses = PAUSES.into_iter();
         loop {
-            let listed = self.lister.list(&self.playlist, part.clone());
-            let error = match listed.await {
+            let lister = self.context.lister(&self.settings).await?;
+            let playlist = self.settings.playlist_id.as_deref().unwrap_or_default();
+            let error = match lister.list(playlist, part.clone()).await {
                 Ok(page) => return Ok(page),
                 Err(error) => error,
             };

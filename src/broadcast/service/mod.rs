@@ -105,6 +105,7 @@ impl Broadcasts {
         let read = Settings::read(fields, key.text());
         let (mut settings, key) = read.map_err(BroadcastError::Invalid)?;
         self.find_playlist(&mut settings)?;
+        self.check_account(&settings).await?;
         self.check_way(&settings)?;
         self.check_address(&settings)?;
         // Exact in the numbers of every client.
@@ -179,6 +180,9 @@ impl Broadcasts {
         self.find_playlist(&mut settings)?;
         self.check_way(&settings)?;
         self.check_address(&settings)?;
+        if settings.account != broadcast.settings.account {
+            self.check_account(&settings).await?;
+        }
         let running = self.running(id);
         if running.is_some() {
             let has_key = found.is_some() || matches!(key, KeyChange::Clear);
@@ -334,6 +338,12 @@ impl Broadcasts {
         settings.playlist_id =
             Some(found.map_err(|error| BroadcastError::Playlist(Arc::new(error)))?);
         Ok(())
+    }
+
+    /// There must be cookies of the account, if one is named.
+    async fn check_account(&self, settings: &Settings) -> Result<(), BroadcastError> {
+        let checked = self.inner.context.check_account(settings).await;
+        checked.map_err(|error| BroadcastError::field("account", error))
     }
 
     /// The way out must be one of this server.

@@ -224,6 +224,7 @@ impl Broadcasts {
         let read = Settings::read(fields, key.text());
         let (mut settings, _) = read.map_err(BroadcastError::Invalid)?;
         self.find_playlist(&mut settings)?;
+        self.check_account(&settings).await?;
         self.check_way(&settings)?;
         self.check_address(&settings)?;
         let mut items = Vec::new();

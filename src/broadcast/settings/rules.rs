@@ -57,6 +57,9 @@ impl Settings {
                 "only with `stream_source` `media_files`",
             ));
         }
+        if is_files && self.account.is_some() {
+            faults.push(FieldFault::new("account", "only with a playlist"));
+        }
         match &self.playlist_id {
             Some(_) if is_files => faults.push(FieldFault::new(
                 "playlist_id",
@@ -154,10 +157,7 @@ impl Settings {
 
     /// Values that nothing acts on are refused, so that nobody relies on them.
     pub(super) fn check_unsupported(&self, faults: &mut Vec<FieldFault>) {
-        let is_set = [
-            ("account", self.account.is_some()),
-            ("allow_live", self.allow_live),
-        ];
+        let is_set = [("allow_live", self.allow_live)];
         for (field, _) in is_set.into_iter().filter(|(_, is_set)| *is_set) {
             faults.push(FieldFault::new(
                 field,

@@ -111,8 +111,9 @@ fn names_are_no_paths() {
 
 #[test]
 fn values_without_effect_are_refused() {
+    let files = json!({"stream_source": "media_files", "playlist_id": null, "media_files": ["a"], "account": "a"});
     for (fields, field) in [
-        (json!({"account": "a"}), "account"),
+        (files, "account"),
         (json!({"allow_live": true}), "allow_live"),
     ] {
         assert_eq!(read(&fields).unwrap_err(), [field], "{fields}");

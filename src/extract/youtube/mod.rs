@@ -80,16 +80,16 @@ const VERSION: &str = "2026.10.26";
 /// The site with its settings and what it remembers.
 #[derive(Debug)]
 pub struct YouTube {
-    clients: Clients,
+    clients: Arc<Clients>,
     hosts: Hosts,
     api_hosts: HostList,
-    tokens: Tokens,
-    provider: Option<Provider>,
+    tokens: Arc<Tokens>,
+    provider: Option<Arc<Provider>>,
     fixed_visitor: Option<Secret>,
-    cookies: CookieFile,
+    cookies: Arc<CookieFile>,
     visitors: Visitors,
     logins: Logins,
-    scripts: Option<Scripts>,
+    scripts: Option<Arc<Scripts>>,
     wants_page: bool,
     max_height: u32,
     clock: Clock,
@@ -104,17 +104,17 @@ impl YouTube {
         Self {
             hosts: Hosts::default(),
             api_hosts: HostList::new(hosts::API.iter().copied()),
-            tokens: Tokens::from_env(env),
-            provider: Provider::from_env(env, clients.provider, clock),
+            tokens: Arc::new(Tokens::from_env(env)),
+            provider: Provider::from_env(env, clients.provider, clock).map(Arc::new),
             fixed_visitor: env.secret("YOUTUBE_VISITOR_DATA"),
-            cookies: CookieFile::new(cookie_candidates(env)),
+            cookies: Arc::new(CookieFile::new(cookie_candidates(env))),
             visitors: Visitors::default(),
             logins: Logins::default(),
-            scripts: Scripts::from_env(env),
+            scripts: Scripts::from_env(env).map(Arc::new),
             wants_page: env.flag("YOUTUBE_DETAILS", false),
             max_height: max_height(env),
             clock,
-            clients,
+            clients: Arc::new(clients),
         }
     }
 
@@ -177,7 +177,7 @@ impl YouTube {
         Chain {
             session: self.session(transport, account).await,
             hosts: &self.hosts,
-            scripts: self.scripts.as_ref(),
+            scripts: self.scripts.as_deref(),
             clients: if account.is_logged_in() {
                 &self.clients.logged_in
             } else {
@@ -196,7 +196,7 @@ impl YouTube {
             transport,
             clients: &self.clients,
             tokens: &self.tokens,
-            provider: self.provider.as_ref(),
+            provider: self.provider.as_deref(),
             visitors: &self.visitors,
             fixed_visitor: self.fixed_visitor.as_ref().map(Secret::reveal),
             account,
@@ -467,6 +467,25 @@ impl Extractor for YouTube {
     fn operator_cookies(&self) -> Option<Arc<OperatorCookies>> {
         // Media want none, and an account's cookies must not go to the hosts of media.
         None
+    }
+
+    /// What is learnt of the site itself, such as its scripts, serves all accounts.
+    fn by_account(&self, cookies: Arc<CookieFile>) -> Option<Arc<dyn Extractor>> {
+        Some(Arc::new(Self {
+            clients: Arc::clone(&self.clients),
+            hosts: Hosts::default(),
+            api_hosts: HostList::new(hosts::API.iter().copied()),
+            tokens: Arc::clone(&self.tokens),
+            provider: self.provider.clone(),
+            fixed_visitor: self.fixed_visitor.clone(),
+            cookies,
+            visitors: Visitors::default(),
+            logins: Logins::default(),
+            scripts: self.scripts.clone(),
+            wants_page: self.wants_page,
+            max_height: self.max_height,
+            clock: self.clock,
+        }))
     }
 
     fn media_cookie(&self) -> Option<&'static str> {

@@ -46,6 +46,11 @@ impl From<&ResolveError> for ApiError {
                 format!("Request timeout after {} seconds", after.as_secs()),
             ),
             ResolveError::NoEgress(none) => blocked(Block::Forbidden, Some(none.retry_after)),
+            ResolveError::Account(error) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid_field",
+                format!("`account` {error}"),
+            ),
             ResolveError::Internal => internal(),
         }
     }

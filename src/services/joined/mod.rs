@@ -107,6 +107,16 @@ impl Joiner {
         }
     }
 
+    /// The same one over the sites of another resolver. What is known of tracks serves both: it goes by what names the
+    /// bytes.
+    pub(super) fn over(&self, resolver: Resolver, feed: Feed) -> Self {
+        Self {
+            covers: self.covers.over(feed),
+            resolver,
+            ..self.clone()
+        }
+    }
+
     /// The pairs of a post, as formats with picture and sound. Their exact sizes are told where they are known.
     pub async fn pairs(
         &self,

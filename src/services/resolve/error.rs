@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::extract::{ExtractError, Refusal};
 use crate::net::NoEgress;
+use crate::services::AccountError;
 use crate::transfer::Busy;
 
 /// Why an address gave no extraction.
@@ -34,6 +35,9 @@ pub enum ResolveError {
     /// No way out to the site may be taken now.
     #[error(transparent)]
     NoEgress(#[from] NoEgress),
+    /// The account that the site was to be asked by can't be used.
+    #[error(transparent)]
+    Account(#[from] AccountError),
     /// The work panicked; it is in the log.
     #[error("extraction failed inside")]
     Internal,
@@ -48,6 +52,7 @@ impl ResolveError {
             Self::Busy(_) => "busy",
             Self::Timeout(_) => "timeout",
             Self::NoEgress(_) => "no_egress",
+            Self::Account(_) => "account",
             Self::Internal => "internal",
         }
     }

@@ -94,6 +94,37 @@ struct Inner {
 impl Resolver {
     /// A resolver over these sites; its tasks end with `lifecycle`.
     pub fn new(config: &ServicesConfig, sources: Sources, lifecycle: &Lifecycle) -> Self {
+        let admission = Admission::new(
+            config.max_extractions,
+            config.max_queue,
+            config.queue_timeout,
+        );
+        Self::within(config, sources, admission, lifecycle)
+    }
+
+    /// One over the sites of an account, with a memory of its own: what one account is told is never told another. It
+    /// shares the ways out and the places with this one, and nothing with other instances.
+    pub(super) fn by_account(
+        &self,
+        config: &ServicesConfig,
+        extractors: Vec<Arc<dyn Extractor>>,
+        lifecycle: &Lifecycle,
+    ) -> Self {
+        let sources = Sources {
+            extractors,
+            egresses: self.inner.egresses.clone(),
+            shared: None,
+        };
+        let admission = self.inner.admission.clone();
+        Self::within(config, sources, admission, lifecycle)
+    }
+
+    fn within(
+        config: &ServicesConfig,
+        sources: Sources,
+        admission: Admission,
+        lifecycle: &Lifecycle,
+    ) -> Self {
         let Sources {
             extractors,
             egresses,
@@ -109,11 +140,7 @@ impl Resolver {
             egresses,
             shared,
             cache_ttl: config.cache_ttl,
-            admission: Admission::new(
-                config.max_extractions,
-                config.max_queue,
-                config.queue_timeout,
-            ),
+            admission,
             deadline: config.extract_timeout,
             posts: cache(config.cache_ttl).build(),
             not_found: Cache::builder()

@@ -1,5 +1,6 @@
 //! Broadcasts through the shipped binary.
 
+mod accounts;
 mod air;
 mod gates;
 mod lists;

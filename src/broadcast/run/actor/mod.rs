@@ -182,6 +182,8 @@ impl Actor {
     /// Brings everything up that is needed to send.
     async fn open(&mut self, target: Target, key: Secret, begin: Begin) -> Result<OnWire, Fault> {
         let settings = self.settings.borrow().clone();
+        let account = self.context.check_account(&settings).await;
+        account.map_err(|error| Fault::new("account_unavailable", format!("`account` {error}")))?;
         let slate = self.context.slate(&settings.profile).await;
         let slate = slate.map_err(|error| self.no_slate(&error))?;
         let headers = slate.headers().clone();

@@ -93,7 +93,7 @@ impl Desk {
         }
         let list = settings.playlist_id.as_deref().unwrap_or_default();
         let taste = taste(&settings, wanted.side);
-        let playout = self.context.playout(&settings);
+        let playout = self.context.playout(&settings).await?;
         let found = playout.find(list, &turn.item.video_id, &taste, is_fresh);
         let playable = Box::pin(found).await?;
         let opened = self
@@ -200,7 +200,7 @@ impl Desk {
         let settings = self.settings.borrow().clone();
         let list = settings.playlist_id.as_deref().unwrap_or_default();
         let taste = taste(&settings, None);
-        let playout = self.context.playout(&settings);
+        let playout = self.context.playout(&settings).await?;
         let found = playout.find(list, &item.video_id, &taste, is_fresh);
         let playable = Box::pin(found).await?;
         Ok(part.complete(&playable).await?)

@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A shape of items: size and rate of the picture, rate of the sound.
 #[derive(Debug, Clone, Copy)]
-struct Shape {
+pub(super) struct Shape {
     size: &'static str,
     fps: &'static str,
     rate: u32,
@@ -43,7 +43,7 @@ struct Shape {
 }
 
 /// The index at the end, as cameras write it.
-const WIDE: Shape = Shape {
+pub(super) const WIDE: Shape = Shape {
     size: "640x360",
     fps: "25",
     rate: 44_100,
@@ -68,7 +68,7 @@ async fn film(shape: Shape, seconds: u32, dir: &Path) -> Bytes {
 }
 
 /// The same with grain, so that each second has many bytes, which no pipe holds.
-async fn grainy_film(shape: Shape, seconds: u32, dir: &Path) -> Bytes {
+pub(super) async fn grainy_film(shape: Shape, seconds: u32, dir: &Path) -> Bytes {
     film_with("noise=alls=40:allf=t", shape, seconds, dir).await
 }
 
@@ -226,7 +226,7 @@ impl Studio {
     }
 
     /// Flashes in what came over a connection.
-    async fn flashes(&self, publication: &Publication) -> usize {
+    pub(super) async fn flashes(&self, publication: &Publication) -> usize {
         flashes(publication, self.dir.path()).await
     }
 }

@@ -22,7 +22,12 @@ pub(super) struct BroadcastFields {
     /// A label; there are no accounts.
     #[schema(max_length = 100, default = "")]
     owner: Option<String>,
-    /// Name of a file of cookies for private lists; this version accepts null alone.
+    /// Name of one of the operator's files of cookies, for private lists; only with a playlist.
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = "^[A-Za-z0-9_-][A-Za-z0-9._-]*$"
+    )]
     account: Option<String>,
     #[schema(inline, default = "playlist")]
     stream_source: Option<StreamSourceName>,

@@ -139,7 +139,7 @@ fn check_player(body: &Value, request: &Request) -> Result<String, String> {
 
 fn player(youtube: &YouTube, request: &Request, asked: &Asked) -> Result<Value, String> {
     let id = check_player(&asked.body, request)?;
-    let told = youtube.play(&id, asked.client, asked.visitor.as_deref());
+    let told = youtube.play(&id, asked.client, asked.visitor.as_deref(), login(request));
     Ok(with_context(&mut youtube.site(), told).0)
 }
 
@@ -151,7 +151,7 @@ fn reel(youtube: &YouTube, request: &Request, asked: &Asked) -> Result<Value, St
         return Err("a reel without its player".to_owned());
     }
     let id = check_player(&asked.body["playerRequest"], request)?;
-    let told = youtube.play(&id, asked.client, asked.visitor.as_deref());
+    let told = youtube.play(&id, asked.client, asked.visitor.as_deref(), login(request));
     if told.as_object().is_some_and(Map::is_empty) {
         return Ok(json!({}));
     }
@@ -171,7 +171,12 @@ fn next(youtube: &YouTube, request: &Request, asked: &Asked) -> Result<Value, St
     Ok(with_context(&mut youtube.site(), told).0)
 }
 
-fn browse(youtube: &YouTube, _: &Request, asked: &Asked) -> Result<Value, String> {
+/// Who is logged in.
+pub(super) fn login(request: &Request) -> Option<&str> {
+    request.cookie("SAPISID")
+}
+
+fn browse(youtube: &YouTube, request: &Request, asked: &Asked) -> Result<Value, String> {
     if asked.client.name == "WEB_REMIX" {
         return youtube.album_page(text(&asked.body, "browseId"));
     }
@@ -189,7 +194,7 @@ fn browse(youtube: &YouTube, _: &Request, asked: &Asked) -> Result<Value, String
     if decoded(text(&asked.body, "params")) != WITH_UNAVAILABLE {
         return Err("a list without its unavailable videos".to_owned());
     }
-    Ok(youtube.list_page(id))
+    Ok(youtube.list_page(id, login(request)))
 }
 
 /// Albums lead to playlists.
@@ -205,10 +210,17 @@ fn resolve_url(youtube: &YouTube, _: &Request, asked: &Asked) -> Result<Value, S
 
 impl YouTube {
     /// What a client is told about a video; formats come with addresses of their own each time.
-    pub(super) fn play(&self, id: &str, client: &Client, visitor: Option<&str>) -> Value {
+    pub(super) fn play(
+        &self,
+        id: &str,
+        client: &Client,
+        visitor: Option<&str>,
+        login: Option<&str>,
+    ) -> Value {
         let mut site = self.site();
         let unknown = Video::new(id).refusing(Refusal::Missing);
         let video = site.videos.get(id).cloned().unwrap_or(unknown);
+        let video = video.seen_by(login);
         let is_suspect = visitor.is_some_and(|visitor| site.suspects.contains(visitor));
         let video = if is_suspect {
             Video::new(id).refusing(Refusal::BotCheck)
@@ -250,14 +262,14 @@ impl YouTube {
     }
 
     /// The first page of a list.
-    pub(super) fn list_page(&self, id: &str) -> Value {
+    pub(super) fn list_page(&self, id: &str, login: Option<&str>) -> Value {
         let mut site = self.site();
         let list = site.lists.get(id).cloned();
         let missing = || {
             super::Playlist::new(id, super::Layout::Classic, 0)
                 .alerting("The playlist does not exist.")
         };
-        let list = list.unwrap_or_else(missing);
+        let list = list.unwrap_or_else(missing).seen_by(login);
         let (told, visitor) = with_context(&mut site, list.first_page());
         site.hand_out([list.token(0), Some(list.trap())], &visitor);
         told

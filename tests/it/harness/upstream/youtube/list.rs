@@ -59,6 +59,8 @@ pub(crate) struct Playlist {
     pub(crate) entries: Vec<Entry>,
     layout: Layout,
     alert: Option<&'static str>,
+    /// The login that alone sees it.
+    owner: Option<String>,
     /// Whether every page goes on with the same token.
     loops: bool,
     /// Numbers of no use on every page.
@@ -80,6 +82,7 @@ impl Playlist {
             entries: (1..=count).map(entry).collect(),
             layout,
             alert: None,
+            owner: None,
             loops: false,
             noise: 0,
         }
@@ -121,6 +124,20 @@ impl Playlist {
     pub(crate) fn alerting(mut self, text: &'static str) -> Self {
         self.alert = Some(text);
         self
+    }
+
+    /// Shows it to one login alone, which the cookie `SAPISID` names.
+    pub(crate) fn owned_by(mut self, login: &str) -> Self {
+        self.owner = Some(login.to_owned());
+        self
+    }
+
+    /// As this visitor sees it.
+    pub(super) fn seen_by(self, login: Option<&str>) -> Self {
+        match &self.owner {
+            Some(owner) if login != Some(owner) => self.alerting("This playlist is private."),
+            _ => self,
+        }
     }
 
     /// The address that people share.

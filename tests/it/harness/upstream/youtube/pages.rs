@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::answer::Answer;
 use super::super::page::Page;
 use super::super::wire::Request;
+use super::interface::login;
 use super::{ACCOUNT, Site, WWW, YouTube};
 
 /// Version that the pages name for themselves.
@@ -77,7 +78,10 @@ fn watch(youtube: &YouTube, request: &Request) -> Answer {
     let web = super::client::web();
     let list = request.query("list").unwrap_or_default();
     let blocks = [
-        ("ytInitialPlayerResponse", youtube.play(id, web, None)),
+        (
+            "ytInitialPlayerResponse",
+            youtube.play(id, web, None, login(request)),
+        ),
         (
             "ytInitialData",
             youtube.beside(id, list, request.cookie("SOCS").is_some()),
@@ -103,7 +107,7 @@ fn playlist(youtube: &YouTube, request: &Request) -> Answer {
     let Some(id) = request.query("list") else {
         return Answer::wrong("a page of no list");
     };
-    let data = youtube.list_page(id);
+    let data = youtube.list_page(id, login(request));
     html(
         youtube,
         &mut youtube.site(),

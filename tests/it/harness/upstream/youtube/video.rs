@@ -18,6 +18,8 @@ pub(crate) struct Video {
     is_sabr: bool,
     /// Id named in answers in place of the true one.
     named: Option<String>,
+    /// The login that alone sees it.
+    owner: Option<String>,
 }
 
 /// Seconds of a video made up.
@@ -38,6 +40,7 @@ impl Video {
             refusals: Vec::new(),
             is_sabr: false,
             named: None,
+            owner: None,
         }
     }
 
@@ -66,6 +69,7 @@ impl Video {
             refusals: Vec::new(),
             is_sabr: false,
             named: None,
+            owner: None,
         }
     }
 
@@ -110,6 +114,20 @@ impl Video {
             .map(|track| track.with("drmFamilies", families.clone()))
             .collect();
         self
+    }
+
+    /// Shows it to one login alone, which the cookie `SAPISID` names.
+    pub(crate) fn owned_by(mut self, login: &str) -> Self {
+        self.owner = Some(login.to_owned());
+        self
+    }
+
+    /// As this visitor sees it.
+    pub(super) fn seen_by(self, login: Option<&str>) -> Self {
+        match &self.owner {
+            Some(owner) if login != Some(owner) => self.refusing(Refusal::Private),
+            _ => self,
+        }
     }
 
     /// Names another video in every answer, as answers to blocked visitors do.
