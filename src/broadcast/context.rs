@@ -101,16 +101,20 @@ impl Context {
         Ok(playout.by(settings.proxy.as_deref(), fallback))
     }
 
-    /// Reads lists by the account and the way out of a broadcast.
+    /// Reads lists by the account of a broadcast, and by the way out of this name.
     ///
     /// # Errors
     /// [`ResolveError::Account`].
-    pub(super) async fn lister(&self, settings: &Settings) -> Result<Lister, ResolveError> {
+    pub(super) async fn lister(
+        &self,
+        settings: &Settings,
+        way: Option<&str>,
+    ) -> Result<Lister, ResolveError> {
         let lister = match &settings.account {
             Some(name) => self.account(name).await?.lister,
             None => self.parts.lister.clone(),
         };
-        Ok(lister.by(settings.proxy.as_deref()))
+        Ok(lister.by(way))
     }
 
     async fn account(&self, name: &str) -> Result<Account, ResolveError> {

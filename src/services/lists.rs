@@ -35,6 +35,8 @@ pub struct Lister {
     parts: Cache<Key, Arc<Playlist>>,
     listing: Flights<Key, Outcome>,
     way: Option<Arc<str>>,
+    /// Whether the site is asked also for what is known.
+    is_fresh: bool,
 }
 
 impl Lister {
@@ -51,6 +53,7 @@ impl Lister {
                 .build(),
             listing: Flights::new(lifecycle.clone()),
             way: None,
+            is_fresh: false,
         }
     }
 
@@ -60,6 +63,15 @@ impl Lister {
         Self {
             way: way.map(Arc::from),
             ..self.clone()
+        }
+    }
+
+    /// The same one, which asks the site also for what is known.
+    #[must_use]
+    pub fn fresh(self) -> Self {
+        Self {
+            is_fresh: true,
+            ..self
         }
     }
 
@@ -78,7 +90,9 @@ impl Lister {
     pub async fn list(&self, text: &str, part: Part) -> Outcome {
         let (extractor, list) = address::playlist(self.resolver.extractors(), text)?;
         let key = (list, part, self.way.clone());
-        if let Some(listed) = self.parts.get(&key).await {
+        if !self.is_fresh
+            && let Some(listed) = self.parts.get(&key).await
+        {
             return Ok(listed);
         }
         let lister = self.clone();

@@ -213,18 +213,18 @@ impl Playout {
         egresses.named(Some(name)).is_some()
     }
 
-    async fn ask(&self, address: &str, wish: Wish) -> Result<Resolved, Arc<ResolveError>> {
-        let resolver = self.feed.resolver();
+    /// Asks the site for a post; what it says, and this one by the way out that it said it to.
+    async fn ask(&self, address: &str, wish: Wish) -> Result<(Resolved, Self), Arc<ResolveError>> {
         let mut closed = None;
         for way in self.ways.iter() {
-            let asked = match way {
-                Some(name) => resolver.resolve_by(address, wish, name).await,
-                None => resolver.resolve(address, wish).await,
+            let by = match way {
+                Some(name) => self.over(&self.feed.resolver().only(name)),
+                None => self.clone(),
             };
-            match asked {
+            match by.feed.resolver().resolve(address, wish).await {
                 // The first one says what the post is like from where it was to be seen.
-                Err(error) if is_closed(&error) => closed = closed.or(Some(error)),
-                asked => return asked,
+                Err(error) if error.is_closed() => closed = closed.or(Some(error)),
+                asked => return asked.map(|resolved| (resolved, by)),
             }
         }
         Err(closed.unwrap_or_else(|| Arc::new(ResolveError::Internal)))
@@ -244,7 +244,7 @@ impl Playout {
     ) -> Result<Playable, PlayoutError> {
         let (extractor, source) = self.source(list, id)?;
         let wish = Wish { no_cache: is_fresh };
-        let resolved = self.ask(source.url.as_str(), wish).await?;
+        let (resolved, by) = self.ask(source.url.as_str(), wish).await?;
         let extraction = resolved.extraction;
         let post = Post {
             extractor,
@@ -254,14 +254,14 @@ impl Playout {
         let mut failure = PlayoutError::NoFormat;
         let pairs = Joiner::pair_formats(&extraction);
         for format_id in wanted(&extraction, &pairs, taste) {
-            match self.open(&post, &format_id).await {
+            match by.open(&post, &format_id).await {
                 Ok(bytes) => {
                     return Ok(Playable {
                         has_audio: has_audio(&extraction, &format_id),
                         lower: lower(&extraction, &pairs, &format_id),
                         extraction,
                         format_id,
-                        feed: self.feed.clone(),
+                        feed: by.feed.clone(),
                         bytes,
                     });
                 }
@@ -291,7 +291,7 @@ impl Playout {
                     ));
                 }
                 Ok(None) => return Err(PlayoutError::Over),
-                Err(error) if is_closed(&error) => closed = closed.or(Some(error)),
+                Err(error) if error.is_closed() => closed = closed.or(Some(error)),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -376,20 +376,6 @@ impl Playable {
         };
         Ok(opened?)
     }
-}
-
-/// Whether a post may not be seen from there.
-fn is_closed(error: &ResolveError) -> bool {
-    matches!(
-        error,
-        ResolveError::Extract(
-            ExtractError::RegionBlocked { .. }
-                | ExtractError::Unavailable {
-                    reason: Unavailable::RegionBlocked,
-                    ..
-                }
-        )
-    )
 }
 
 /// Ids of the formats to be tried, the best first.

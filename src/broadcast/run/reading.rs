@@ -1,6 +1,6 @@
 //! Reads the list of a site, page by page.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,25 +25,43 @@ const PAUSES: [Duration; 4] = [
 pub(in crate::broadcast) struct Reading {
     context: Arc<Context>,
     settings: Settings,
+    /// Names of the ways out that are left, any for `None`; the first one is taken, the next one where the list is closed.
+    ways: VecDeque<Option<String>>,
     /// Entries that are accepted.
     most: usize,
     cursor: Option<String>,
     seen: HashSet<String>,
     count: usize,
     is_over: bool,
+    /// Whether what was read a moment ago counts no longer.
+    is_anew: bool,
 }
 
 impl Reading {
     /// From the first page on.
     pub(in crate::broadcast) fn new(context: &Arc<Context>, settings: &Settings) -> Self {
+        let config = &context.parts.config;
+        let is_further = |name: &&String| settings.proxy.as_ref() != Some(*name);
+        let further = config.region_fallback.iter().filter(is_further);
+        let ways = std::iter::once(settings.proxy.clone()).chain(further.cloned().map(Some));
         Self {
             context: Arc::clone(context),
             settings: settings.clone(),
-            most: context.parts.config.max_items,
+            ways: ways.collect(),
+            most: config.max_items,
             cursor: None,
             seen: HashSet::new(),
             count: 0,
             is_over: false,
+            is_anew: false,
+        }
+    }
+
+    /// The same, as the list is now.
+    pub(in crate::broadcast) fn anew(context: &Arc<Context>, settings: &Settings) -> Self {
+        Self {
+            is_anew: true,
+            ..Self::new(context, settings)
         }
     }
 
@@ -93,13 +111,23 @@ impl Reading {
         Ok(items)
     }
 
-    async fn page(&self, part: Part) -> Result<Arc<crate::extract::Playlist>, Arc<ResolveError>> {
+    async fn page(
+        &mut self,
+        part: Part,
+    ) -> Result<Arc<crate::extract::Playlist>, Arc<ResolveError>> {
         let mut pauses = PAUSES.into_iter();
         loop {
-            let lister = self.context.lister(&self.settings).await?;
+            let way = self.ways.front().and_then(Option::as_deref);
+            let lister = self.context.lister(&self.settings, way).await?;
+            let lister = if self.is_anew { lister.fresh() } else { lister };
             let playlist = self.settings.playlist_id.as_deref().unwrap_or_default();
             let error = match lister.list(playlist, part.clone()).await {
                 Ok(page) => return Ok(page),
+                // The pages of a list go on where the first one was to be had.
+                Err(error) if error.is_closed() && part.cursor.is_none() && self.ways.len() > 1 => {
+                    self.ways.pop_front();
+                    continue;
+                }
                 Err(error) => error,
             };
             match pauses.next().filter(|_| is_passing(&error)) {

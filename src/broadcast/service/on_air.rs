@@ -180,7 +180,7 @@ impl Broadcasts {
         if broadcast.settings.playlist_id.is_none() {
             return Ok((0, 0));
         }
-        let reading = Reading::new(&self.inner.context, &broadcast.settings);
+        let reading = Reading::anew(&self.inner.context, &broadcast.settings);
         let read = reading.rest().await;
         let read = read.map_err(BroadcastError::Playlist)?;
         let mut list = crate::broadcast::list::List::new(None, 0);

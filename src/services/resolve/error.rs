@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::extract::{ExtractError, Refusal};
+use crate::extract::{ExtractError, Refusal, Unavailable};
 use crate::net::NoEgress;
 use crate::services::AccountError;
 use crate::transfer::Busy;
@@ -44,6 +44,20 @@ pub enum ResolveError {
 }
 
 impl ResolveError {
+    /// Whether what is asked for may not be seen from where it was asked for.
+    pub fn is_closed(&self) -> bool {
+        matches!(
+            self,
+            Self::Extract(
+                ExtractError::RegionBlocked { .. }
+                    | ExtractError::Unavailable {
+                        reason: Unavailable::RegionBlocked,
+                        ..
+                    }
+            )
+        )
+    }
+
     /// The word for metrics.
     pub fn as_str(&self) -> &'static str {
         match self {

@@ -23,13 +23,17 @@ pub(super) struct Kept {
 }
 
 impl Resolver {
-    /// The cached extraction of a post: the one by the way out named `egress` where that may be taken, else any.
+    /// The cached extraction of a post: the one by the way out named `egress` where that may be taken, else any; by the
+    /// only way out where there is one.
     pub(in crate::services) async fn cached(
         &self,
         post: &Source,
         egress: Option<&str>,
     ) -> Option<Arc<Extraction>> {
         let egresses = &self.inner.egresses;
+        if let Some(only) = &self.only {
+            return self.kept(post, egresses.named(Some(only))?).await;
+        }
         let is_usable = |egress: &&Arc<Egress>| egresses.is_usable(egress, post.site);
         let wanted = egress.and_then(|name| egresses.named(Some(name)));
         if let Some(wanted) = wanted.filter(is_usable) {

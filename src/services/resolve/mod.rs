@@ -63,6 +63,8 @@ type Outcome = Result<Resolved, Arc<ResolveError>>;
 #[derive(Clone)]
 pub struct Resolver {
     inner: Arc<Inner>,
+    /// The only way out that is taken, by its name; any for `None`.
+    only: Option<Arc<str>>,
 }
 
 /// Where extractions come from.
@@ -158,13 +160,24 @@ impl Resolver {
         };
         Self {
             inner: Arc::new(inner),
+            only: None,
+        }
+    }
+
+    /// The same one, by the way out of this name and no other: while that can't be taken nothing is asked for, not even
+    /// anew.
+    pub(super) fn only(&self, way: &str) -> Self {
+        Self {
+            only: Some(Arc::from(way)),
+            ..self.clone()
         }
     }
 
     /// Resolves a posted text.
     ///
     /// # Errors
-    /// [`ResolveError`], shared by all callers that waited for it.
+    /// [`ResolveError`], shared by all callers that waited for it; [`ResolveError::NoEgress`] while the only way out can't
+    /// be taken.
     pub async fn resolve(&self, text: &str, wish: Wish) -> Result<Resolved, Arc<ResolveError>> {
         let (extractor, source) = address::classify(&self.inner.extractors, text)?;
         let post = self.locate(&extractor, source).await?;
@@ -183,8 +196,8 @@ impl Resolver {
             .fetch(Question {
                 extractor,
                 post,
-                egress: None,
-                is_only: false,
+                egress: self.only.as_deref().map(str::to_owned),
+                is_only: self.only.is_some(),
                 is_fresh: wish.no_cache,
             })
             .await;
@@ -193,32 +206,6 @@ impl Resolver {
             self.inner.hits.fetch_add(1, Ordering::Relaxed);
         }
         resolved
-    }
-
-    /// Resolves a posted text by the way out of this name and no other.
-    ///
-    /// # Errors
-    /// [`ResolveError`], [`ResolveError::NoEgress`] while that way can't be taken.
-    pub(super) async fn resolve_by(&self, text: &str, wish: Wish, only: &str) -> Outcome {
-        let (extractor, source) = address::classify(&self.inner.extractors, text)?;
-        let post = self.locate(&extractor, source).await?;
-        if !wish.no_cache
-            && let Some(egress) = self.inner.egresses.named(Some(only))
-            && let Some(extraction) = self.kept(&post, egress).await
-        {
-            return Ok(Resolved {
-                extraction,
-                is_hit: true,
-            });
-        }
-        self.fetch(Question {
-            extractor,
-            post,
-            egress: Some(only.to_owned()),
-            is_only: true,
-            is_fresh: wish.no_cache,
-        })
-        .await
     }
 
     /// How the store is that extractions are shared by; `None` when nothing is shared.
@@ -282,6 +269,8 @@ impl Resolver {
         stale: Option<&Arc<Extraction>>,
         egress: Option<&str>,
     ) -> Result<Arc<Extraction>, Arc<ResolveError>> {
+        let only = self.only.as_deref();
+        let egress = only.or(egress);
         if let Some(cached) = self.cached(&post, egress).await
             && stale.is_none_or(|stale| !Arc::ptr_eq(stale, &cached))
         {
@@ -292,7 +281,7 @@ impl Resolver {
                 extractor: Arc::clone(extractor),
                 post,
                 egress: egress.map(str::to_owned),
-                is_only: false,
+                is_only: only.is_some(),
                 // What others know may be as stale.
                 is_fresh: stale.is_some(),
             })

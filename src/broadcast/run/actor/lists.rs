@@ -139,7 +139,7 @@ impl Actor {
     ) {
         self.readings.retain(|reading| !reading.is_finished());
         let read = self.read_sender.clone();
-        let reading = Reading::new(&self.context, &self.settings.borrow());
+        let reading = Reading::anew(&self.context, &self.settings.borrow());
         let task = async move {
             sleep(pause).await;
             let items = reading.rest().await;

@@ -34,6 +34,7 @@ pub(super) fn alert(answer: &Value) -> Option<ExtractError> {
     let reason = match () {
         () if lower.contains("private") => Unavailable::Private,
         () if lower.contains("sign in") => Unavailable::LoginRequired,
+        () if lower.contains("in your country") => Unavailable::RegionBlocked,
         () => Unavailable::NotFound,
     };
     Some(ExtractError::Unavailable {

@@ -3,12 +3,16 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{CANARY, LIST, SMALL, TOKEN, ask, film, has_ffmpeg, made, route, until, video};
+use super::ahead::fat;
+use super::{
+    CANARY, LIST, SMALL, TOKEN, UPRIGHT, ask, film, grainy_film, has_ffmpeg, made, route, until,
+    video,
+};
 use crate::broadcasts::{assert_error, get};
 use crate::egress::Internet;
 use crate::harness::ingest::{Ingest, Manner};
-use crate::harness::upstream::TunnelFault;
 use crate::harness::upstream::youtube::{Layout, Playlist, Refusal, Video, YouTube};
+use crate::harness::upstream::{Fault, Rule, TunnelFault};
 use crate::harness::{Builder, TestServer};
 
 fn builder(internet: &Internet) -> Builder {
@@ -137,7 +141,12 @@ async fn item_that_is_closed_there_comes_by_the_next_way_and_stays_on_it() {
     let file = film(SMALL, 3, dir.path()).await;
     for (name, upstream) in &internet.upstreams {
         let youtube = YouTube::open(&upstream.world);
-        youtube.playlist(list.clone());
+        youtube.playlist(match *name {
+            "c" | "d" => list.clone(),
+            _ => list
+                .clone()
+                .alerting("This playlist is not available in your country."),
+        });
         youtube.video(match *name {
             "d" => video(&id, file.clone(), 3),
             _ => Video::new(&id).refusing(Refusal::Country),
@@ -181,4 +190,55 @@ async fn item_that_is_closed_there_comes_by_the_next_way_and_stays_on_it() {
         "{tunnels:?}"
     );
     internet.assert_well();
+}
+
+#[tokio::test]
+async fn way_that_rests_is_not_replaced_by_another_when_addresses_are_renewed() {
+    if !has_ffmpeg().await {
+        return crate::harness::skip("ffmpeg", "ffmpeg is not installed");
+    }
+    let internet = Internet::new(&["a", "b"]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let list = Playlist::new(LIST, Layout::Classic, 1);
+    let file = grainy_film(UPRIGHT, 20, dir.path()).await;
+    let sites: Vec<YouTube> = internet
+        .upstreams
+        .iter()
+        .map(|(_, upstream)| YouTube::open(&upstream.world))
+        .collect();
+    for youtube in &sites {
+        youtube.playlist(list.clone());
+        youtube.video(video(&list.entries[0].id, file.clone(), 20));
+    }
+    let world = &internet.get("b").world;
+    world.fault(Rule::path_prefix(
+        "/videoplayback",
+        Fault::Reset { at: 200_000 },
+    ));
+    let ingest = Ingest::start([Manner::Keep]);
+    let place = std::net::SocketAddr::from(([127, 0, 0, 1], ingest.port));
+    world.tunnel_fault("ingest.example", TunnelFault::Through(place));
+    let server = builder(&internet).start().await;
+    let record = made(&server, json!({
+        "proxy": "b", "stream_source": "playlist_direct", "target_url": "rtmp://ingest.example/live", "stream_key": CANARY,
+        "profile": fat(),
+    }))
+    .await;
+    let path = format!("{}/start", route(&record));
+    ask(&server, Method::POST, &path, None).await;
+    until(&server, &record, "on air", |status| {
+        status["status"] == "running"
+    })
+    .await;
+    // The site turns this way away, and what it gave before is good no more.
+    world.fault(Rule::path_prefix("/youtubei", Fault::RetryAfter("600")));
+    sites[1].revoke();
+    let items = format!("{}/items", route(&record));
+    until(&server, &record, "the end of the item", |status| {
+        status["faults"]["item_failures"].as_u64() >= Some(1) || status["status"] != "running"
+    })
+    .await;
+    let item = get(&server, &items).await["items"][0].clone();
+    assert_eq!(item["state"], "failed", "{item}");
+    assert_eq!(asked(&internet)[0], 0, "another way was taken");
 }
