@@ -11,6 +11,7 @@ use super::bus::Bus;
 use super::feed::Feeds;
 use super::normaliser::{Encoding, NormaliseError};
 use super::publisher::{Outlet, Rtmp, Scheme, Srt, SrtOptions, Target};
+use super::run::Early;
 use super::splicer::{Slate, SlateError};
 use super::{BroadcastConfig, LogLevel, LogRow, LogSource, Notice, Profile, Settings, Store};
 use crate::clock::Clock;
@@ -55,6 +56,8 @@ pub(super) struct Context {
     pub(super) parts: Parts,
     pub(super) bus: Bus,
     pub(super) feeds: Arc<Feeds>,
+    /// Items that were fetched before a time on air.
+    pub(super) early: Early,
     /// Slates are the same for a profile, and cost a run of the encoder.
     slates: Mutex<HashMap<Profile, Slate>>,
 }
@@ -79,6 +82,7 @@ impl Context {
             feeds: Feeds::new(parts.lifecycle.clone()),
             parts,
             bus: Bus::default(),
+            early: Early::default(),
             slates: Mutex::default(),
         };
         if let Some(encoding) = context.encoding() {

@@ -165,7 +165,7 @@ impl List {
         items.filter(playable).take(most).cloned().collect()
     }
 
-    /// Notes how an item fared; returns it when that is news.
+    /// Notes how an item fared; returns it when that is news. One that left the list meanwhile stays away.
     pub(super) fn note(
         &mut self,
         ord: u32,
@@ -174,7 +174,8 @@ impl List {
         at: &str,
     ) -> Option<Item> {
         let item = self.items.get_mut(usize::try_from(ord).ok()?)?;
-        if item.state == state && item.reason.as_deref() == reason {
+        let is_gone = item.reason.as_deref() == Some(REMOVED);
+        if is_gone || (item.state == state && item.reason.as_deref() == reason) {
             return None;
         }
         item.state = state;
@@ -313,6 +314,8 @@ mod tests {
         list.complete();
         assert!(matches!(list.next(), Next::Turn(turn) if turn.item.video_id == "a"));
         assert_eq!(list.refresh(items(&["b", "d", "c", "a"])), (1, 1));
+        // It was on air when it left the list.
+        assert!(list.note(2, ItemState::Ok, None, "now").is_none());
         assert_eq!(play(&mut list), ["b", "c", "d"]);
         assert_eq!(list.refresh(items(&["b", "d", "c", "a"])), (0, 0));
         assert_eq!(list.items().len(), 5);

@@ -39,6 +39,8 @@ pub struct Facts {
     pub next_start_at: Option<String>,
     /// When it ends by its schedule, while it is on air.
     pub next_stop_at: Option<String>,
+    /// When items are fetched next before a time on air; in the past while that is about to begin.
+    pub next_prefetch_at: Option<String>,
     /// When it was made.
     pub created_at: String,
     /// When its user last changed it.
@@ -86,6 +88,7 @@ impl Facts {
             stopped_at: None,
             next_start_at: None,
             next_stop_at: None,
+            next_prefetch_at: None,
             created_at: at.to_owned(),
             updated_at: at.to_owned(),
             last_error: None,

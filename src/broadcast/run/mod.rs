@@ -2,6 +2,8 @@
 
 mod actor;
 mod driver;
+mod early;
+mod fetching;
 mod live;
 mod reading;
 
@@ -11,6 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{BroadcastError, Settings};
 pub(super) use actor::{Actor, Begin};
+pub(super) use early::Early;
 pub(super) use live::Live;
 pub use live::Tally;
 pub(super) use reading::Reading;

@@ -3,5 +3,5 @@
 mod plan;
 mod wire;
 
-pub(super) use plan::Plan;
+pub(super) use plan::{Plan, Span};
 pub use wire::{Day, Prefetch, Schedule, TimeOfDay, Window};

@@ -210,6 +210,7 @@ impl Broadcasts {
         if is_other_schedule {
             self.schedule(&mut broadcast).await;
         }
+        self.renew_early(&broadcast).await;
         self.log(id, LogLevel::Info, "changed");
         Ok(broadcast)
     }
@@ -230,6 +231,11 @@ impl Broadcasts {
         self.timetable().remove(id);
         if !self.store().delete(id).await? {
             return Err(BroadcastError::NotFound);
+        }
+        {
+            // None are fetched for it any more.
+            let _starting = self.inner.starting.lock().await;
+            self.inner.context.early.forget_unless(id, None);
         }
         shelf::forget(&self.inner.context.kept_items(id)).await;
         self.inner.context.bus.close(id);

@@ -1,5 +1,6 @@
 //! Broadcasts on air: started, stopped, looked at.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -8,9 +9,10 @@ use tokio::time::timeout;
 use super::{Broadcasts, key_context};
 use crate::broadcast::publisher::{Scheme, Target};
 use crate::broadcast::run::{Actor, Begin, Command, Reading, Running};
+use crate::broadcast::shelf;
 use crate::broadcast::{
-    Broadcast, BroadcastError, Effect, Event, LastError, LogLevel, Settings, Status, StoreError,
-    StreamSource,
+    Broadcast, BroadcastError, Effect, Event, LastError, LogLevel, ServeMode, Settings, Status,
+    StoreError, StreamSource,
 };
 use crate::config::Secret;
 
@@ -89,7 +91,7 @@ impl Broadcasts {
                 .filter(|_| start.from_position),
             index: start.index,
         };
-        let context = std::sync::Arc::clone(&self.inner.context);
+        let context = Arc::clone(&self.inner.context);
         let running = Actor::spawn(context, broadcast.clone(), way, begin);
         self.all_running().insert(id.to_owned(), running);
         Ok(broadcast)
@@ -187,6 +189,15 @@ impl Broadcasts {
         list.append(self.store().items(id).await?);
         let (came, gone) = list.refresh(read);
         self.store().set_items(id, list.items().to_vec()).await?;
+        let context = &self.inner.context;
+        let shelf = match context.early.shelf(id) {
+            None if broadcast.settings.serve_mode() == ServeMode::Hybrid => {
+                let opened = shelf::open(context, id, &broadcast.settings).await;
+                opened.map(Arc::new)
+            }
+            early => early,
+        };
+        shelf.inspect(|shelf| shelf.retain(list.items()));
         Ok((came, gone))
     }
 

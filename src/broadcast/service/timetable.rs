@@ -11,12 +11,14 @@ use jiff::Timestamp;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::{Broadcasts, Start};
-use crate::broadcast::run::Command;
-use crate::broadcast::schedule::Plan;
+use crate::broadcast::run::{Command, Early};
+use crate::broadcast::schedule::{Plan, Span};
 use crate::broadcast::{Broadcast, Facts, LogLevel, Settings};
 
 /// How often it is looked what is due.
 const LOOKING: Duration = Duration::from_millis(500);
+/// How long items may be fetched where that time has no end.
+const LONGEST_FETCH: Duration = Duration::from_secs(24 * 3600);
 /// Pause before a start that failed is tried again, while its time on air lasts.
 const AGAIN: Duration = Duration::from_secs(30);
 
@@ -27,6 +29,8 @@ pub(super) type Timetable = HashMap<String, Entry>;
 #[derive(Debug)]
 pub(super) struct Entry {
     plan: Plan,
+    /// When items are fetched before, and how many.
+    early: Option<(Plan, u32)>,
     times: Times,
     /// When a start that failed is tried again.
     again: Option<Instant>,
@@ -39,6 +43,8 @@ pub(super) struct Entry {
 struct Times {
     start: Option<Timestamp>,
     stop: Option<Timestamp>,
+    /// When items are fetched.
+    early: Option<Timestamp>,
 }
 
 impl Times {
@@ -47,6 +53,7 @@ impl Times {
         Self {
             start: read(&facts.next_start_at),
             stop: read(&facts.next_stop_at),
+            early: read(&facts.next_prefetch_at),
         }
     }
 
@@ -54,6 +61,7 @@ impl Times {
         let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
         facts.next_start_at = text(self.start);
         facts.next_stop_at = text(self.stop);
+        facts.next_prefetch_at = text(self.early);
     }
 }
 
@@ -64,6 +72,11 @@ enum Due {
         goes_on: bool,
     },
     Stop,
+    /// So many items are fetched, until then.
+    Fetch {
+        count: u32,
+        until: Option<Timestamp>,
+    },
     /// Nothing but to note what comes next.
     Note,
 }
@@ -71,9 +84,12 @@ enum Due {
 impl Entry {
     /// Of these settings, which were accepted; `None` without a schedule.
     fn new(settings: &Settings, times: Times) -> Option<Self> {
-        let plan = Plan::new(settings.schedule.as_ref()?).ok()?;
+        let schedule = settings.schedule.as_ref()?;
+        let plan = Plan::new(schedule).ok()?;
+        let early = Plan::early(schedule).ok()?;
         Some(Self {
             plan,
+            early: early.zip(schedule.prefetch.as_ref().map(|prefetch| prefetch.items)),
             times,
             again: None,
             goes_on: false,
@@ -84,20 +100,12 @@ impl Entry {
     fn begin(&mut self, now: Timestamp, is_on_air: bool) {
         let current = self.plan.current(now);
         let next = self.plan.next(now).map(|span| span.start);
-        self.times = match current {
-            Some(span) if is_on_air => Times {
-                start: next,
-                stop: span.stop,
-            },
-            Some(_) => Times {
-                start: Some(now),
-                stop: None,
-            },
-            None => Times {
-                start: next,
-                stop: None,
-            },
+        let (start, stop) = match current {
+            Some(span) if is_on_air => (next, span.stop),
+            Some(_) => (Some(now), None),
+            None => (next, None),
         };
+        self.note(now, start, stop);
         self.again = None;
         self.goes_on = false;
     }
@@ -105,7 +113,7 @@ impl Entry {
     /// Nothing before the next time on air.
     fn pass(&mut self, now: Timestamp) {
         let start = self.plan.next(now).map(|span| span.start);
-        self.times = Times { start, stop: None };
+        self.note(now, start, None);
         self.again = None;
         self.goes_on = false;
     }
@@ -117,14 +125,43 @@ impl Entry {
         self.goes_on = self.times.stop.is_some_and(|stop| now < stop);
         // The rules of the zone may have changed since they were kept.
         let next = self.plan.next(now).map(|span| span.start);
-        self.times = Times {
-            start: if is_due || self.goes_on {
-                Some(now)
-            } else {
-                next
-            },
-            stop: None,
+        let start = if is_due || self.goes_on {
+            Some(now)
+        } else {
+            next
         };
+        self.note(now, start, None);
+    }
+
+    fn note(&mut self, now: Timestamp, start: Option<Timestamp>, stop: Option<Timestamp>) {
+        self.times = Times {
+            start,
+            stop,
+            early: None,
+        };
+        self.note_early(now);
+    }
+
+    /// Notes when items are fetched next: at once where that time lasts.
+    fn note_early(&mut self, now: Timestamp) {
+        let early = self.early.as_ref().filter(|_| self.times.start.is_some());
+        self.times.early = early.and_then(|(plan, _)| {
+            let lasts = plan.current(now).map(|_| now);
+            lasts.or_else(|| Some(plan.next(now)?.start))
+        });
+    }
+
+    /// Whether items are to be fetched now; on air they are fetched as the run wants them.
+    fn look_early(&mut self, now: Timestamp, is_on_air: bool) -> Option<Due> {
+        self.times.early.filter(|early| *early <= now)?;
+        let (plan, count) = self.early.as_ref()?;
+        let span = plan.current(now).filter(|_| !is_on_air);
+        self.times.early = plan.next(now).map(|span| span.start);
+        let fetch = |span: Span| Due::Fetch {
+            count: *count,
+            until: span.stop,
+        };
+        Some(span.map_or(Due::Note, fetch))
     }
 
     /// What is due, and notes what comes next but for a start, which has to succeed first.
@@ -140,7 +177,7 @@ impl Entry {
             return Some(Due::Note);
         }
         if !is_past(self.times.start) {
-            return None;
+            return self.look_early(now, is_on_air);
         }
         if is_on_air || self.plan.current(now).is_none() {
             self.begin(now, is_on_air);
@@ -200,6 +237,7 @@ impl Broadcasts {
                     self.log(id, LogLevel::Error, &format!("not started: {error}"));
                 }
             }
+            Due::Fetch { count, until } => self.fetch_early(id, count, until).await,
             Due::Note => {}
         }
         self.write_times(id).await;
@@ -208,11 +246,20 @@ impl Broadcasts {
     /// Writes what comes next of a schedule into its record.
     async fn write_times(&self, id: &str) {
         let times = self.timetable().get(id).map(|entry| entry.times);
-        let Some(times) = times else { return };
+        if let Some(times) = times {
+            self.write_times_of(id, times).await;
+        }
+    }
+
+    async fn write_times_of(&self, id: &str, times: Times) {
         let mut facts = Facts::new("");
         times.write(&mut facts);
-        let (start, stop) = (facts.next_start_at, facts.next_stop_at);
-        if let Err(error) = self.store().set_times(id, start, stop).await {
+        let times = [
+            facts.next_start_at,
+            facts.next_stop_at,
+            facts.next_prefetch_at,
+        ];
+        if let Err(error) = self.store().set_times(id, times).await {
             tracing::error!(%error, "times of a broadcast not written");
         }
     }
@@ -232,11 +279,39 @@ impl Broadcasts {
             self.timetable().remove(id);
         }
         times.write(&mut broadcast.facts);
-        let facts = &broadcast.facts;
-        let (start, stop) = (facts.next_start_at.clone(), facts.next_stop_at.clone());
-        if let Err(error) = self.store().set_times(id, start, stop).await {
-            tracing::error!(%error, "times of a broadcast not written");
+        self.write_times_of(id, times).await;
+    }
+
+    /// Fetches the first items of a broadcast that isn't on air.
+    async fn fetch_early(&self, id: &str, count: u32, until: Option<Timestamp>) {
+        // So that nobody starts it meanwhile.
+        let _starting = self.inner.starting.lock().await;
+        let Ok(broadcast) = self.get(id).await else {
+            return;
+        };
+        if self.running(id).is_some() {
+            return;
         }
+        let left = until.map(|until| until.duration_since(self.timestamp()).unsigned_abs());
+        let within = left.unwrap_or(LONGEST_FETCH);
+        self.log(id, LogLevel::Info, "its first items are fetched");
+        Early::begin(&self.inner.context, &broadcast, count, within).await;
+    }
+
+    /// Gives up items that were fetched for what a broadcast was before it was changed, and fetches others.
+    pub(super) async fn renew_early(&self, broadcast: &Broadcast) {
+        let settings = &broadcast.settings;
+        let schedule = settings.schedule.as_ref();
+        let is_wanted = schedule.is_some_and(|schedule| schedule.prefetch.is_some());
+        let early = &self.inner.context.early;
+        if !early.forget_unless(&broadcast.id, is_wanted.then_some(settings)) {
+            return;
+        }
+        let now = self.timestamp();
+        if let Some(entry) = self.timetable().get_mut(&broadcast.id) {
+            entry.note_early(now);
+        }
+        self.write_times(&broadcast.id).await;
     }
 
     /// Notes that a broadcast was started; it ends with the time on air that it is in.
@@ -304,6 +379,7 @@ mod tests {
         Times {
             start: Some(at(start)),
             stop: stop.map(at),
+            early: None,
         }
     }
 
@@ -323,6 +399,40 @@ mod tests {
         assert_eq!(entry.look(at("21T12:00"), true), Some(Due::Stop));
         assert_eq!(entry.times, times("22T10:00", None));
         assert_eq!(entry.look(at("21T12:01"), false), None);
+    }
+
+    #[test]
+    fn items_are_fetched_in_their_time_and_not_on_air() {
+        let fields = json!({"schedule": {"tz": "UTC", "windows": [{"from": "10:00", "to": "12:00"}],
+            "prefetch": {"from": "03:00", "to": "04:00", "items": 5}}});
+        let settings: Settings = serde_json::from_value(fields).unwrap();
+        let mut entry = Entry::new(&settings, Times::default()).unwrap();
+        let early = |entry: &Entry| entry.times.early;
+        let fetch = |until: &str| {
+            Some(Due::Fetch {
+                count: 5,
+                until: Some(at(until)),
+            })
+        };
+        entry.begin(at("21T01:00"), false);
+        assert_eq!(early(&entry), Some(at("21T03:00")));
+        assert_eq!(entry.look(at("21T02:59"), false), None);
+        assert_eq!(entry.look(at("21T03:00"), false), fetch("21T04:00"));
+        assert_eq!(entry.look(at("21T03:30"), false), None);
+        assert_eq!(early(&entry), Some(at("22T03:00")));
+        // A server that was down in the meantime has lost them.
+        entry.resume(at("21T03:40"));
+        assert_eq!(entry.look(at("21T03:40"), false), fetch("21T04:00"));
+        // On air by hand at that time.
+        entry.begin(at("22T02:00"), true);
+        assert_eq!(entry.look(at("22T03:00"), true), Some(Due::Note));
+        assert_eq!(early(&entry), Some(at("23T03:00")));
+        entry.pass(at("22T03:10"));
+        assert_eq!(entry.look(at("22T03:10"), false), fetch("22T04:00"));
+        // The time was missed altogether.
+        entry.pass(at("22T05:00"));
+        assert_eq!(entry.look(at("23T09:00"), false), Some(Due::Note));
+        assert_eq!(early(&entry), Some(at("24T03:00")));
     }
 
     #[test]
@@ -397,7 +507,8 @@ mod tests {
                 entry.times,
                 Times {
                     start: Some(next),
-                    stop: None
+                    stop: None,
+                    early: None
                 }
             );
         }

@@ -224,6 +224,24 @@ impl Settings {
         differs.map(|(name, _)| name).collect()
     }
 
+    /// Whether items that were fetched for one are good for the other: the same files, in the same order.
+    pub(super) fn is_fetched_alike(&self, other: &Self) -> bool {
+        self.stream_source == other.stream_source
+            && self.serve_mode() == other.serve_mode()
+            && self.cache_first == other.cache_first
+            && self.playlist_id == other.playlist_id
+            && self.account == other.account
+            && self.proxy == other.proxy
+            && self.format == other.format
+            && self.seed() == other.seed()
+            && self.start_index == other.start_index
+    }
+
+    /// What the order is drawn from, where it is drawn.
+    pub(super) fn seed(&self) -> Option<u64> {
+        self.shuffle_seed.filter(|_| self.shuffle_playlist)
+    }
+
     /// Whether the selector is the one that is taken when none is named.
     pub fn is_default_format(&self) -> bool {
         self.format == DEFAULT_FORMAT

@@ -20,6 +20,8 @@ const MAX_FILE_NAME: usize = 1024;
 const MAX_PLAYLIST: usize = 2048;
 /// Characters of the name of an account or an egress.
 const MAX_NAME: usize = 64;
+/// Items that are fetched before a time on air.
+const MAX_PREFETCH: u32 = 100;
 /// Minutes of one item, at most: a day.
 const MAX_ITEM_MINUTES: u32 = 24 * 60;
 
@@ -148,9 +150,19 @@ impl Settings {
             return;
         };
         faults.extend(Plan::new(schedule).err());
-        if schedule.prefetch.is_some() {
+        let Some(prefetch) = &schedule.prefetch else {
+            return;
+        };
+        faults.extend(Plan::early(schedule).err());
+        if !(1..=MAX_PREFETCH).contains(&prefetch.items) {
+            let message = format!("`prefetch` must be of 1 to {MAX_PREFETCH} `items`");
+            faults.push(FieldFault::new("schedule", message));
+        }
+        let is_played_from_disk = self.stream_source != StreamSource::MediaFiles
+            && self.serve_mode() != ServeMode::Direct;
+        if !is_played_from_disk {
             let message =
-                "can't have `prefetch`: this server does not fetch ahead of a time on air";
+                "can have `prefetch` only with a playlist served by `download` or `hybrid`";
             faults.push(FieldFault::new("schedule", message));
         }
     }

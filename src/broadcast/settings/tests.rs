@@ -42,6 +42,16 @@ fn each_bad_field_is_named() {
         (json!({"schedule": {"tz": "Nowhere"}}), "schedule"),
         (
             json!({"schedule": {"tz": "UTC", "start_at": "2030-01-01T00:00:00Z",
+            "prefetch": {"from": "24:00", "to": "04:00", "items": 3}}}),
+            "schedule",
+        ),
+        (
+            json!({"schedule": {"tz": "UTC", "start_at": "2030-01-01T00:00:00Z",
+            "prefetch": {"from": "03:00", "to": "04:00", "items": 101}}}),
+            "schedule",
+        ),
+        (
+            json!({"stream_source": "playlist_direct", "schedule": {"tz": "UTC", "start_at": "2030-01-01T00:00:00Z",
             "prefetch": {"from": "03:00", "to": "04:00", "items": 3}}}),
             "schedule",
         ),

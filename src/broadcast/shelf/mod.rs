@@ -8,7 +8,7 @@
 mod part;
 mod tee;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use super::Item;
+use super::context::Context;
+use super::list::REMOVED;
+use super::{Item, ServeMode, Settings, StreamSource};
 use crate::temp::{JobDir, Temp, TempError};
 pub(super) use part::Part;
 pub(super) use tee::{Copier, Tee};
@@ -75,6 +77,33 @@ pub(super) struct Saved {
     path: PathBuf,
     /// Its room.
     dir: Arc<JobDir>,
+    /// Set where it stays after the run.
+    kept: Option<Arc<KeptFile>>,
+}
+
+/// A file that stays, unless it is given up: then it goes with its last reader.
+struct KeptFile {
+    path: PathBuf,
+    is_given_up: AtomicBool,
+}
+
+impl KeptFile {
+    fn new(path: PathBuf) -> Arc<Self> {
+        Arc::new(Self {
+            path,
+            is_given_up: AtomicBool::new(false),
+        })
+    }
+}
+
+impl Drop for KeptFile {
+    fn drop(&mut self) {
+        if *self.is_given_up.get_mut()
+            && let Err(error) = std::fs::remove_file(&self.path)
+        {
+            tracing::warn!(err = %error, "item that left the list not removed");
+        }
+    }
 }
 
 impl Saved {
@@ -123,6 +152,7 @@ impl Shelf {
                 continue;
             };
             let saved = Saved {
+                kept: Some(KeptFile::new(entry.path())),
                 path: entry.path(),
                 dir: Arc::new(room),
             };
@@ -160,10 +190,36 @@ impl Shelf {
         files.get(&self.name(item)).map(|filed| filed.saved.clone())
     }
 
-    /// Whether an item is to be kept, and isn't yet.
-    pub(super) fn wants(&self, item: &Item) -> bool {
-        let is_first = |kept: &Kept| item.ord < kept.count;
-        self.kept.as_ref().is_some_and(is_first) && self.get(item).is_none()
+    /// Whether an item is among those that are kept.
+    fn keeps(&self, item: &Item) -> bool {
+        self.kept.as_ref().is_some_and(|kept| item.ord < kept.count)
+    }
+
+    /// Whether an item is to be copied while it is played: one that is kept and isn't yet; where nothing is kept for good,
+    /// one that comes again, as long as everything has had room.
+    pub(super) fn wants(&self, item: &Item, comes_again: bool) -> bool {
+        let has_room = || self.kept.is_none() && !self.is_tight.load(Ordering::Relaxed);
+        let is_wanted = self.keeps(item) || (comes_again && has_room());
+        is_wanted && self.get(item).is_none()
+    }
+
+    /// Gives up the files of items that aren't among these, or left their list; of those that are kept also what lies too
+    /// far behind. One that is being read goes with its reader.
+    pub(super) fn retain(&self, items: &[Item]) {
+        let is_here = |item: &&Item| item.reason.as_deref() != Some(REMOVED);
+        let names = |items: &mut dyn Iterator<Item = &Item>| -> HashSet<String> {
+            items.map(|item| self.name(item)).collect()
+        };
+        let all = names(&mut items.iter().filter(is_here));
+        let kept = names(&mut items.iter().filter(is_here).filter(|item| self.keeps(item)));
+        self.files().retain(|name, filed| {
+            let Some(file) = &filed.saved.kept else {
+                return all.contains(name);
+            };
+            let stays = kept.contains(name);
+            file.is_given_up.store(!stays, Ordering::Relaxed);
+            stays
+        });
     }
 
     /// Whether something is kept, to be played when the site is away.
@@ -186,14 +242,17 @@ impl Shelf {
     pub(super) async fn put(&self, item: &Item, part: Part) -> Result<(), ShelfError> {
         let name = self.name(item);
         let (mut path, dir) = part.finish().await?;
-        if let Some(kept) = self.kept.as_ref().filter(|kept| item.ord < kept.count) {
+        let mut file = None;
+        if let Some(kept) = self.kept.as_ref().filter(|_| self.keeps(item)) {
             let stays = kept.dir.join(&name);
             tokio::fs::rename(&path, &stays).await?;
+            file = Some(KeptFile::new(stays.clone()));
             path = stays;
         }
         let saved = Saved {
             path,
             dir: Arc::new(dir),
+            kept: file,
         };
         let filed = Filed {
             saved,
@@ -211,8 +270,7 @@ impl Shelf {
             return;
         };
         filed.is_played = true;
-        let is_kept = self.kept.as_ref().is_some_and(|kept| item.ord < kept.count);
-        if !is_kept && (!comes_again || self.is_tight.load(Ordering::Relaxed)) {
+        if !self.keeps(item) && (!comes_again || self.is_tight.load(Ordering::Relaxed)) {
             files.remove(&name);
         }
     }
@@ -241,6 +299,25 @@ impl Shelf {
         }
         has_some
     }
+}
+
+/// The shelf of a broadcast. What it has kept goes when it keeps nothing any more.
+pub(super) async fn open(context: &Context, id: &str, settings: &Settings) -> Option<Shelf> {
+    let dir = context.kept_items(id);
+    if settings.stream_source == StreamSource::MediaFiles {
+        forget(&dir).await;
+        return None;
+    }
+    let temp = context.parts.shelves.clone()?;
+    if settings.serve_mode() != ServeMode::Hybrid {
+        forget(&dir).await;
+        return Some(Shelf::new(temp, &settings.format));
+    }
+    let kept = (dir, u32::from(settings.cache_first));
+    let opened = Shelf::keeping(temp, &settings.format, kept).await;
+    opened
+        .inspect_err(|error| tracing::warn!(%error, "directory of kept items not usable"))
+        .ok()
 }
 
 /// Makes a directory that only this user can use.
@@ -329,7 +406,7 @@ mod tests {
         let open =
             async |quota| Shelf::keeping(temp(dir.path(), quota), "best", (kept.clone(), 2)).await;
         let shelf = open(100 << 20).await.unwrap();
-        assert!(shelf.wants(&item(0)) && !shelf.wants(&item(2)));
+        assert!(shelf.wants(&item(0), false) && !shelf.wants(&item(2), true));
         put(&shelf, 0, b"first").await.unwrap();
         put(&shelf, 2, b"third").await.unwrap();
         shelf.played(&item(0), false);
@@ -339,13 +416,25 @@ mod tests {
         let shelf = open(100 << 20).await.unwrap();
         let saved = shelf.get(&item(0)).unwrap();
         assert_eq!(std::fs::read(saved.path()).unwrap(), b"first");
-        assert!(shelf.get(&item(2)).is_none() && !shelf.wants(&item(0)));
+        assert!(shelf.get(&item(2)).is_none() && !shelf.wants(&item(0), false));
         assert_eq!(std::fs::read_dir(&kept).unwrap().count(), 1);
         let other = Shelf {
             format: "worst".to_owned(),
             ..shelf
         };
         assert!(other.get(&item(0)).is_none(), "a file of another format");
+        let gone = Item {
+            reason: Some(REMOVED.to_owned()),
+            ..item(0)
+        };
+        other.retain(&[gone]);
+        drop(other);
+        assert!(saved.path().exists(), "it is being read");
+        drop(saved);
+        assert_eq!(std::fs::read_dir(&kept).unwrap().count(), 0);
+        put(&open(100 << 20).await.unwrap(), 0, b"first")
+            .await
+            .unwrap();
         let without_room = open(2).await.unwrap();
         assert!(without_room.get(&item(0)).is_none());
         forget(&kept).await;

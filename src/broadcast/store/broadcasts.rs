@@ -32,7 +32,7 @@ enum Whose {
 use Kind::{Flag, Json, Number, Text};
 use Whose::{Server, User};
 
-const COLUMNS: [(&str, Kind, Whose); 36] = [
+const COLUMNS: [(&str, Kind, Whose); 37] = [
     ("title", Text, User),
     ("description", Text, User),
     ("owner", Text, User),
@@ -66,6 +66,7 @@ const COLUMNS: [(&str, Kind, Whose); 36] = [
     ("stopped_at", Text, Server),
     ("next_start_at", Text, Server),
     ("next_stop_at", Text, Server),
+    ("next_prefetch_at", Text, Server),
     ("created_at", Text, Server),
     ("updated_at", Text, Server),
     ("last_error", Json, Server),
@@ -120,20 +121,19 @@ impl Store {
         .await
     }
 
-    /// Writes when a broadcast starts and ends by its schedule.
+    /// Writes when a broadcast starts and ends by its schedule, and when its items are fetched.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn set_times(
         &self,
         id: &str,
-        start: Option<String>,
-        stop: Option<String>,
+        [start, stop, prefetch]: [Option<String>; 3],
     ) -> Result<(), StoreError> {
         let id = id.to_owned();
         self.call(move |connection| {
-            let sql = "UPDATE broadcasts SET next_start_at = ?1, next_stop_at = ?2 WHERE id = ?3";
-            connection.execute(sql, rusqlite::params![start, stop, id])?;
+            let sql = "UPDATE broadcasts SET next_start_at = ?1, next_stop_at = ?2, next_prefetch_at = ?3 WHERE id = ?4";
+            connection.execute(sql, rusqlite::params![start, stop, prefetch, id])?;
             Ok(())
         })
         .await
@@ -291,7 +291,7 @@ fn value(cell: ValueRef<'_>, kind: Kind) -> Value {
 /// Columns of the server that change with what the user says.
 const USERS_FACTS: [&str; 3] = ["stream_key_hint", "created_at", "updated_at"];
 /// Columns of the server that its timetable writes alone.
-const TIMES: [&str; 2] = ["next_start_at", "next_stop_at"];
+const TIMES: [&str; 3] = ["next_start_at", "next_stop_at", "next_prefetch_at"];
 
 /// Writes some columns of a row; how many rows there were.
 fn set<const N: usize>(
@@ -399,16 +399,18 @@ mod tests {
             };
             assert_eq!(store.update(changed).await.unwrap(), id == "A");
         }
-        let (start, stop) = ("2026-11-21T10:00:00Z", "2026-11-21T12:00:00Z");
-        let times = [start, stop].map(|time| Some(time.to_owned()));
-        let [start, stop] = times.clone();
-        store.set_times("A", start, stop).await.unwrap();
+        let times = ["10", "12", "03"].map(|hour| Some(format!("2026-11-21T{hour}:00:00Z")));
+        store.set_times("A", times.clone()).await.unwrap();
         // The task of a run knows nothing of them.
         store.set_facts("A", broadcast.facts.clone()).await.unwrap();
         let mut found = store.broadcast("A").await.unwrap().unwrap();
         let facts = &mut found.facts;
         assert_eq!(
-            [facts.next_start_at.take(), facts.next_stop_at.take()],
+            [
+                facts.next_start_at.take(),
+                facts.next_stop_at.take(),
+                facts.next_prefetch_at.take()
+            ],
             times
         );
         assert_eq!((found.settings, found.facts), (settings, broadcast.facts));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 /// Each brings the tables from the version that is its place to the next one. Never changed, only added to.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     "CREATE TABLE broadcasts (
         id TEXT PRIMARY KEY, title TEXT NOT NULL, description TEXT NOT NULL, owner TEXT NOT NULL,
         stream_source TEXT NOT NULL, media_files TEXT NOT NULL, playlist_id TEXT,
@@ -37,6 +37,7 @@ const MIGRATIONS: [&str; 4] = [
      ALTER TABLE broadcasts ADD COLUMN allow_live INTEGER NOT NULL DEFAULT 0;",
     "ALTER TABLE broadcasts ADD COLUMN next_start_at TEXT;
      ALTER TABLE broadcasts ADD COLUMN next_stop_at TEXT;",
+    "ALTER TABLE broadcasts ADD COLUMN next_prefetch_at TEXT;",
 ];
 
 /// Sets the connection up, checks the file and brings its tables up to date.

@@ -168,9 +168,7 @@ async fn private_video_plays_by_its_account_through_new_addresses() {
         Fault::Reset { at: 200_000 },
     ));
     let record = studio.start(json!({ "account": "harbour" })).await;
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
+    studio.to_the_end(&record).await;
     assert_eq!(studio.flashes(&studio.only()).await, 4);
     let asked = world.records();
     let players = asked

@@ -66,7 +66,7 @@ async fn times_are_told_and_follow_changes() {
         (json!({"start_at": "soon"}), "`start_at`"),
         (json!({"windows": [{"from": "18", "to": "19:00"}]}), "18:00"),
         (
-            json!({"prefetch": {"from": "03:00", "to": "04:00", "items": 2}}),
+            json!({"prefetch": {"from": "03:00", "to": "04:00", "items": 0}}),
             "prefetch",
         ),
     ] {

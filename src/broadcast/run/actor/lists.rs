@@ -53,6 +53,7 @@ impl Actor {
             self.news_sender.clone(),
         )
         .await;
+        self.shelf = driver.shelf();
         let is_kept = settings.serve_mode() == ServeMode::Hybrid;
         // What is kept is played even when the list can't be read.
         let known = if begin.position.is_some() || is_kept {
@@ -167,7 +168,10 @@ impl Actor {
                 self.list.lock().append(items);
                 self.write_items().await;
             }
-            Read::End => self.list.lock().complete(),
+            Read::End => {
+                self.list.lock().complete();
+                self.drop_files();
+            }
             Read::Failed(error) => {
                 let message = format!("{NO_LIST}: {error}");
                 if self.list.lock().items().is_empty() {
@@ -212,12 +216,20 @@ impl Actor {
             BroadcastError::Playlist(error)
         })?;
         let (came, gone) = self.list.lock().refresh(items);
+        self.drop_files();
         if (came, gone) != (0, 0) {
             let message = format!("list read anew: {came} came, {gone} went");
             self.log(LogLevel::Info, LogSource::Resolver, &message);
             self.write_items().await;
         }
         Ok((came, gone))
+    }
+
+    /// Gives up the files of items that are in the list no more.
+    fn drop_files(&self) {
+        if let Some(shelf) = &self.shelf {
+            shelf.retain(self.list.lock().items());
+        }
     }
 
     pub(super) async fn write_items(&self) {

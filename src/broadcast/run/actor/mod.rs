@@ -21,6 +21,7 @@ use crate::broadcast::list::List;
 use crate::broadcast::publisher::{Metadata, Target};
 use crate::broadcast::pump::{self, PumpConfig, PumpEnd, PumpHandle};
 use crate::broadcast::redact::Redactor;
+use crate::broadcast::shelf::Shelf;
 use crate::broadcast::{
     Broadcast, Effect, Event, Facts, LastError, LogLevel, LogSource, Notice, Position, Settings,
     Status,
@@ -66,6 +67,8 @@ pub(in crate::broadcast) struct Actor {
     read: mpsc::Receiver<Read>,
     read_sender: mpsc::Sender<Read>,
     driver: Option<AbortOnDropHandle<()>>,
+    /// Items on disk.
+    shelf: Option<Arc<Shelf>>,
     /// Held to its end, so that others see when that is.
     _ended: watch::Sender<()>,
 }
@@ -127,7 +130,7 @@ impl Actor {
             refreshes: 0,
         }));
         let cycle = begin.position.as_ref().map_or(0, |position| position.cycle);
-        let seed = seed(&broadcast.settings);
+        let seed = broadcast.settings.seed();
         let actor = Self {
             id: broadcast.id,
             facts: broadcast.facts,
@@ -142,6 +145,7 @@ impl Actor {
             read,
             read_sender,
             driver: None,
+            shelf: None,
             _ended: ended,
             context,
         };
@@ -352,13 +356,6 @@ async fn finish(handle: &PumpHandle, task: JoinHandle<PumpEnd>) {
     handle.stop();
     let mut task = AbortOnDropHandle::new(task);
     let _ = timeout(GOOD_BYE, &mut task).await;
-}
-
-fn seed(settings: &Settings) -> Option<u64> {
-    settings
-        .shuffle_playlist
-        .then_some(settings.shuffle_seed)
-        .flatten()
 }
 
 fn metadata(settings: &Settings) -> Metadata {

@@ -43,6 +43,10 @@ impl Actor {
             News::Fetched(item) => {
                 self.log_item(LogLevel::Info, LogSource::Resolver, &item, "fetched ahead");
             }
+            News::Direct(item) => {
+                let message = "not on disk: played as it comes";
+                self.log_item(LogLevel::Info, LogSource::Resolver, &item, message);
+            }
             News::Kept(item) => {
                 self.log_item(LogLevel::Info, LogSource::Resolver, &item, "kept");
             }

@@ -1,6 +1,6 @@
 //! Where the bytes of an item come from: the site, the operator's files, or what was fetched ahead.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -11,24 +11,16 @@ use super::{Desk, Driver, News};
 use crate::broadcast::feed::{Content, Feed};
 use crate::broadcast::files;
 use crate::broadcast::list::Turn;
-use crate::broadcast::shelf::{Part, ShelfError, Tee};
-use crate::broadcast::{Item, ItemState, ServeMode, Settings, StreamSource};
-use crate::services::{PlayoutError, Taste};
+use crate::broadcast::run::fetching::{Fetcher, taste};
+use crate::broadcast::shelf::{ShelfError, Tee};
+use crate::broadcast::{Item, ItemState, ServeMode, StreamSource};
+use crate::services::PlayoutError;
 
 /// Pauses before an item is looked for again, when that may help.
 const FIND_PAUSES: [Duration; 3] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
     Duration::from_secs(4),
-];
-
-/// Pauses before an item is fetched on, when nothing came.
-const FETCH_PAUSES: [Duration; 5] = [
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-    Duration::from_secs(8),
-    Duration::from_secs(16),
 ];
 
 /// How an item is wanted.
@@ -43,7 +35,9 @@ pub(super) struct Wanted {
 impl Desk {
     /// How an item is wanted at first.
     pub(super) fn wanted(&self, item: &Item) -> Wanted {
-        let shelf = self.shelf.as_ref().filter(|shelf| shelf.wants(item));
+        let comes_again = self.comes_again();
+        let shelf = self.shelf.as_ref();
+        let shelf = shelf.filter(|shelf| shelf.wants(item, comes_again));
         let tee = shelf.map(|shelf| Arc::new(Tee::new(Arc::clone(shelf))));
         Wanted { side: None, tee }
     }
@@ -116,8 +110,17 @@ impl Desk {
 }
 
 impl Driver {
-    /// Begins to fetch what comes next, unless it is being fetched already. What can't be fetched is played as it comes.
-    pub(super) fn fetch_ahead(&mut self) {
+    /// Begins to fetch what comes next, unless it is being fetched already. What isn't there when its turn comes is played
+    /// as it comes, and not fetched besides.
+    pub(super) fn fetch_ahead(&mut self, turn: &Turn) {
+        if self.desk.fetches_ahead() && !self.desk.is_saved(&turn.item) {
+            if self.desk.lock_fetching().as_ref() == Some(&turn.item.video_id) {
+                self.fetching = None;
+            }
+            let news = News::Direct(turn.item.video_id.clone());
+            // One line of the log less when nobody has the time to hear it.
+            let _ = self.desk.news.try_send(news);
+        }
         let is_fetching = self
             .fetching
             .as_ref()
@@ -133,7 +136,9 @@ impl Driver {
                 if desk.is_saved(&item) {
                     continue;
                 }
+                *desk.lock_fetching() = Some(item.video_id.clone());
                 let fetched = desk.fetch(&item).await;
+                *desk.lock_fetching() = None;
                 let item = item.video_id;
                 desk.tell(match fetched {
                     Ok(()) => News::Fetched(item),
@@ -150,60 +155,25 @@ impl Driver {
 }
 
 impl Desk {
+    fn lock_fetching(&self) -> MutexGuard<'_, Option<String>> {
+        self.fetching.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn fetches_ahead(&self) -> bool {
         self.shelf.is_some() && self.settings.borrow().serve_mode() == ServeMode::Download
     }
 
-    /// Fetches an item whole, at as many goes as it takes while each brings something.
+    /// Fetches an item whole.
     pub(super) async fn fetch(&self, item: &Item) -> Result<(), String> {
         let Some(shelf) = &self.shelf else {
             return Err("there is no room".to_owned());
         };
-        let begin = async || shelf.begin().await.map_err(|error| error.to_string());
-        let mut part = begin().await?;
-        let mut pauses = FETCH_PAUSES.into_iter();
-        let mut is_fresh = false;
-        loop {
-            let before = part.held();
-            let Err(error) = self.fetch_part(&mut part, item, is_fresh).await else {
-                let put = shelf.put(item, part).await;
-                return put.map_err(|error| error.to_string());
-            };
-            if !error.is_passing() {
-                return Err(error.to_string());
-            }
-            if matches!(error, FetchError::Shelf(ShelfError::Temp(_))) {
-                if shelf.make_room().await {
-                    continue;
-                }
-                return Err(error.to_string());
-            }
-            if matches!(error, FetchError::Shelf(ShelfError::Changed)) {
-                part = begin().await?;
-            } else if part.held() > before {
-                pauses = FETCH_PAUSES.into_iter();
-            }
-            let Some(pause) = pauses.next() else {
-                return Err(error.to_string());
-            };
-            sleep(pause).await;
-            is_fresh = true;
-        }
-    }
-
-    async fn fetch_part(
-        &self,
-        part: &mut Part,
-        item: &Item,
-        is_fresh: bool,
-    ) -> Result<(), FetchError> {
-        let settings = self.settings.borrow().clone();
-        let list = settings.playlist_id.as_deref().unwrap_or_default();
-        let taste = taste(&settings, None);
-        let playout = self.context.playout(&settings).await?;
-        let found = playout.find(list, &item.video_id, &taste, is_fresh);
-        let playable = Box::pin(found).await?;
-        Ok(part.complete(&playable).await?)
+        let fetcher = Fetcher {
+            context: Arc::clone(&self.context),
+            settings: self.settings.borrow().clone(),
+            shelf: Arc::clone(shelf),
+        };
+        fetcher.fetch(item).await
     }
 
     /// Keeps the copy that was made of an item while it was played.
@@ -213,12 +183,22 @@ impl Desk {
         let news = match kept {
             Ok(true) => News::Kept(id),
             Ok(false) => return,
-            Err(error) => News::Line {
-                item: id,
-                line: format!("not kept: {error}"),
-            },
+            Err(error) => {
+                self.give_way(&error).await;
+                News::Line {
+                    item: id,
+                    line: format!("not kept: {error}"),
+                }
+            }
         };
         self.tell(news).await;
+    }
+
+    /// Where there is no room for all, nothing is kept for the next cycle.
+    async fn give_way(&self, error: &ShelfError) {
+        if let (Some(shelf), ShelfError::Temp(_)) = (&self.shelf, error) {
+            shelf.make_room().await;
+        }
     }
 
     async fn try_keep(&self, item: &Item, feed: &Feed, tee: &Tee) -> Result<bool, ShelfError> {
@@ -231,32 +211,6 @@ impl Desk {
         part.complete(post).await?;
         shelf.put(item, part).await?;
         Ok(true)
-    }
-}
-
-/// Why an item was not fetched.
-#[derive(Debug, thiserror::Error)]
-enum FetchError {
-    #[error(transparent)]
-    Playout(#[from] PlayoutError),
-    #[error(transparent)]
-    Shelf(#[from] ShelfError),
-}
-
-impl FetchError {
-    fn is_passing(&self) -> bool {
-        match self {
-            Self::Playout(error) => error.is_passing(),
-            Self::Shelf(_) => true,
-        }
-    }
-}
-
-/// Which file of a post is wanted.
-fn taste(settings: &Settings, side: Option<u32>) -> Taste {
-    match settings.format.parse() {
-        Ok(selector) if !settings.is_default_format() => Taste::Selector(selector),
-        _ => side.map_or(Taste::Usual, Taste::Smaller),
     }
 }
 

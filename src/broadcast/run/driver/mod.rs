@@ -25,7 +25,7 @@ use crate::broadcast::list::{List, Next, Turn};
 use crate::broadcast::pump::PumpHandle;
 use crate::broadcast::shelf::{self, Shelf};
 use crate::broadcast::source::{Headers, Monitor};
-use crate::broadcast::{Item, ItemState, OnItemFailure, ServeMode, Settings, StreamSource};
+use crate::broadcast::{Item, ItemState, OnItemFailure, ServeMode, Settings};
 pub(super) use news::News;
 use play::Failure;
 use rescue::Rescues;
@@ -98,6 +98,8 @@ struct Desk {
     news: mpsc::Sender<News>,
     /// Items on disk; `None` when there is no room for any, or they are files anyway.
     shelf: Option<Arc<Shelf>>,
+    /// Id of the item that is being fetched ahead.
+    fetching: Mutex<Option<String>>,
     /// Number of the item queued last.
     serial: AtomicU64,
     /// What is queued at the pump.
@@ -168,25 +170,6 @@ pub(super) struct Driver {
     pause: Option<Instant>,
 }
 
-/// The shelf of a broadcast. What it has kept goes when it keeps nothing any more.
-async fn open_shelf(context: &Context, id: &str, settings: &Settings) -> Option<Shelf> {
-    let dir = context.kept_items(id);
-    if settings.stream_source == StreamSource::MediaFiles {
-        shelf::forget(&dir).await;
-        return None;
-    }
-    let temp = context.parts.shelves.clone()?;
-    if settings.serve_mode() != ServeMode::Hybrid {
-        shelf::forget(&dir).await;
-        return Some(Shelf::new(temp, &settings.format));
-    }
-    let kept = (dir, u32::from(settings.cache_first));
-    let opened = Shelf::keeping(temp, &settings.format, kept).await;
-    opened
-        .inspect_err(|error| tracing::warn!(%error, "directory of kept items not usable"))
-        .ok()
-}
-
 impl Driver {
     pub(super) async fn new(
         (context, id): (Arc<Context>, &str),
@@ -196,7 +179,10 @@ impl Driver {
         news: mpsc::Sender<News>,
     ) -> Self {
         let now = settings.borrow().clone();
-        let shelf = open_shelf(&context, id, &now).await;
+        let shelf = match context.early.take(id, &now) {
+            Some(shelf) => Some(shelf),
+            None => shelf::open(&context, id, &now).await.map(Arc::new),
+        };
         let desk = Desk {
             context,
             settings,
@@ -206,7 +192,8 @@ impl Driver {
             copied: Arc::default(),
             deciding: Arc::default(),
             news,
-            shelf: shelf.map(Arc::new),
+            shelf,
+            fetching: Mutex::default(),
             serial: AtomicU64::new(0),
             queued: Mutex::default(),
             stirred: Notify::new(),
@@ -280,8 +267,13 @@ impl Driver {
         }
     }
 
+    /// The items on disk.
+    pub(super) fn shelf(&self) -> Option<Arc<Shelf>> {
+        self.desk.shelf.clone()
+    }
+
     fn begin(&mut self, turn: Turn) {
-        self.fetch_ahead();
+        self.fetch_ahead(&turn);
         let resume = self.resume.take();
         let resume = resume.filter(|(id, _)| *id == turn.item.video_id);
         let from = resume.map_or(Duration::ZERO, |(_, from)| from);
@@ -441,11 +433,7 @@ impl Driver {
             self.back_off = FIRST_BACK_OFF;
         }
         self.plays_of_cycle = 0;
-        let seed = settings
-            .shuffle_playlist
-            .then_some(settings.shuffle_seed)
-            .flatten();
-        self.desk.list.lock().begin_cycle(seed);
+        self.desk.list.lock().begin_cycle(settings.seed());
         true
     }
 }

@@ -28,6 +28,8 @@ pub(in crate::broadcast::run) enum News {
     Line { item: String, line: String },
     /// An item was fetched whole.
     Fetched(String),
+    /// The turn of an item has come before it was on disk.
+    Direct(String),
     /// An item was copied to disk while it was played.
     Kept(String),
     /// The site is away: what is kept is played until it is back.

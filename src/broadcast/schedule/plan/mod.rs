@@ -79,6 +79,29 @@ impl Plan {
         Err(fault(message.to_owned()))
     }
 
+    /// When items are fetched before a time on air: every day from the one time to the other.
+    ///
+    /// # Errors
+    /// The first thing in it that can't be used.
+    pub(in crate::broadcast) fn early(schedule: &Schedule) -> Result<Option<Self>, FieldFault> {
+        let Some(prefetch) = &schedule.prefetch else {
+            return Ok(None);
+        };
+        let every_day = Window {
+            days: Vec::new(),
+            from: prefetch.from,
+            to: prefetch.to,
+        };
+        let daily = Schedule {
+            tz: schedule.tz.clone(),
+            windows: vec![every_day],
+            start_at: None,
+            stop_at: None,
+            prefetch: None,
+        };
+        Self::new(&daily).map(Some)
+    }
+
     /// The time on air that `now` lies in.
     pub(in crate::broadcast) fn current(&self, now: Timestamp) -> Option<Span> {
         let mut spans = self.spans(now).into_iter();

@@ -113,9 +113,7 @@ async fn addresses_are_replaced_before_they_end() {
         })
         .await;
     assert_eq!(refreshed["faults"]["upstream_resumes"], 0);
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
+    studio.to_the_end(&record).await;
     let refused = openings(&studio);
     let refused = refused.iter().filter(|(_, status)| *status >= 400);
     assert_eq!(refused.count(), 0);
@@ -124,8 +122,8 @@ async fn addresses_are_replaced_before_they_end() {
     assert_eq!(studio.flashes(&got).await, 20);
 }
 
-/// A video in two sizes, 720 lines of many bytes and 480 of few.
-async fn in_two_sizes(id: &str, seconds: u64) -> (Video, u64) {
+/// A video in three sizes: 720 and 480 lines of many bytes, of which it returns the numbers, and 360 of few.
+async fn in_three_sizes(id: &str, seconds: u64) -> (Video, [u64; 2]) {
     let picture = |grain: &str| {
         let flash = "drawbox=c=white:t=fill:enable='lt(mod(t,1),0.2)'";
         format!(
@@ -134,10 +132,12 @@ async fn in_two_sizes(id: &str, seconds: u64) -> (Video, u64) {
     };
     let sound = format!("anoisesrc=a=0.1:r=44100:s=1:d={seconds} -c:a aac -b:a 96k");
     let large = mp4_track(136, seconds, &picture("noise=alls=40:allf=t")).await;
-    let bytes = large.content(id).len();
+    let medium = mp4_track(135, seconds, &picture("noise=alls=30:allf=t")).await;
+    let bytes = [&large, &medium].map(|track| track.content(id).len());
     let tracks = vec![
         large,
-        mp4_track(135, seconds, &picture("null")).await,
+        medium,
+        mp4_track(134, seconds, &picture("null")).await,
         mp4_track(140, seconds, &sound).await,
     ];
     let video = Video::new(id).with("/videoDetails/lengthSeconds", json!(seconds.to_string()));
@@ -145,41 +145,44 @@ async fn in_two_sizes(id: &str, seconds: u64) -> (Video, u64) {
 }
 
 #[tokio::test]
-async fn item_that_comes_too_slowly_goes_on_with_fewer_lines() {
+async fn item_that_comes_too_slowly_goes_on_with_fewer_and_fewer_lines() {
     let Some(studio) = Studio::new([Manner::Keep]).await else {
         return;
     };
     let list = Playlist::new(LIST, Layout::Classic, 2);
-    let (video, bytes) = in_two_sizes(&list.entries[0].id, 36).await;
-    // Half of what is played.
-    let rate = bytes / 36 / 2;
+    let (video, bytes) = in_three_sizes(&list.entries[0].id, 44).await;
     studio.youtube.video(video);
     studio
         .youtube
-        .video(in_two_sizes(&list.entries[1].id, 3).await.0);
+        .video(in_three_sizes(&list.entries[1].id, 3).await.0);
     studio.youtube.playlist(list);
-    let slow = Rule::parameter("itag", "136", Fault::Rate(rate));
-    studio.stage.world().fault(slow);
+    for (itag, bytes) in ["136", "135"].into_iter().zip(bytes) {
+        // Half of what is played.
+        let slow = Fault::Rate(bytes / 44 / 2);
+        let world = studio.stage.world();
+        world.fault(Rule::parameter("itag", itag, slow));
+    }
     let record = studio.start(json!({ "profile": fat() })).await;
     studio
-        .until(&record, "the smaller file", |_| {
-            openings(&studio).iter().any(|(itag, _)| itag == "135")
+        .until(&record, "the smallest file", |_| {
+            openings(&studio).iter().any(|(itag, _)| itag == "134")
         })
         .await;
     studio.stage.world().clear_faults();
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
+    studio.to_the_end(&record).await;
     let got = studio.only();
     assert_smooth(&got);
-    assert_eq!(studio.flashes(&got).await, 39);
+    assert_eq!(studio.flashes(&got).await, 47);
     let path = format!("{}/logs?limit=100", route(&record));
     let logs = get(studio.server(), &path).await.to_string();
-    assert!(logs.contains("with at most 480 lines"), "{logs}");
+    for lines in [480, 360] {
+        let said = format!("with at most {lines} lines");
+        assert!(logs.contains(&said), "{said}: {logs}");
+    }
     // The next item begins with the file of choice again.
     let asked = openings(&studio);
     let mut pictures = asked.iter().filter(|(itag, _)| itag != "140");
     assert_eq!(pictures.next_back().unwrap().0, "136");
-    let items = get(studio.server(), &format!("{}/items", route(&record))).await;
-    assert_eq!(items["items"][0]["state"], "ok");
+    let items = studio.items(&record).await;
+    assert_eq!(items[0]["state"], "ok");
 }

@@ -1,29 +1,24 @@
 //! Items that pass through as they are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use bytes::Bytes;
 use serde_json::json;
 use serverrs::broadcast::flv::TagKind;
 
-use super::{LIST, SMALL, Studio, WIDE, film, video};
+use super::{LIST, SMALL, Studio, WIDE, ffmpeg, film, video};
 use crate::broadcasts::{get, route};
 use crate::harness::ingest::{Manner, Publication};
-use crate::harness::run;
 use crate::harness::upstream::youtube::{Layout, Playlist};
 
 /// What every picture of a file looks like, decoded, in their order.
 async fn pictures(file: &[u8], name: &str, dir: &Path) -> Vec<String> {
     std::fs::write(dir.join(name), file).unwrap();
-    let arguments = format!(
-        "-v error -nostdin -i {name} -map 0:v:0 -vsync passthrough -f framehash -hash md5 -"
-    );
-    let none = BTreeMap::new();
-    let output = run("ffmpeg", arguments.split_whitespace(), &none, dir).await;
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.is_empty(), "{said}");
-    String::from_utf8(output.stdout)
+    let arguments = format!("-i {name} -map 0:v:0 -vsync passthrough -f framehash -hash md5 -");
+    let decoded = ffmpeg(&arguments, dir).await;
+    assert!(decoded.stderr.is_empty(), "{decoded:?}");
+    String::from_utf8(decoded.stdout)
         .unwrap()
         .lines()
         .filter(|line| !line.starts_with('#'))
@@ -34,12 +29,10 @@ async fn pictures(file: &[u8], name: &str, dir: &Path) -> Vec<String> {
 /// A file in which no picture is like another, least of all like the slate.
 async fn moving(seconds: u32, dir: &Path) -> Bytes {
     let arguments = format!(
-        "-v error -nostdin -threads 1 -f lavfi -i testsrc2=s=320x240:r=25:d={seconds} -f lavfi \
+        "-threads 1 -f lavfi -i testsrc2=s=320x240:r=25:d={seconds} -f lavfi \
          -i sine=frequency=440:duration={seconds} -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 30 -c:a aac -y moving.mp4"
     );
-    let none = BTreeMap::new();
-    let output = run("ffmpeg", arguments.split_whitespace(), &none, dir).await;
-    assert!(output.status.success(), "{output:?}");
+    ffmpeg(&arguments, dir).await;
     std::fs::read(dir.join("moving.mp4")).unwrap().into()
 }
 
@@ -78,9 +71,7 @@ async fn items_alike_pass_through_picture_by_picture() {
     });
     // A key frame every 30 pictures of 25 a second.
     assert_eq!(sent.await["output"]["max_gop_ms"], 1200);
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
+    studio.to_the_end(&record).await;
     let got = studio.only();
     let mut made = pictures(&files[0], "first.mp4", dir).await;
     made.extend(pictures(&files[1], "second.mp4", dir).await);
@@ -106,9 +97,7 @@ async fn item_of_another_kind_is_encoded_and_the_next_one_passes_through() {
     list(&studio, &[(wide.clone(), 3), (small, 3), (wide.clone(), 3)]);
     let fields = json!({ "video_mode": "copy", "start_with_slate": false });
     let record = studio.start(fields).await;
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
+    studio.to_the_end(&record).await;
     let got = studio.only();
     let records = records(&got);
     // As it is, as the profile says, as it is.

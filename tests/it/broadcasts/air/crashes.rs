@@ -36,10 +36,10 @@ async fn play_with(with_items: &str) -> Option<(Studio, Value, String)> {
             ["stopped", "failed"].contains(&status["status"].as_str().unwrap())
         })
         .await;
-    let items = get(studio.server(), &format!("{}/items", route(&record))).await;
+    let items = studio.items(&record).await;
     let path = format!("{}/logs?limit=200", route(&record));
     let logs = get(studio.server(), &path).await.to_string();
-    Some((studio, items["items"][0].clone(), logs))
+    Some((studio, items[0].clone(), logs))
 }
 
 #[tokio::test]

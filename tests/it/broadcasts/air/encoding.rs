@@ -220,9 +220,7 @@ async fn slate_is_the_picture_that_is_set() {
     };
     studio.list(&[(SMALL, 3)]).await;
     let record = studio.start(json!({})).await;
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
+    studio.to_the_end(&record).await;
     let got = studio.only();
     assert_smooth(&got);
     assert_eq!(studio.flashes(&got).await, 3);

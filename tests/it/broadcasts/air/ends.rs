@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{SMALL, Studio, until};
-use crate::broadcasts::{TOKEN, get, route};
+use super::{SMALL, Studio, successor, until};
+use crate::broadcasts::{get, route};
+use crate::harness::eventually;
 use crate::harness::ingest::Manner;
-use crate::harness::{Builder, eventually};
 
 fn is_alive(pid: u64) -> bool {
     // A zombie has no command line.
@@ -16,10 +16,7 @@ fn is_alive(pid: u64) -> bool {
 
 #[tokio::test]
 async fn killed_server_leaves_no_encoder_and_goes_on_at_its_place() {
-    let dir = tempfile::TempDir::new().unwrap();
-    let database = dir.path().join("db").to_string_lossy().into_owned();
-    let keep = |builder: Builder| builder.env("BROADCAST_DB", &database);
-    let Some(studio) = Studio::with([Manner::Keep], keep).await else {
+    let Some(studio) = Studio::lasting([Manner::Keep]).await else {
         return;
     };
     studio.list(&[(SMALL, 60)]).await;
@@ -30,13 +27,7 @@ async fn killed_server_leaves_no_encoder_and_goes_on_at_its_place() {
     let pid = running.await["pid"].as_u64().unwrap();
     studio.server().signal("KILL").await;
     eventually("the encoder's end", async || (!is_alive(pid)).then_some(())).await;
-    let ports = format!("127.0.0.1:{}", studio.ingest.port);
-    let server = Builder::new(&studio.stage.upstream)
-        .env("BROADCAST_API_TOKEN", TOKEN)
-        .env("BROADCAST_ALLOW_PRIVATE_TARGETS", &ports)
-        .env("BROADCAST_DB", &database)
-        .start()
-        .await;
+    let server = studio.successor().await;
     let again = until(&server, &record, "on air again", |status| {
         status["now"]["position_ms"].is_u64()
     })
@@ -51,10 +42,7 @@ async fn killed_server_leaves_no_encoder_and_goes_on_at_its_place() {
 
 #[tokio::test]
 async fn stopped_server_says_good_bye_and_keeps_the_place() {
-    let dir = tempfile::TempDir::new().unwrap();
-    let database = dir.path().join("db").to_string_lossy().into_owned();
-    let keep = |builder: Builder| builder.env("BROADCAST_DB", &database);
-    let Some(studio) = Studio::with([Manner::Keep], keep).await else {
+    let Some(studio) = Studio::lasting([Manner::Keep]).await else {
         return;
     };
     studio.list(&[(SMALL, 60)]).await;
@@ -64,7 +52,9 @@ async fn stopped_server_says_good_bye_and_keeps_the_place() {
             status["now"]["position_ms"].as_u64() > Some(2_000)
         })
         .await;
-    let Studio { stage, ingest, .. } = studio;
+    let Studio {
+        stage, ingest, dir, ..
+    } = studio;
     let (status, _) = tokio::time::timeout(Duration::from_secs(20), stage.server.stop())
         .await
         .unwrap();
@@ -76,11 +66,7 @@ async fn stopped_server_says_good_bye_and_keeps_the_place() {
             .iter()
             .any(|name| name == "deleteStream")
     );
-    let server = Builder::new(&stage.upstream)
-        .env("BROADCAST_API_TOKEN", TOKEN)
-        .env("BROADCAST_DB", &database)
-        .start()
-        .await;
+    let server = successor(&stage.upstream, &ingest, dir.path()).await;
     let kept = get(&server, &route(&record)).await;
     assert_eq!(
         (&kept["status"], &kept["last_error"]),

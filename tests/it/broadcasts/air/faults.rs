@@ -4,13 +4,12 @@ use serde_json::{Value, json};
 
 use super::ahead::fat;
 use super::{LIST, SMALL, Studio, UPRIGHT, WIDE, assert_smooth};
-use crate::broadcasts::{get, route};
 use crate::harness::ingest::Manner;
 use crate::harness::upstream::youtube::{Layout, Playlist, Refusal, Video};
 use crate::harness::upstream::{Fault, Gate, Rule};
 
 /// Parts of a file after which each answer is cut.
-const CUT: u64 = 200_000;
+const CUT: u64 = 20_000;
 
 /// Ends a program as the system does when memory runs out.
 async fn kill(pid: u64) {
@@ -28,7 +27,9 @@ async fn cuts_and_expired_addresses_lose_nothing() {
     };
     // The first one has more bytes than are read before it is on air.
     let list = studio.list(&[(UPRIGHT, 1), (WIDE, 6)]).await;
-    let film = super::grainy_film(UPRIGHT, 20, studio.dir.path()).await;
+    // 150 kB a second: with as many cuts as a host may be asked again in that time.
+    let grain = "noise=alls=6:allf=t";
+    let film = super::film_with(grain, UPRIGHT, 20, studio.dir.path()).await;
     studio
         .youtube
         .video(super::video(&list.entries[0].id, film, 20));
@@ -49,9 +50,7 @@ async fn cuts_and_expired_addresses_lose_nothing() {
                 && faults["upstream_resumes"].as_u64() >= Some(1)
         })
         .await;
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
+    studio.to_the_end(&record).await;
     let got = studio.only();
     assert_smooth(&got);
     assert_eq!(studio.flashes(&got).await, 26);
@@ -68,19 +67,17 @@ async fn dead_item_is_passed_over_and_the_connection_stays() {
         .youtube
         .video(Video::new(dead).refusing(Refusal::NotAvailable));
     let record = studio.start(json!({})).await;
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
+    studio.to_the_end(&record).await;
     let got = studio.only();
     assert_smooth(&got);
     assert_eq!(studio.flashes(&got).await, 6);
-    let items = get(studio.server(), &format!("{}/items", route(&record))).await;
+    let items = studio.items(&record).await;
     assert_eq!(
-        (&items["items"][0]["state"], &items["items"][2]["state"]),
+        (&items[0]["state"], &items[2]["state"]),
         (&json!("ok"), &json!("ok"))
     );
-    assert_ne!(items["items"][1]["state"], "ok");
-    assert!(items["items"][1]["reason"].is_string());
+    assert_ne!(items[1]["state"], "ok");
+    assert!(items[1]["reason"].is_string());
 }
 
 #[tokio::test]
@@ -94,9 +91,7 @@ async fn lost_target_is_taken_up_again_without_a_loss() {
         status["faults"]["reconnects"].as_u64() >= Some(1)
     });
     status.await;
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
+    studio.to_the_end(&record).await;
     let all = studio.ingest.publications();
     assert_eq!(all.len(), 2);
     let (before, after) = (studio.flashes(&all[0]).await, studio.flashes(&all[1]).await);
@@ -119,9 +114,7 @@ async fn killed_encoder_is_replaced_where_it_stopped() {
     });
     let pid = running.await["pid"].as_u64().unwrap();
     kill(pid).await;
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
+    studio.to_the_end(&record).await;
     let got = studio.only();
     assert_smooth(&got);
     assert_eq!(studio.flashes(&got).await, 22);
@@ -157,9 +150,7 @@ async fn encoder_killed_shortly_before_the_end_is_replaced_too() {
     studio.stage.world().clear_faults();
     kill(pid).await;
     gate.open();
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
+    studio.to_the_end(&record).await;
     let got = studio.only();
     assert_smooth(&got);
     assert_eq!(studio.flashes(&got).await, 8);
@@ -181,13 +172,11 @@ async fn film_that_is_a_list_of_addresses_leads_nowhere() {
         .youtube
         .video(super::video(&list.entries[0].id, fake.into(), 5));
     let record = studio.start(json!({})).await;
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
+    studio.to_the_end(&record).await;
     let was_asked = tokio::time::timeout(std::time::Duration::from_millis(10), trap.accept()).await;
     assert!(was_asked.is_err(), "the address in the film was asked");
     assert_eq!(studio.flashes(&studio.only()).await, 3);
-    let items = get(studio.server(), &format!("{}/items", route(&record))).await;
-    assert_eq!(items["items"][0]["state"], "failed");
-    assert_ne!(items["items"][0]["reason"], Value::Null);
+    let items = studio.items(&record).await;
+    assert_eq!(items[0]["state"], "failed");
+    assert_ne!(items[0]["reason"], Value::Null);
 }

@@ -1,13 +1,18 @@
 //! Items on disk: kept, fetched because they failed, or not for want of room.
 
-use http::Method;
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use super::{SMALL, Studio, UPRIGHT, WIDE, assert_smooth};
+use http::Method;
+use serde_json::json;
+
+use super::scheduled::fetching;
+use super::{LIST, SMALL, Studio, UPRIGHT, WIDE, assert_smooth, grainy_film, has_ffmpeg, video};
 use crate::broadcasts::{ask, get, route};
 use crate::harness::ingest::Manner;
-use crate::harness::upstream::{Fault, Rule};
-use crate::harness::{run, skip};
+use crate::harness::upstream::youtube::{Layout, Playlist};
+use crate::harness::upstream::{Fault, Gate, Rule};
+use crate::harness::{Builder, eventually, run, skip};
 
 /// Requests for media of this length so far; `dur` is a part of their addresses.
 fn asked_for(studio: &Studio, seconds: u32) -> usize {
@@ -17,11 +22,6 @@ fn asked_for(studio: &Studio, seconds: u32) -> usize {
         .iter()
         .filter(|record| record.target.contains(&length));
     asked.count()
-}
-
-async fn messages(studio: &Studio, record: &Value) -> String {
-    let path = format!("{}/logs?limit=500", route(record));
-    get(studio.server(), &path).await.to_string()
 }
 
 #[tokio::test]
@@ -35,12 +35,13 @@ async fn first_items_are_kept_and_played_again_without_the_site() {
         "loop_enabled": true });
     let record = studio.start(fields).await;
     let kept = async || {
-        messages(&studio, &record)
+        studio
+            .messages(&record)
             .await
             .contains("kept")
             .then_some(())
     };
-    crate::harness::eventually("a copy", kept).await;
+    eventually("a copy", kept).await;
     let asked = asked_for(&studio, 4);
     let again = studio
         .until(&record, "the second cycle", |status| {
@@ -66,11 +67,7 @@ async fn first_items_are_kept_and_played_again_without_the_site() {
     let all = studio.ingest.publications();
     all.iter().for_each(assert_smooth);
     assert!(studio.flashes(&all[1]).await >= 8);
-    assert!(
-        messages(&studio, &record)
-            .await
-            .contains("the site is away")
-    );
+    assert!(studio.messages(&record).await.contains("the site is away"));
     let answer = ask(studio.server(), Method::DELETE, &route(&record), None).await;
     assert_eq!(answer.status, 204);
     assert!(!dir.exists(), "kept items outlive their broadcast");
@@ -92,34 +89,39 @@ async fn item_that_failed_is_fetched_whole_and_played_then() {
         let items = get(studio.server(), &path).await;
         (items["items"][0]["state"] == "failed").then_some(())
     };
-    crate::harness::eventually("a failure", failed).await;
+    eventually("a failure", failed).await;
     world.clear_faults();
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
+    studio.to_the_end(&record).await;
     let got = studio.only();
     assert_smooth(&got);
     assert_eq!(studio.flashes(&got).await, 17);
     assert_eq!(get(studio.server(), &path).await["items"][0]["state"], "ok");
-    assert_eq!(std::fs::read_dir(run_dir(&studio)).unwrap().count(), 0);
+    nothing_is_left(&studio).await;
 }
 
 /// The directory of the server's run below `STREAM_TEMP_DIR`.
-fn run_dir(studio: &Studio) -> std::path::PathBuf {
+fn run_dir(studio: &Studio) -> PathBuf {
     let all = std::fs::read_dir(studio.server().dir().join("streams")).unwrap();
     let mut runs = all.flatten().map(|entry| entry.path());
     runs.find(|path| path.to_string_lossy().contains("/run-"))
         .unwrap()
 }
 
+/// Files are removed beside what else is done.
+async fn nothing_is_left(studio: &Studio) {
+    let dir = run_dir(studio);
+    eventually("an empty directory", async || {
+        let mut entries = std::fs::read_dir(&dir).unwrap();
+        entries.next().is_none().then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn items_for_which_the_disk_has_no_room_are_played_as_they_come() {
     let dir = tempfile::tempdir().unwrap();
-    let mount = "-rm mount -t tmpfs none .";
-    let (words, vars) = (mount.split_whitespace(), std::collections::BTreeMap::new());
-    let mounted = run("unshare", words, &vars, dir.path()).await;
-    if !mounted.status.success() {
-        return skip("mount namespaces", "this user may not make any");
+    if !can_mount(dir.path()).await {
+        return;
     }
     let small = r#"mount -t tmpfs -o size=24m none "$STREAM_TEMP_DIR" && exec "$0" "$@""#;
     for mode in ["download", "hybrid"] {
@@ -134,33 +136,218 @@ async fn items_for_which_the_disk_has_no_room_are_played_as_they_come() {
         studio.list(&[(WIDE, 4), (SMALL, 3)]).await;
         let fields = json!({ "stream_source": "playlist", "playlist_serve_mode": mode });
         let record = studio.start(fields).await;
-        studio
-            .until(&record, "the end", |status| status["status"] == "stopped")
-            .await;
+        studio.to_the_end(&record).await;
         let got = studio.only();
         assert_smooth(&got);
         assert_eq!(studio.flashes(&got).await, 7, "{mode}");
-        let said = messages(&studio, &record).await;
+        let said = studio.messages(&record).await;
         assert!(
             said.contains("temporary space is used up"),
             "{mode}: {said}"
         );
-        let pid = studio.server().pid();
-        let seen = format!("/proc/{pid}/root{}", dir.path().display());
-        let files = files_below(std::path::Path::new(&seen));
-        assert_eq!(files, Vec::<String>::new(), "{mode}");
+        let files = files_below(&seen_by(&studio, dir.path()));
+        assert_eq!(files, Vec::<PathBuf>::new(), "{mode}");
     }
 }
 
-fn files_below(dir: &std::path::Path) -> Vec<String> {
+/// Whether this user may mount file systems of its own.
+async fn can_mount(dir: &Path) -> bool {
+    let mount = "-rm mount -t tmpfs none .";
+    let mounted = run("unshare", mount.split_whitespace(), &BTreeMap::new(), dir).await;
+    if !mounted.status.success() {
+        skip("mount namespaces", "this user may not make any");
+    }
+    mounted.status.success()
+}
+
+/// A directory as the server sees it.
+fn seen_by(studio: &Studio, dir: &Path) -> PathBuf {
+    let pid = studio.server().pid();
+    format!("/proc/{pid}/root{}", dir.display()).into()
+}
+
+/// Files in a directory and in those in it.
+pub(super) fn files_below(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(dir).unwrap().flatten() {
+    // What is removed meanwhile is not there any more.
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
             files.extend(files_below(&path));
         } else {
-            files.push(path.to_string_lossy().into_owned());
+            files.push(path);
         }
     }
     files
+}
+
+#[tokio::test]
+async fn disk_that_fills_up_while_an_item_is_fetched_costs_the_copy_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    if !can_mount(dir.path()).await {
+        return;
+    }
+    let path = dir.path().to_string_lossy().into_owned();
+    // More than the floor: there is room when the fetching begins.
+    let large = r#"mount -t tmpfs -o size=1100m none "$STREAM_TEMP_DIR" && exec "$0" "$@""#;
+    let studio = Studio::with([Manner::Keep], |builder| {
+        builder
+            .env("STREAM_TEMP_DIR", &path)
+            .under(&["unshare", "-rm", "sh", "-c", large])
+    });
+    let Some(studio) = studio.await else {
+        return;
+    };
+    let list = Playlist::new(LIST, Layout::Classic, 1);
+    let film = grainy_film(SMALL, 6, studio.dir.path()).await;
+    assert!(film.len() > 800_000, "{} bytes", film.len());
+    studio.youtube.video(video(&list.entries[0].id, film, 6));
+    studio.youtube.playlist(list);
+    let gate = Gate::new();
+    let stall = Fault::Stall {
+        at: 500_000,
+        gate: gate.clone(),
+    };
+    let world = studio.stage.world();
+    world.fault(Rule::path_prefix("/videoplayback", stall));
+    let fields = json!({ "stream_source": "playlist", "schedule": fetching() });
+    let record = studio.make(fields).await;
+    let seen = seen_by(&studio, dir.path());
+    let length = |file: &PathBuf| std::fs::metadata(file).map_or(0, |facts| facts.len());
+    eventually("half of the copy", async || {
+        let files = files_below(&seen);
+        files
+            .iter()
+            .any(|file| length(file) >= 450_000)
+            .then_some(())
+    })
+    .await;
+    let full = format!(
+        "-t {} -U -m --preserve-credentials mount -o remount,size=600k {path}",
+        studio.server().pid()
+    );
+    let none = BTreeMap::new();
+    let mounted = run("nsenter", full.split_whitespace(), &none, studio.dir.path()).await;
+    assert!(mounted.status.success(), "{mounted:?}");
+    world.clear_faults();
+    gate.open();
+    eventually("the failure", async || {
+        let said = studio.messages(&record).await;
+        said.contains("no space left for temporary files")
+            .then_some(())
+    })
+    .await;
+    assert_eq!(files_below(&seen), Vec::<PathBuf>::new());
+    studio.post(&record, "start").await;
+    studio.to_the_end(&record).await;
+    let got = studio.only();
+    assert_smooth(&got);
+    assert_eq!(studio.flashes(&got).await, 6);
+    assert_eq!(files_below(&seen), Vec::<PathBuf>::new());
+}
+
+#[tokio::test]
+async fn list_that_fits_is_fetched_once_for_all_cycles() {
+    let Some(studio) = Studio::new([Manner::Keep]).await else {
+        return;
+    };
+    studio.list(&[(WIDE, 4), (UPRIGHT, 3)]).await;
+    let fields = json!({ "stream_source": "playlist", "playlist_serve_mode": "download",
+        "loop_enabled": true });
+    let record = studio.start(fields).await;
+    let asked = || [4, 3].map(|seconds| asked_for(&studio, seconds));
+    let at = async |cycle: u64, index: u64| {
+        let status = studio.until(&record, "a place", |status| {
+            (&status["now"]["cycle"], &status["now"]["index"]) == (&json!(cycle), &json!(index))
+        });
+        status.await["now"]["source"].clone()
+    };
+    assert_eq!(at(0, 0).await, "direct");
+    // The first one was copied while it was played.
+    assert_eq!(at(1, 0).await, "cache");
+    let before = asked();
+    assert_eq!(at(2, 1).await, "cache");
+    assert_eq!(asked(), before, "fetched again");
+    assert_eq!(files_below(&run_dir(&studio)).len(), 2);
+    studio.post(&record, "stop?wait=30").await;
+    assert_smooth(&studio.only());
+    nothing_is_left(&studio).await;
+}
+
+#[tokio::test]
+async fn list_that_does_not_fit_is_not_kept_and_plays_on() {
+    let dir = tempfile::tempdir().unwrap();
+    if !has_ffmpeg().await {
+        return skip("ffmpeg", "ffmpeg is not installed");
+    }
+    let films = [
+        (grainy_film(SMALL, 4, dir.path()).await, 4),
+        (grainy_film(UPRIGHT, 3, dir.path()).await, 3),
+    ];
+    let bytes = |number: usize| films[number].0.len() as u64;
+    // One has room, two have not.
+    let cap = bytes(0).max(bytes(1)).div_ceil(1 << 20);
+    assert!(bytes(0) + bytes(1) > cap << 20, "{films:?}");
+    let with = |builder: Builder| builder.env("BROADCAST_DISK_CAP_MB", &cap.to_string());
+    let Some(studio) = Studio::with([Manner::Keep], with).await else {
+        return;
+    };
+    let list = Playlist::new(LIST, Layout::Classic, 2);
+    for (entry, (film, seconds)) in list.entries.iter().zip(&films) {
+        studio
+            .youtube
+            .video(video(&entry.id, film.clone(), *seconds));
+    }
+    studio.youtube.playlist(list);
+    let fields = json!({ "stream_source": "playlist", "playlist_serve_mode": "download",
+        "loop_enabled": true });
+    let record = studio.start(fields).await;
+    studio
+        .until(&record, "the third cycle", |status| {
+            status["now"]["cycle"] == 2 && status["now"]["index"] == 1
+        })
+        .await;
+    let said = studio.messages(&record).await;
+    assert!(said.contains("temporary space is used up"), "{said}");
+    studio.post(&record, "stop?wait=30").await;
+    assert_smooth(&studio.only());
+    nothing_is_left(&studio).await;
+}
+
+#[tokio::test]
+async fn kept_item_that_left_the_list_goes() {
+    let Some(studio) = Studio::new([Manner::Keep]).await else {
+        return;
+    };
+    let list = studio.list(&[(SMALL, 3), (UPRIGHT, 3)]).await;
+    let fields = json!({ "stream_source": "playlist", "playlist_serve_mode": "hybrid", "cache_first": 2,
+        "loop_enabled": true });
+    let record = studio.start(fields).await;
+    let dir = studio.server().dir().join("streams");
+    let dir = dir.join(record["id"].as_str().unwrap());
+    let count = async |wanted: usize| {
+        eventually("so many files", async || {
+            (files_below(&dir).len() == wanted).then_some(())
+        })
+        .await;
+    };
+    count(2).await;
+    let mut less = list.clone();
+    less.entries.remove(0);
+    studio.youtube.playlist(less);
+    assert_eq!(studio.post(&record, "refresh").await["removed"], 1);
+    count(1).await;
+    studio
+        .until(&record, "what is left", |status| {
+            status["now"]["cycle"].as_u64() >= Some(2) && status["now"]["source"] == "cache"
+        })
+        .await;
+    studio.post(&record, "stop?wait=30").await;
+    assert_smooth(&studio.only());
+    // The same when it isn't on air.
+    let mut none = list;
+    none.entries.clear();
+    studio.youtube.playlist(none);
+    assert_eq!(studio.post(&record, "refresh").await["removed"], 1);
+    count(0).await;
 }

@@ -17,6 +17,7 @@ mod target;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Output;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,6 +27,7 @@ use serverrs::broadcast::flv::TagKind;
 
 use super::{CANARY, LIST, TOKEN, ask, made, route};
 use crate::harness::ingest::{Ingest, Manner, Publication};
+use crate::harness::upstream::Upstream;
 use crate::harness::upstream::youtube::{Layout, Playlist, Refusal, Track, Video, YouTube};
 use crate::harness::{Builder, Stage, TestServer, run, skip};
 
@@ -82,20 +84,22 @@ async fn film_with(filter: &str, shape: Shape, seconds: u32, dir: &Path) -> Byte
     } = shape;
     let flash = "drawbox=c=white:t=fill:enable='lt(mod(t,1),0.2)'";
     let arguments = format!(
-        "-v error -nostdin -threads 1 -f lavfi -i color=c=black:s={size}:r={fps}:d={seconds},{flash},{filter} \
+        "-threads 1 -f lavfi -i color=c=black:s={size}:r={fps}:d={seconds},{flash},{filter} \
          -f lavfi -i sine=frequency=440:sample_rate={rate}:duration={seconds} -c:v libx264 -preset ultrafast \
          -pix_fmt yuv420p -g 30 -c:a aac {container} -y film.mp4"
     );
-    let output = run(
-        "ffmpeg",
-        arguments.split_whitespace(),
-        &BTreeMap::new(),
-        dir,
-    )
-    .await;
+    ffmpeg(&arguments, dir).await;
+    std::fs::read(dir.join("film.mp4")).unwrap().into()
+}
+
+/// Runs FFmpeg in a directory.
+async fn ffmpeg(arguments: &str, dir: &Path) -> Output {
+    let arguments = format!("-v error -nostdin {arguments}");
+    let none = BTreeMap::new();
+    let output = run("ffmpeg", arguments.split_whitespace(), &none, dir).await;
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    std::fs::read(dir.join("film.mp4")).unwrap().into()
+    output
 }
 
 /// A video of the site that is this one file.
@@ -165,6 +169,20 @@ impl Studio {
         })
     }
 
+    /// One whose database outlives its server.
+    pub(super) async fn lasting(manners: impl Into<Vec<Manner>>) -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let database = database(dir.path());
+        let keep = |builder: Builder| builder.env("BROADCAST_DB", &database);
+        let studio = Self::with(manners, keep).await?;
+        Some(Self { dir, ..studio })
+    }
+
+    /// Another server over the database of [`Studio::lasting`].
+    pub(super) async fn successor(&self) -> TestServer {
+        successor(&self.stage.upstream, &self.ingest, self.dir.path()).await
+    }
+
     pub(super) fn server(&self) -> &TestServer {
         &self.stage.server
     }
@@ -218,6 +236,25 @@ impl Studio {
         until(self.server(), record, what, holds).await
     }
 
+    /// Plays it to its end.
+    pub(super) async fn to_the_end(&self, record: &Value) -> Value {
+        self.until(record, "the end", |status| status["status"] == "stopped")
+            .await
+    }
+
+    /// The list with what became of each item.
+    pub(super) async fn items(&self, record: &Value) -> Vec<Value> {
+        let path = format!("{}/items", route(record));
+        let items = super::get(self.server(), &path).await;
+        items["items"].as_array().unwrap().clone()
+    }
+
+    /// What its log says, the newest first.
+    pub(super) async fn messages(&self, record: &Value) -> String {
+        let path = format!("{}/logs?limit=500", route(record));
+        super::get(self.server(), &path).await.to_string()
+    }
+
     /// What came over the only connection.
     pub(super) fn only(&self) -> Publication {
         let mut all = self.ingest.publications();
@@ -229,6 +266,22 @@ impl Studio {
     pub(super) async fn flashes(&self, publication: &Publication) -> usize {
         flashes(publication, self.dir.path()).await
     }
+}
+
+fn database(dir: &Path) -> String {
+    dir.join("db").to_string_lossy().into_owned()
+}
+
+/// A server over the database in a directory, which may send to an ingest.
+async fn successor(upstream: &Upstream, ingest: &Ingest, dir: &Path) -> TestServer {
+    let targets = format!("127.0.0.1:{}", ingest.port);
+    Builder::new(upstream)
+        .env("STREAM_TEMP_DIR", "streams")
+        .env("BROADCAST_API_TOKEN", TOKEN)
+        .env("BROADCAST_ALLOW_PRIVATE_TARGETS", &targets)
+        .env("BROADCAST_DB", &database(dir))
+        .start()
+        .await
 }
 
 /// News of a broadcast: what changes at once, figures every second.
@@ -284,17 +337,8 @@ async fn flashes(publication: &Publication, dir: &Path) -> usize {
 
 /// The same of the file `got.flv`.
 async fn flashes_in_file(dir: &Path) -> usize {
-    let arguments = "-v error -nostdin -i got.flv -map 0:v:0 -vf crop=60:60,scale=1:1 -vsync passthrough -f rawvideo -pix_fmt gray -y got.gray";
-    let output = run(
-        "ffmpeg",
-        arguments.split_whitespace(),
-        &BTreeMap::new(),
-        dir,
-    )
-    .await;
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    let levels = std::fs::read(dir.join("got.gray")).unwrap();
+    let arguments = "-i got.flv -map 0:v:0 -vf crop=60:60,scale=1:1 -vsync passthrough -f rawvideo -pix_fmt gray -";
+    let levels = ffmpeg(arguments, dir).await.stdout;
     let bright: Vec<bool> = levels.iter().map(|level| *level > 128).collect();
     let first = usize::from(bright.first() == Some(&true));
     first + bright.windows(2).filter(|pair| !pair[0] && pair[1]).count()

@@ -41,9 +41,7 @@ async fn mixed_items_come_as_one_stream_and_nothing_is_lost_or_told() {
     let target = running["output"]["target"].as_str().unwrap();
     assert!(target.ends_with("/live/***"), "{target}");
     let processes = seen_of_children();
-    let stopped = studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
+    let stopped = studio.to_the_end(&record).await;
     assert_eq!(
         (&stopped["last_error"], &stopped["pids"]),
         (&Value::Null, &json!([]))
@@ -54,15 +52,10 @@ async fn mixed_items_come_as_one_stream_and_nothing_is_lost_or_told() {
     assert_eq!(studio.flashes(&got).await, 11);
     let gap = longest_gap(&got);
     assert!(gap < Duration::from_secs(1), "{gap:?} without a message");
-    let items = get(studio.server(), &format!("{}/items", route(&record))).await;
-    let states: Vec<&Value> = items["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|item| &item["state"])
-        .collect();
+    let items = studio.items(&record).await;
+    let states: Vec<&Value> = items.iter().map(|item| &item["state"]).collect();
     assert_eq!(states, ["ok", "ok", "ok"]);
-    let mut told = format!("{stopped}{items}{running}{processes}");
+    let mut told = format!("{stopped}{items:?}{running}{processes}");
     for what in ["", "/logs?limit=1000", "/status"] {
         told += &get(studio.server(), &format!("{}{what}", route(&record)))
             .await
@@ -100,9 +93,7 @@ async fn separate_tracks_are_joined_on_the_way() {
     studio.youtube.video(video.with_tracks(tracks.into()));
     studio.youtube.playlist(list);
     let record = studio.start(json!({ "start_with_slate": false })).await;
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
+    studio.to_the_end(&record).await;
     let got = studio.only();
     assert_smooth(&got);
     let pictures = got.times(TagKind::Video);
@@ -244,29 +235,15 @@ async fn files_of_the_media_directory_are_played_and_no_others() {
     .unwrap();
     std::os::unix::fs::symlink("../outside.mp4", media.join("link.mp4")).unwrap();
     // Without sound.
-    let mute = "-v error -nostdin -i film.mp4 -an -c copy -y media/mute.mp4";
-    crate::harness::run(
-        "ffmpeg",
-        mute.split_whitespace(),
-        &std::collections::BTreeMap::default(),
-        dir.path(),
-    )
-    .await;
+    super::ffmpeg("-i film.mp4 -an -c copy -y media/mute.mp4", dir.path()).await;
     let fields = json!({ "stream_source": "media_files", "media_files": ["one.mp4", "link.mp4", "mute.mp4"], "playlist_id": null });
     let record = studio.start(fields).await;
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
+    studio.to_the_end(&record).await;
     let got = studio.only();
     assert_smooth(&got);
     assert_eq!(studio.flashes(&got).await, 6);
-    let items = get(studio.server(), &format!("{}/items", route(&record))).await;
-    let states: Vec<&Value> = items["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|item| &item["state"])
-        .collect();
+    let items = studio.items(&record).await;
+    let states: Vec<&Value> = items.iter().map(|item| &item["state"]).collect();
     assert_eq!(states, ["ok", "skipped", "ok"]);
 }
 
@@ -280,9 +257,7 @@ async fn download_mode_fetches_ahead_and_leaves_nothing() {
     let list = studio.list(&films).await;
     let fields = json!({ "stream_source": "playlist", "playlist_serve_mode": "download" });
     let record = studio.start(fields).await;
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
+    studio.to_the_end(&record).await;
     let got = studio.only();
     assert_smooth(&got);
     assert_eq!(studio.flashes(&got).await, 21);

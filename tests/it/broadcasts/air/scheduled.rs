@@ -4,10 +4,13 @@ use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{SMALL, Studio, until};
-use crate::broadcasts::{TOKEN, ask, get, route};
-use crate::harness::Builder;
+use super::kept::files_below;
+use super::{LIST, SMALL, Studio, UPRIGHT, WIDE, assert_smooth, until, video};
+use crate::broadcasts::{TOKEN, ask, get, made, route};
 use crate::harness::ingest::Manner;
+use crate::harness::upstream::youtube::{Layout, Playlist, YouTube};
+use crate::harness::upstream::{Fault, Rule};
+use crate::harness::{Stage, TestServer, eventually};
 
 #[tokio::test]
 async fn time_on_air_begins_and_ends_by_itself() {
@@ -36,10 +39,7 @@ async fn time_on_air_begins_and_ends_by_itself() {
 
 #[tokio::test]
 async fn what_was_cut_off_goes_on_and_what_was_ended_by_hand_does_not() {
-    let dir = tempfile::TempDir::new().unwrap();
-    let database = dir.path().join("db").to_string_lossy().into_owned();
-    let keep = |builder: Builder| builder.env("BROADCAST_DB", &database);
-    let Some(studio) = Studio::with([Manner::Keep], keep).await else {
+    let Some(studio) = Studio::lasting([Manner::Keep]).await else {
         return;
     };
     studio.list(&[(SMALL, 60)]).await;
@@ -52,23 +52,14 @@ async fn what_was_cut_off_goes_on_and_what_was_ended_by_hand_does_not() {
         })
         .await;
     studio.server().signal("KILL").await;
-    let ports = format!("127.0.0.1:{}", studio.ingest.port);
-    let server = async || {
-        Builder::new(&studio.stage.upstream)
-            .env("BROADCAST_API_TOKEN", TOKEN)
-            .env("BROADCAST_ALLOW_PRIVATE_TARGETS", &ports)
-            .env("BROADCAST_DB", &database)
-            .start()
-            .await
-    };
-    let second = server().await;
+    let second = studio.successor().await;
     until(&second, &record, "on air again", |status| {
         status["status"] == "running"
     })
     .await;
     // An orderly end of the server is no end by hand.
     second.stop().await;
-    let third = server().await;
+    let third = studio.successor().await;
     until(&third, &record, "on air once more", |status| {
         status["status"] == "running"
     })
@@ -77,7 +68,7 @@ async fn what_was_cut_off_goes_on_and_what_was_ended_by_hand_does_not() {
     let ended = ask(&third, Method::POST, &path, None).await.json();
     assert_eq!(ended["status"], "stopped");
     third.stop().await;
-    let fourth = server().await;
+    let fourth = studio.successor().await;
     let kept = get(&fourth, &route(&record)).await;
     // Nothing is due: the only time on air is the one that lasts.
     let times = (&kept["next_start_at"], &kept["next_stop_at"]);
@@ -85,4 +76,111 @@ async fn what_was_cut_off_goes_on_and_what_was_ended_by_hand_does_not() {
         (&kept["status"], times),
         (&json!("stopped"), (&Value::Null, &Value::Null))
     );
+}
+
+/// A schedule with a time on air in an hour, before which two items are fetched, from now on.
+pub(super) fn fetching() -> Value {
+    let now = Timestamp::now();
+    let hour = |ahead: i64| {
+        let time = now + SignedDuration::from_hours(ahead);
+        time.strftime("%H:%M").to_string()
+    };
+    let start = now + SignedDuration::from_hours(1);
+    json!({"tz": "UTC", "start_at": start.to_string(),
+        "prefetch": {"from": hour(-1), "to": hour(3), "items": 2}})
+}
+
+/// Files below `STREAM_TEMP_DIR`.
+fn files(server: &TestServer) -> usize {
+    files_below(&server.dir().join("streams")).len()
+}
+
+#[tokio::test]
+async fn items_are_fetched_before_the_time_on_air_and_played_from_disk() {
+    let Some(studio) = Studio::new([Manner::Keep]).await else {
+        return;
+    };
+    studio.list(&[(WIDE, 4), (SMALL, 3), (UPRIGHT, 3)]).await;
+    let fields = json!({ "schedule": fetching(), "stream_source": "playlist" });
+    let record = studio.make(fields).await;
+    eventually("two items", async || {
+        let said = studio.messages(&record).await;
+        (said.matches("fetched ahead").count() == 2).then_some(())
+    })
+    .await;
+    assert_eq!(files(studio.server()), 2);
+    let shown = get(studio.server(), &route(&record)).await;
+    let next: Timestamp = shown["next_prefetch_at"].as_str().unwrap().parse().unwrap();
+    assert!(
+        next > Timestamp::now() + SignedDuration::from_hours(20),
+        "{next}"
+    );
+    // Those two are given no more.
+    let world = studio.stage.world();
+    for length in ["4.040", "3.040"] {
+        world.fault(Rule::parameter("dur", length, Fault::Status(403)));
+    }
+    studio.post(&record, "start").await;
+    let first = studio.until(&record, "the first item", |status| {
+        status["now"]["index"] == 0
+    });
+    assert_eq!(first.await["now"]["source"], "cache");
+    let second = studio.until(&record, "the second item", |status| {
+        status["now"]["index"] == 1
+    });
+    assert_eq!(second.await["now"]["source"], "cache");
+    studio.post(&record, "stop?wait=30").await;
+    let got = studio.only();
+    assert_smooth(&got);
+    assert_eq!(files(studio.server()), 0);
+}
+
+#[tokio::test]
+async fn items_fetched_before_go_when_they_are_not_wanted_any_more() {
+    let stage = Stage::with(|builder| {
+        builder
+            .env("BROADCAST_API_TOKEN", TOKEN)
+            .env("STREAM_TEMP_DIR", "streams")
+    })
+    .await;
+    let youtube = YouTube::open(stage.world());
+    let list = Playlist::new(LIST, Layout::Classic, 3);
+    for entry in &list.entries {
+        let film = vec![7; 100_000];
+        youtube.video(video(&entry.id, film.into(), 5));
+    }
+    youtube.playlist(list);
+    let server = &stage.server;
+    let record = made(server, json!({ "schedule": fetching() })).await;
+    let fetched = async |count: usize| {
+        eventually("so many items", async || {
+            let path = format!("{}/logs?limit=500", route(&record));
+            let said = get(server, &path).await.to_string();
+            (said.matches("fetched ahead").count() == count).then_some(())
+        })
+        .await;
+    };
+    let patch = async |fields: Value| {
+        let answer = ask(server, Method::PATCH, &route(&record), Some(fields)).await;
+        assert_eq!(answer.status, 200, "{}", answer.json());
+        answer.json()
+    };
+    fetched(2).await;
+    assert_eq!(files(server), 2);
+    // Another title changes nothing, another beginning does.
+    patch(json!({ "title": "Quay" })).await;
+    assert_eq!(files(server), 2);
+    patch(json!({ "start_index": 2 })).await;
+    fetched(3).await;
+    assert_eq!(files(server), 1);
+    let shown = patch(json!({ "schedule": { "prefetch": null } })).await;
+    assert_eq!(
+        (files(server), &shown["next_prefetch_at"]),
+        (0, &Value::Null)
+    );
+    patch(json!({ "schedule": fetching() })).await;
+    fetched(4).await;
+    assert_eq!(files(server), 1);
+    let answer = ask(server, Method::DELETE, &route(&record), None).await;
+    assert_eq!((answer.status.as_u16(), files(server)), (204, 0));
 }

@@ -67,9 +67,7 @@ async fn srt_target_gets_the_list_and_the_key_is_in_no_argument() {
         "{seen}"
     );
     assert!(!seen.contains("canary-key"), "the key was told");
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
+    studio.to_the_end(&record).await;
     let ended = tokio::time::timeout(PATIENCE, listener.wait()).await;
     assert!(ended.expect("the listener's end").unwrap().success());
     assert_eq!(flashes_in_file(studio.dir.path()).await, 7);

@@ -19,9 +19,7 @@ async fn target_that_stalls_is_left_and_nothing_is_lost() {
         status["faults"]["reconnects"] == 1
     });
     status.await;
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
+    studio.to_the_end(&record).await;
     let all = studio.ingest.publications();
     assert_eq!(all.len(), 2);
     // What the first one got is sent again, as it never said that it has it.
@@ -58,9 +56,7 @@ async fn broadcast_that_stays_in_time_repeats_nothing() {
     let record = studio
         .start(json!({ "resume": "live", "start_with_slate": false }))
         .await;
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
+    studio.to_the_end(&record).await;
     let all = studio.ingest.publications();
     assert_eq!(all.len(), 2);
     let both = studio.flashes(&all[0]).await + studio.flashes(&all[1]).await;

@@ -118,7 +118,7 @@ pub(super) struct BroadcastSchedule {
     /// RFC 3339; without an offset in the zone.
     start_at: Option<String>,
     stop_at: Option<String>,
-    /// This version accepts null alone.
+    /// Only with a playlist served by `download` or `hybrid`.
     prefetch: Option<BroadcastPrefetch>,
 }
 
@@ -134,7 +134,7 @@ pub(super) struct BroadcastWindow {
     to: String,
 }
 
-/// When items are fetched ahead, every day.
+/// When the items are fetched, every day, with which the next time on air begins.
 #[derive(ToSchema)]
 pub(super) struct BroadcastPrefetch {
     from: String,
@@ -170,6 +170,8 @@ pub(super) struct BroadcastFacts {
     next_start_at: Option<String>,
     /// When it ends by its schedule, while it is on air.
     next_stop_at: Option<String>,
+    /// When items are fetched next before a time on air (`prefetch`).
+    next_prefetch_at: Option<String>,
     created_at: String,
     updated_at: String,
     last_error: Option<BroadcastFault>,

@@ -60,6 +60,13 @@ const ROWS: &[Row] = &[
         1_400_003,
     ),
     Row(
+        134,
+        "video/mp4",
+        "avc1.4d401e",
+        Some((640, 360, 25)),
+        800_011,
+    ),
+    Row(
         160,
         "video/mp4",
         "avc1.4d400c",
