@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::source::{SourceError, SourceSink};
 use super::{EncoderConfig, Profile, SlateImage, VideoMode};
@@ -159,6 +161,7 @@ impl Encoding {
             child: Some(self.ffmpeg.start_heard(&job, sender)?),
             ear: Ear::new(lines),
             lifecycle: self.lifecycle.clone(),
+            token: None,
         })
     }
 
@@ -196,12 +199,18 @@ pub(super) struct Normaliser {
     child: Option<Child>,
     ear: Ear,
     lifecycle: Lifecycle,
+    /// Held until the program has ended.
+    token: Option<TaskTrackerToken>,
 }
 
 impl Drop for Normaliser {
     fn drop(&mut self) {
+        let token = self.token.take();
         if let Some(child) = self.child.take() {
-            self.lifecycle.spawn(child.stop());
+            self.lifecycle.spawn(async move {
+                child.stop().await;
+                drop(token);
+            });
         }
     }
 }
@@ -272,6 +281,12 @@ impl Ear {
 }
 
 impl Normaliser {
+    /// The same one, for whose end `programs` waits, however it comes about.
+    pub(super) fn among(mut self, programs: &TaskTracker) -> Self {
+        self.token = Some(programs.token());
+        self
+    }
+
     /// Number of its process.
     pub(super) fn id(&self) -> Option<u32> {
         self.child.as_ref()?.id()

@@ -50,7 +50,7 @@ impl Actor {
             self.settings.clone(),
             Arc::clone(&self.list),
             wire,
-            self.news_sender.clone(),
+            (self.news_sender.clone(), self.programs.clone()),
         )
         .await;
         self.shelf = driver.shelf();

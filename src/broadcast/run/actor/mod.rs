@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::driver::{News, SharedList};
 use super::live::Live;
@@ -36,8 +36,10 @@ const NEWS: usize = 64;
 const POSITION_EVERY: Duration = Duration::from_secs(5);
 /// How long nothing may play after the start (ruling 44).
 const NOTHING_FOR: Duration = Duration::from_secs(45);
-/// How long the pump may take to say good-bye.
-const GOOD_BYE: Duration = Duration::from_secs(5);
+/// How long the pump may take to say good-bye: what is on its way by SRT arrives, and its program drains and is ended.
+const GOOD_BYE: Duration = Duration::from_secs(10);
+/// How long programs may take that are asked to end: two seconds, and they are killed.
+const PROGRAMS_END: Duration = Duration::from_secs(5);
 /// The seed's words for a list of which nothing plays.
 const NOTHING_PLAYS: &str = "Failed to extract any video URLs";
 
@@ -67,6 +69,8 @@ pub(in crate::broadcast) struct Actor {
     read: mpsc::Receiver<Read>,
     read_sender: mpsc::Sender<Read>,
     driver: Option<AbortOnDropHandle<()>>,
+    /// The programs that run for it, and those that play and fetch items.
+    programs: TaskTracker,
     /// Items on disk.
     shelf: Option<Arc<Shelf>>,
     /// Held to its end, so that others see when that is.
@@ -145,6 +149,7 @@ impl Actor {
             read,
             read_sender,
             driver: None,
+            programs: TaskTracker::new(),
             shelf: None,
             _ended: ended,
             context,
@@ -161,7 +166,12 @@ impl Actor {
     async fn run(mut self, target: Target, key: Secret, begin: Begin) {
         self.log(LogLevel::Info, LogSource::Manager, "starting");
         let wire = match self.open(target, key, begin).await {
-            Ok(wire) => wire,
+            Ok(Some(wire)) => wire,
+            Ok(None) => {
+                self.become_after(Event::Stop).await;
+                self.become_after(Event::Ended).await;
+                return self.log(LogLevel::Info, LogSource::Manager, "stopped");
+            }
             Err(fault) => return self.fail(fault).await,
         };
         let OnWire {
@@ -174,21 +184,54 @@ impl Actor {
         self.readings.clear();
         if let Err(fault) = ended {
             self.fail(fault).await;
-            return finish(&handle, task).await;
+            tokio::join!(finish(&handle, task), self.programs_end());
+            return;
         }
         self.note_position();
         self.become_after(Event::Stop).await;
-        finish(&handle, task).await;
+        tokio::join!(finish(&handle, task), self.programs_end());
         self.become_after(Event::Ended).await;
         self.log(LogLevel::Info, LogSource::Manager, "stopped");
     }
 
-    /// Brings everything up that is needed to send.
-    async fn open(&mut self, target: Target, key: Secret, begin: Begin) -> Result<OnWire, Fault> {
+    /// Returns when no program runs any more, which all were asked to end, and nothing uses items on disk.
+    async fn programs_end(&self) {
+        self.programs.close();
+        if timeout(PROGRAMS_END, self.programs.wait()).await.is_err() {
+            tracing::error!(id = self.id, "a program of a broadcast doesn't end");
+        }
+    }
+
+    /// Returns when it is told to end before it is on air.
+    async fn told_to_stop(&mut self) {
+        let soft = self.context.parts.lifecycle.soft.clone();
+        loop {
+            let command = tokio::select! {
+                () = soft.cancelled() => return,
+                command = self.commands.recv() => command,
+            };
+            // There is nothing to skip yet, and the list is about to be read.
+            if matches!(command, None | Some(Command::Stop)) {
+                return;
+            }
+        }
+    }
+
+    /// Brings everything up that is needed to send; `None` when it is told to stop meanwhile.
+    async fn open(
+        &mut self,
+        target: Target,
+        key: Secret,
+        begin: Begin,
+    ) -> Result<Option<OnWire>, Fault> {
         let settings = self.settings.borrow().clone();
         let account = self.context.check_account(&settings).await;
         account.map_err(|error| Fault::new("account_unavailable", format!("`account` {error}")))?;
-        let slate = self.context.slate(&settings.profile).await;
+        let context = Arc::clone(&self.context);
+        let slate = tokio::select! {
+            slate = context.slate(&settings.profile) => slate,
+            () = self.told_to_stop() => return Ok(None),
+        };
         let slate = slate.map_err(|error| self.no_slate(&error))?;
         let headers = slate.headers().clone();
         let config = PumpConfig {
@@ -209,11 +252,11 @@ impl Actor {
         }
         self.begin(&settings, begin, (handle.clone(), headers))
             .await;
-        Ok(OnWire {
+        Ok(Some(OnWire {
             handle,
             events,
             task,
-        })
+        }))
     }
 
     /// Lets it run until it ends: well, or by a fault.

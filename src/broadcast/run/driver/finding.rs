@@ -150,7 +150,8 @@ impl Driver {
                 .await;
             }
         };
-        self.fetching = Some(AbortOnDropHandle::new(tokio::spawn(fetching)));
+        let fetching = tokio::spawn(self.desk.programs.track_future(fetching));
+        self.fetching = Some(AbortOnDropHandle::new(fetching));
     }
 }
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch as settings};
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::broadcast::context::Context;
 use crate::broadcast::list::{List, Next, Turn};
@@ -91,6 +91,8 @@ struct Desk {
     list: Arc<SharedList>,
     pump: PumpHandle,
     headers: Headers,
+    /// Waits for the ends of programs, and of those that play and fetch items.
+    programs: TaskTracker,
     /// Those of items that pass through as they are, once there was one.
     copied: Arc<OnceLock<Headers>>,
     /// Held by the item whose records may become those.
@@ -176,7 +178,7 @@ impl Driver {
         settings: settings::Receiver<Settings>,
         list: Arc<SharedList>,
         (pump, headers): (PumpHandle, Headers),
-        news: mpsc::Sender<News>,
+        (news, programs): (mpsc::Sender<News>, TaskTracker),
     ) -> Self {
         let now = settings.borrow().clone();
         let shelf = match context.early.take(id, &now) {
@@ -189,6 +191,7 @@ impl Driver {
             list,
             pump,
             headers,
+            programs,
             copied: Arc::default(),
             deciding: Arc::default(),
             news,
@@ -279,7 +282,7 @@ impl Driver {
         let from = resume.map_or(Duration::ZERO, |(_, from)| from);
         let is_ending = Arc::new(AtomicBool::new(false));
         let play = play::play(Arc::clone(&self.desk), turn, from, Arc::clone(&is_ending));
-        let id = self.plays.spawn(play).id();
+        let id = self.plays.spawn(self.desk.programs.track_future(play)).id();
         self.running.push_back((id, is_ending));
     }
 

@@ -280,6 +280,7 @@ impl Item<'_> {
         };
         let ended = match encoding.start(&input, &settings.profile, self.mode) {
             Ok(normaliser) => {
+                let normaliser = normaliser.among(&desk.programs);
                 let pid = normaliser.id();
                 desk.tell(News::Child { serial, pid }).await;
                 let pass_on = |said| pass_on(desk, self.turn, &self.feed, said);

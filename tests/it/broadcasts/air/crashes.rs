@@ -6,19 +6,25 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::ends::is_alive;
 use super::{SMALL, Studio, UPRIGHT, assert_smooth};
 use crate::broadcasts::{get, route};
 use crate::harness::ingest::Manner;
 use crate::harness::upstream::{Fault, Rule};
 
-/// A program in place of FFmpeg: does this with items (`$real` is FFmpeg), and with all else what FFmpeg does.
-fn impostor(dir: &Path, with_items: &str) -> PathBuf {
+/// A program in place of FFmpeg that does what a script says; `$real` is FFmpeg.
+fn script(dir: &Path, text: &str) -> PathBuf {
     let path = dir.join("impostor");
-    let all_else = r#"case "$*" in *http://127.0.0.1*) ;; *) exec "$real" "$@";; esac"#;
-    let text = format!("#!/bin/sh\nreal=$(command -v ffmpeg)\n{all_else}\n{with_items}\n");
+    let text = format!("#!/bin/sh\nreal=$(command -v ffmpeg)\n{text}\n");
     std::fs::write(&path, text).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     path
+}
+
+/// A program in place of FFmpeg: does this with items (`$real` is FFmpeg), and with all else what FFmpeg does.
+fn impostor(dir: &Path, with_items: &str) -> PathBuf {
+    let all_else = r#"case "$*" in *http://127.0.0.1*) ;; *) exec "$real" "$@";; esac"#;
+    script(dir, &format!("{all_else}\n{with_items}"))
 }
 
 /// Plays a list with such a program; returns the first item and the log as they are at the end.
@@ -139,4 +145,57 @@ async fn site_that_refuses_all_media_is_asked_once_a_second_at_most() {
     studio.post(&record, "stop?wait=30").await;
     assert_smooth(&studio.only());
     assert!(began.elapsed() > Duration::from_secs(15));
+}
+
+#[tokio::test]
+async fn stopped_broadcast_waits_for_a_program_that_does_not_want_to_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = impostor(dir.path(), r#"trap '' TERM; "$real" "$@"; sleep 600"#);
+    let studio = Studio::with([Manner::Keep], |builder| {
+        builder.env("FFMPEG_PATH", &program.to_string_lossy())
+    });
+    let Some(studio) = studio.await else {
+        return;
+    };
+    studio.list(&[(UPRIGHT, 30)]).await;
+    let record = studio.start(json!({})).await;
+    let running = studio.until(&record, "on air", |status| {
+        status["status"] == "running" && status["pid"].is_u64()
+    });
+    let pid = running.await["pid"].as_u64().unwrap();
+    assert!(is_alive(pid));
+    let stopped = studio.post(&record, "stop?wait=30").await;
+    assert_eq!(stopped["status"], "stopped");
+    assert!(!is_alive(pid), "it outlives its broadcast");
+}
+
+#[tokio::test]
+async fn broadcast_is_stopped_while_its_slate_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let hang = r#"case "$*" in *"-f flv"*) sleep 600;; *) exec "$real" "$@";; esac"#;
+    let program = script(dir.path(), hang);
+    let studio = Studio::with([Manner::Keep], |builder| {
+        builder.env("FFMPEG_PATH", &program.to_string_lossy())
+    });
+    let Some(studio) = studio.await else {
+        return;
+    };
+    studio.list(&[(SMALL, 3)]).await;
+    let record = studio.start(json!({})).await;
+    let of_program = || {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let lines =
+            processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+        let name = program.to_string_lossy().into_owned();
+        lines
+            .filter(|line| String::from_utf8_lossy(line).contains(&name))
+            .count()
+    };
+    crate::harness::eventually("the program", async || (of_program() > 0).then_some(())).await;
+    let stopped = studio.post(&record, "stop?wait=20").await;
+    assert_eq!(
+        (&stopped["status"], &stopped["last_error"]),
+        (&json!("stopped"), &Value::Null)
+    );
+    crate::harness::eventually("its end", async || (of_program() == 0).then_some(())).await;
 }

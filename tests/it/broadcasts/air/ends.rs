@@ -9,7 +9,7 @@ use crate::broadcasts::{get, route};
 use crate::harness::eventually;
 use crate::harness::ingest::Manner;
 
-fn is_alive(pid: u64) -> bool {
+pub(super) fn is_alive(pid: u64) -> bool {
     // A zombie has no command line.
     std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
 }
