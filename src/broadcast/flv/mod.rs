@@ -5,12 +5,14 @@
 
 mod payload;
 mod reader;
+mod sps;
 mod writer;
 
 use bytes::Bytes;
 
 pub use payload::{AacConfig, Payload};
 pub use reader::{MAX_TAG_BYTES, Reader};
+pub use sps::Pictures;
 pub use writer::{write_header, write_tag};
 
 /// What a tag carries. The numbers are those of FLV tags and of RTMP messages alike.

@@ -14,7 +14,7 @@ use std::time::Instant;
 use super::flv::Tag;
 pub use backoff::Backoff;
 pub use error::{PublishError, Step};
-pub use metadata::Metadata;
+pub use metadata::{Metadata, described};
 pub use outlet::{Outlet, OutletSession};
 pub use rtmp::Rtmp;
 pub use srt::{Srt, SrtOptions, SrtSession};
@@ -49,10 +49,15 @@ pub trait Publisher: Send {
         until: Instant,
     ) -> impl Future<Output = Result<(), PublishError>> + Send;
 
+    /// Whether the target takes what is sent. Where that doesn't show before something was sent, it does so soon after.
+    fn is_taken(&self) -> bool {
+        true
+    }
+
     /// Its figures.
     fn stats(&self) -> PublisherStats;
 
-    /// Says good-bye and closes, within 2 s.
+    /// Says good-bye and closes, in bounded time: within 2 s where this process does it itself.
     fn close(self) -> impl Future<Output = ()> + Send;
 }
 

@@ -50,6 +50,13 @@ impl Publisher for OutletSession {
         }
     }
 
+    fn is_taken(&self) -> bool {
+        match self {
+            Self::Rtmp(session) => session.is_taken(),
+            Self::Srt(session) => session.is_taken(),
+        }
+    }
+
     fn stats(&self) -> PublisherStats {
         match self {
             Self::Rtmp(session) => session.stats(),

@@ -43,8 +43,8 @@ const REJECTED_WAITS: [Duration; 2] = [Duration::from_secs(10), Duration::from_s
 pub struct PumpConfig {
     /// Shown while nothing is ready.
     pub slate: Slate,
-    /// What the ingest is told of the stream.
-    pub metadata: Metadata,
+    /// What the ingest is told of the stream; `None` for what its configuration records say, item by item.
+    pub metadata: Option<Metadata>,
     /// How far tags leave before their time.
     pub lead: Duration,
     /// Whether the slate goes out before a first item is ready.
@@ -60,7 +60,7 @@ impl PumpConfig {
     pub fn new(slate: Slate, metadata: Metadata) -> Self {
         Self {
             slate,
-            metadata,
+            metadata: Some(metadata),
             lead: LEAD,
             start_with_slate: true,
             give_up_after: None,
@@ -73,7 +73,7 @@ impl PumpConfig {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// The target wants media, and gets it from here on.
+    /// The target wants media, and gets it.
     Connected,
     /// There is no connection: it was lost, or could not be made.
     Lost {
@@ -171,6 +171,10 @@ pub struct Pump<C> {
     announced: Headers,
     shared: Arc<Shared>,
     events: mpsc::Sender<Event>,
+    /// Whether this connection was told of.
+    is_told: bool,
+    /// What went on air before that.
+    untold: Vec<Change>,
     is_stopping: bool,
 }
 
@@ -197,6 +201,8 @@ pub fn pump<C: Connect>(
         config,
         shared,
         events,
+        is_told: false,
+        untold: Vec::new(),
         is_stopping: false,
     };
     (pump, handle, receiver)

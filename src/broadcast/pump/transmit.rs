@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Event, Pump, PumpEnd, obey};
+use super::{Event, MAX_EVENTS, Pump, PumpEnd, obey};
 use crate::broadcast::Resume;
 use crate::broadcast::flv::{Tag, TagKind};
-use crate::broadcast::publisher::{Connect, PublishError, Publisher};
+use crate::broadcast::publisher::{Connect, PublishError, Publisher, described};
 use crate::broadcast::source::Headers;
-use crate::broadcast::splicer::{Stamped, Step, Unit};
+use crate::broadcast::splicer::{Change, Stamped, Step, Unit};
 
 /// Why a connection is used no longer.
 pub(super) enum Interrupted {
@@ -72,12 +72,35 @@ impl<C: Connect> Pump<C> {
 
     /// What an ingest must know before the first group.
     async fn introduce(&mut self, publisher: &mut C::Publisher) -> Done {
-        let metadata = self.config.metadata.tag();
-        self.send(publisher, &metadata).await?;
+        if let Some(metadata) = &self.config.metadata {
+            let tag = metadata.tag();
+            self.send(publisher, &tag).await?;
+        }
         self.announced = Headers::default();
+        self.is_told = false;
+        self.note_taken(publisher);
+        Ok(())
+    }
+
+    /// Tells of the connection, once the target is known to take what it gets, and what went on air meanwhile.
+    fn note_taken(&mut self, publisher: &C::Publisher) {
+        if self.is_told || !publisher.is_taken() {
+            return;
+        }
+        self.is_told = true;
         self.gauges(|gauges| gauges.connected(Instant::now()));
         self.tell(Event::Connected);
-        Ok(())
+        for change in std::mem::take(&mut self.untold) {
+            self.tell(Event::OnAir(change));
+        }
+    }
+
+    fn tell_change(&mut self, change: Change) {
+        if self.is_told {
+            self.tell(Event::OnAir(change));
+        } else if self.untold.len() < MAX_EVENTS {
+            self.untold.push(change);
+        }
     }
 
     /// Tells the records of a group, as far as the target doesn't know them from the one before: once for a connection,
@@ -89,6 +112,14 @@ impl<C: Connect> Pump<C> {
         base: Duration,
     ) -> Done {
         let (known, new) = (self.announced.clone(), &unit.headers);
+        if self.config.metadata.is_none() {
+            let stamped = Stamped {
+                at: unit.start,
+                kind: TagKind::Script,
+                data: described(new),
+            };
+            self.send(publisher, &tag(&stamped, base)).await?;
+        }
         let both = [
             (TagKind::Video, known.video, &new.video),
             (TagKind::Audio, known.audio, &new.audio),
@@ -114,7 +145,7 @@ impl<C: Connect> Pump<C> {
         // First of all: a loss must not lose it.
         self.history.begin(unit, publisher.stats(), Instant::now());
         for change in self.splicer.take_changes() {
-            self.tell(Event::OnAir(change));
+            self.tell_change(change);
         }
         if self.announced != unit.headers {
             self.wait_for_turn(publisher, unit.start).await?;
@@ -123,6 +154,7 @@ impl<C: Connect> Pump<C> {
         for stamped in &unit.tags {
             self.wait_for_turn(publisher, stamped.at).await?;
             self.send(publisher, &tag(stamped, base)).await?;
+            self.note_taken(publisher);
             let now = Instant::now();
             self.history.sent(stamped.at, now);
             let (lead, repeated) = (self.pacer.lead(stamped.at, now), self.history.repeated());
@@ -200,11 +232,12 @@ impl<C: Connect> Pump<C> {
     /// Lets the last pictures be played before the good-bye.
     async fn play_out(&mut self, publisher: &mut C::Publisher) -> Result<Interrupted, Interrupted> {
         for change in self.splicer.take_changes() {
-            self.tell(Event::OnAir(change));
+            self.tell_change(change);
         }
         let due = self.pacer.due(self.splicer.end(), Instant::now());
         let farewell = self.config.lead.min(MAX_FAREWELL);
         self.wait_until(publisher, due + farewell).await?;
+        self.note_taken(publisher);
         Ok(Interrupted::Ended(PumpEnd::Finished))
     }
 }

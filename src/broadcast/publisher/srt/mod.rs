@@ -11,7 +11,7 @@ mod options;
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -103,6 +103,8 @@ pub struct SrtSession {
 /// What the program has said.
 #[derive(Default)]
 struct Heard {
+    /// It has reported, which it does not before the target has answered.
+    has_reported: AtomicBool,
     /// Media time that it has written, in milliseconds.
     written_ms: AtomicU64,
     lines: Mutex<VecDeque<String>>,
@@ -113,6 +115,7 @@ impl Heard {
         let mut report = Report::default();
         while let Some(line) = lines.recv().await {
             if report.read(&line) {
+                self.has_reported.store(true, Ordering::Relaxed);
                 let written = report.made.map_or(0, |made| made.as_millis());
                 let written = u64::try_from(written).unwrap_or(u64::MAX);
                 self.written_ms.store(written, Ordering::Relaxed);
@@ -136,8 +139,8 @@ impl Heard {
 impl Connect for Srt {
     type Publisher = SrtSession;
 
-    /// The program has begun; whether the target takes what it sends shows later: it looks at what it gets before it reads
-    /// its options and dials.
+    /// The program has begun; whether the target takes what it sends shows later ([`Publisher::is_taken`]): it looks at what
+    /// it gets before it reads its options and dials.
     async fn connect(&mut self) -> Result<SrtSession, PublishError> {
         let target = &self.target;
         let address = self.dialer.resolve(target.host(), target.port()).await?;
@@ -259,6 +262,10 @@ impl Publisher for SrtSession {
             () = sleep_until(until.into()) => Ok(()),
             error = self.ended() => Err(error),
         }
+    }
+
+    fn is_taken(&self) -> bool {
+        self.heard.has_reported.load(Ordering::Relaxed)
     }
 
     fn stats(&self) -> PublisherStats {

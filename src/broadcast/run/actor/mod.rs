@@ -24,7 +24,7 @@ use crate::broadcast::redact::Redactor;
 use crate::broadcast::shelf::Shelf;
 use crate::broadcast::{
     Broadcast, Effect, Event, Facts, LastError, LogLevel, LogSource, Notice, Position, Settings,
-    Status,
+    Status, VideoMode,
 };
 use crate::config::Secret;
 use crate::media::normalise;
@@ -239,6 +239,14 @@ impl Actor {
             give_up_after: self.context.parts.config.reconnect_max,
             resume: settings.resume,
             ..PumpConfig::new(slate, metadata(&settings))
+        };
+        let config = match settings.video_mode {
+            VideoMode::Encode => config,
+            // Items may be of any kind, each of its own.
+            VideoMode::Copy => PumpConfig {
+                metadata: None,
+                ..config
+            },
         };
         let way = settings.proxy.as_deref();
         let outlet = self.context.outlet(target, key, way).await;

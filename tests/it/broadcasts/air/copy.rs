@@ -56,6 +56,20 @@ fn records(publication: &Publication) -> Vec<Bytes> {
         .collect()
 }
 
+/// What the target was told under a name, each time that it was told of the stream.
+fn told(publication: &Publication, name: &str) -> Vec<Option<f64>> {
+    let media = publication.media.iter().map(|got| &got.tag);
+    let scripts = media.filter(|tag| tag.kind == TagKind::Script);
+    // A number of AMF0: the name, then the kind 0 and eight bytes.
+    let mark = [name.as_bytes(), &[0]].concat();
+    let value = |data: &Bytes| {
+        let at = data.windows(mark.len()).position(|bytes| bytes == mark)?;
+        let bytes = data[at + mark.len()..].first_chunk()?;
+        Some(f64::from_be_bytes(*bytes))
+    };
+    scripts.map(|tag| value(&tag.data)).collect()
+}
+
 #[tokio::test]
 async fn items_alike_pass_through_picture_by_picture() {
     let Some(studio) = Studio::new([Manner::Keep]).await else {
@@ -85,6 +99,16 @@ async fn items_alike_pass_through_picture_by_picture() {
     assert!(!logs.contains("encoded from"), "{logs}");
     let times = got.times(TagKind::Video);
     assert!(times.is_sorted(), "{times:?}");
+    // Of the stream, not of the profile; what it doesn't say is not made up.
+    for (name, value) in [
+        ("width", Some(320.0)),
+        ("height", Some(240.0)),
+        ("framerate", Some(25.0)),
+        ("audiosamplerate", Some(44_100.0)),
+        ("videodatarate", None),
+    ] {
+        assert_eq!(told(&got, name)[0], value, "{name}");
+    }
 }
 
 #[tokio::test]
@@ -105,6 +129,10 @@ async fn item_of_another_kind_is_encoded_and_the_next_one_passes_through() {
     assert_eq!(records[0], *records.last().unwrap());
     assert_ne!(records[0], records[1]);
     assert_eq!(records.iter().collect::<BTreeSet<_>>().len(), 2);
+    let heights = told(&got, "height");
+    assert_eq!(heights.len(), records.len(), "told with each record");
+    assert_eq!(heights[..2], [Some(360.0), Some(180.0)]);
+    assert_eq!(*heights.last().unwrap(), Some(360.0));
     assert_eq!(studio.flashes(&got).await, 9);
     let path = format!("{}/logs?limit=100", route(&record));
     let logs = get(studio.server(), &path).await.to_string();

@@ -11,7 +11,7 @@ use super::plays::seen_of_children;
 use super::{LIST, SMALL, Studio, WIDE, flashes_in_file};
 use crate::broadcasts::{CANARY, ask, assert_error, builder, get, route};
 use crate::harness::ingest::Manner;
-use crate::harness::{Builder, skip};
+use crate::harness::{Builder, eventually, skip};
 
 /// How long the listener may take to see the end.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -94,4 +94,34 @@ async fn srt_targets_are_judged_like_others_and_set_nothing_else() {
         let answer = ask(&server, Method::POST, "/broadcasts", Some(body)).await;
         assert_error(&answer, 422, code);
     }
+}
+
+#[tokio::test]
+async fn srt_target_that_does_not_answer_is_never_connected() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let allowed = socket.local_addr().unwrap().to_string();
+    let with = |builder: Builder| builder.env("BROADCAST_ALLOW_PRIVATE_TARGETS", &allowed);
+    let Some(studio) = Studio::with([Manner::Keep], with).await else {
+        return;
+    };
+    if !has_srt().await {
+        return skip("srt", "ffmpeg was built without it");
+    }
+    studio.list(&[(SMALL, 3)]).await;
+    let record = studio
+        .start(json!({ "target_url": format!("srt://{allowed}"), "stream_key": CANARY }))
+        .await;
+    let said = eventually("two tries", async || {
+        let said = studio.messages(&record).await;
+        (said.matches("target lost").count() >= 2).then_some(said)
+    })
+    .await;
+    assert!(!said.contains(r#""connected""#), "{said}");
+    let status = get(studio.server(), &format!("{}/status", route(&record))).await;
+    assert_eq!(
+        (&status["status"], &status["output"]["connected"]),
+        (&json!("starting"), &json!(false))
+    );
+    let stopped = studio.post(&record, "stop?wait=30").await;
+    assert_eq!(stopped["status"], "stopped");
 }
