@@ -23,8 +23,10 @@ const CPU_SECONDS: u64 = 4 * 24 * 3600;
 const ITEM_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long the program may write nothing while it is wanted.
 const SILENCE: Duration = Duration::from_secs(15);
-/// How long its first bytes may take: it seeks and looks ahead, and the upstream may be away for a while.
-const FIRST_SILENCE: Duration = Duration::from_secs(45);
+/// How long its first bytes may take. Until they come nothing is held that could be played meanwhile, so it is silent
+/// through no fault of its own for as long as the feed waits for an upstream, which is 30 s: ended earlier, it would take
+/// a feed with it that may yet go on, and the second time the item.
+const FIRST_SILENCE: Duration = Duration::from_secs(30).saturating_add(SILENCE);
 /// Bytes read at once.
 const READ_BYTES: usize = 64 * 1024;
 /// Lines for the log that are told in a second.
