@@ -8,11 +8,10 @@ use super::{Studio, assert_smooth, assert_within, different, list, marks};
 use crate::harness::film::MIXED;
 use crate::harness::ingest::{Ingest, Manner, Publication};
 use crate::harness::lateness::Lateness;
+use crate::harness::{is_long_form, skip};
 
 /// From the close of a connection to media on the next one.
 const RECONNECT: Duration = Duration::from_millis(500);
-/// From the return of an ingest that was away for three seconds to media.
-const RETURN: Duration = Duration::from_millis(1500);
 /// A group of pictures, in milliseconds.
 const GOP_MS: u64 = 1000;
 
@@ -86,8 +85,8 @@ async fn ingest_that_closes_has_media_again_at_once() {
     assert!(repeated <= 2 && faults["repeated_ms"].as_u64() <= Some(2 * GOP_MS));
 }
 
-#[tokio::test]
-async fn ingest_that_was_away_has_media_soon_after_its_return() {
+/// Plays to an ingest that is away for so long, and must have media so soon after its return.
+async fn with_an_ingest_away(away: Duration, limit: Duration) {
     let Some(mut studio) = Studio::new([Manner::Keep]).await else {
         return;
     };
@@ -102,14 +101,13 @@ async fn ingest_that_was_away_has_media_soon_after_its_return() {
     let port = studio.ingest.port;
     let first = std::mem::replace(&mut studio.ingest, Ingest::start([Manner::Keep]));
     let mut all = first.close().await;
-    // So long it is away.
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(away).await;
     let back = Instant::now();
     studio.ingest = Ingest::start_on(port, [Manner::Keep]);
     let faults = faults(&studio, &record, 1).await;
     all.push(studio.only());
     assert_within(
-        RETURN,
+        limit,
         "return to media",
         back,
         first_media(&all[1]),
@@ -119,6 +117,30 @@ async fn ingest_that_was_away_has_media_soon_after_its_return() {
     let repeated = repeated(&studio, &all, 9).await;
     println!("{repeated} flashes came twice");
     assert!(repeated <= 1 && faults["repeated_ms"].as_u64() <= Some(GOP_MS));
+}
+
+#[tokio::test]
+async fn ingest_that_was_away_has_media_soon_after_its_return() {
+    let (away, limit) = (Duration::from_secs(3), Duration::from_millis(1500));
+    with_an_ingest_away(away, limit).await;
+}
+
+#[tokio::test]
+async fn ingest_that_was_away_for_a_minute_has_media_soon_after_its_return() {
+    if !is_long_form() {
+        return skip("a minute away", "SERVERRS_PROOFS is not `full`");
+    }
+    let (away, limit) = (Duration::from_secs(60), Duration::from_millis(6500));
+    with_an_ingest_away(away, limit).await;
+}
+
+#[tokio::test]
+async fn ingest_that_was_away_for_20_minutes_has_media_soon_after_its_return() {
+    if !is_long_form() {
+        return skip("20 minutes away", "SERVERRS_PROOFS is not `full`");
+    }
+    let (away, limit) = (Duration::from_secs(20 * 60), Duration::from_secs(37));
+    with_an_ingest_away(away, limit).await;
 }
 
 #[tokio::test]
