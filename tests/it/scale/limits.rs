@@ -2,6 +2,7 @@
 
 use crate::harness::TestServer;
 use crate::harness::upstream::Upstream;
+use crate::observe::{figure, metrics};
 
 use super::redis::Redis;
 use super::{instance, serve, wait_for_redis};
@@ -28,6 +29,20 @@ async fn let_in(servers: &[TestServer], url: &str) -> usize {
     count
 }
 
+/// Calls that Redis has not answered so far: on a busy machine one may be late. An instance may have counted as many
+/// requests by itself.
+async fn unanswered(servers: &[TestServer]) -> usize {
+    let mut count = 0.0;
+    for server in servers {
+        let page = metrics(server.api()).await;
+        for result in ["failed", "away"] {
+            let series = format!("serverrs_redis_calls_total{{result=\"{result}\"}}");
+            count += figure(&page, &series);
+        }
+    }
+    format!("{count}").parse().expect("a whole number")
+}
+
 #[tokio::test]
 async fn instances_keep_one_limit_together_and_each_its_own_without_redis() {
     let Some(mut redis) = Redis::start().await else {
@@ -46,7 +61,11 @@ async fn instances_keep_one_limit_together_and_each_its_own_without_redis() {
     let url = serve(&upstream, 2000);
     // One comes back every ten seconds.
     let together = let_in(&servers, &url).await;
-    assert!((LIMIT..LIMIT + 3).contains(&together), "{together}");
+    let by_themselves = unanswered(&servers).await;
+    assert!(
+        (LIMIT..LIMIT + 3 + by_themselves).contains(&together),
+        "{together}, {by_themselves}"
+    );
     let keys = redis.keys().await;
     assert!(
         keys.contains(&"srs:1:limit:resolve:net:127.0.0.1".to_owned()),
@@ -58,10 +77,14 @@ async fn instances_keep_one_limit_together_and_each_its_own_without_redis() {
         .await;
     let (status, _, _) = servers[0].api().post_tiktok(&url).await;
     assert_eq!(status, 200);
+    let by_themselves = unanswered(&servers).await;
     redis.kill().await;
     for server in &servers {
         wait_for_redis(server, "disconnected").await;
     }
     let apart = let_in(&servers, &url).await;
-    assert!(apart >= 2 * LIMIT, "{apart}");
+    assert!(
+        apart + by_themselves >= 2 * LIMIT,
+        "{apart}, {by_themselves}"
+    );
 }
