@@ -1,6 +1,9 @@
 //! What takes more than passing bytes on: videos of pictures, sound as MP3, two tracks as one file.
 
 use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 use crate::client::{get, mint_format, mint_slideshow, mint_sound};
 use crate::measure::joined::ffmpeg;
@@ -10,12 +13,16 @@ use crate::{Result, cdn};
 const SLIDESHOW_EVERY: usize = 400;
 const SOUND_EVERY: usize = 200;
 const JOINED_EVERY: usize = 40;
+/// How often a place is asked for, and how long is waited in between.
+const TRIES: usize = 60;
+const BUSY: Duration = Duration::from_secs(1);
 /// Pictures of a slideshow.
 const PICTURES: usize = 2;
 /// Makes the files of photo posts: small ones, for it is the number of runs that wears.
 const PHOTOS: [[&str; 3]; 2] = [
     ["testsrc2=s=270x360:r=1:d=2", "-q:v 3", "%d.jpg"],
-    ["sine=440:d=2", "-c:a aac", "sound.m4a"],
+    // The index in front, so that the length of the MP3 is known.
+    ["sine=440:d=2", "-c:a aac -movflags +faststart", "sound.m4a"],
 ];
 /// And two tracks of ten seconds.
 const TRACKS: [[&str; 2]; 2] = [
@@ -96,10 +103,17 @@ async fn joined(port: u16) -> Result<Vec<u8>> {
 }
 
 async fn fetched(port: u16, link: &str) -> Result<Vec<u8>> {
-    match get(port, link).await? {
-        (200, body) => Ok(body),
-        (status, body) => Err(format!("{status}: {}", String::from_utf8_lossy(&body)).into()),
+    for _ in 0..TRIES {
+        match get(port, link).await? {
+            (200, body) => return Ok(body),
+            // All places for programs are taken, which may be said; `Retry-After` is no less than this.
+            (503, _) => sleep(BUSY).await,
+            (status, body) => {
+                return Err(format!("{status}: {}", String::from_utf8_lossy(&body)).into());
+            }
+        }
     }
+    Err("busy all the time".into())
 }
 
 /// Makes the files of all jobs.
