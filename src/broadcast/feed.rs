@@ -30,12 +30,16 @@ use tokio::sync::{OnceCell, Semaphore};
 use super::files::{self, Opened};
 use super::shelf::{Copier, Saved, Tee};
 use super::steady::Steady;
+use super::tuner::Tuner;
 use crate::lifecycle::Lifecycle;
+use crate::media::Side;
 use crate::services::Playable;
 use crate::transfer::Broken;
 
 /// Connections at once; each program opens one or two.
 const MAX_CONNECTIONS: usize = 256;
+/// What follows the path of a picture in that of its sound.
+const SOUND: &str = "/sound";
 
 type FileBody = UnsyncBoxBody<Bytes, io::Error>;
 type Answer = Response<Either<FeedBody, Either<FileBody, Empty<Bytes>>>>;
@@ -63,6 +67,8 @@ pub(super) enum Content {
     File(PathBuf),
     /// A file that was fetched before.
     Saved(Saved),
+    /// What is on air at a site.
+    Live(Arc<Tuner>),
 }
 
 /// One file that is fed.
@@ -178,7 +184,7 @@ impl Feeds {
         let is_ours = local.is_some_and(|local| {
             host.is_some_and(|host| host.as_bytes() == local.to_string().as_bytes())
         });
-        let Some(entry) = self.find(request.uri().path()).filter(|_| is_ours) else {
+        let Some((entry, side)) = self.find(request.uri().path()).filter(|_| is_ours) else {
             return status(StatusCode::NOT_FOUND);
         };
         if request.method() != Method::GET {
@@ -202,6 +208,7 @@ impl Feeds {
             }
             Content::File(path) => file(path, range).await,
             Content::Saved(saved) => file(saved.path(), range).await,
+            Content::Live(tuner) => return respond_live(tuner, side),
         };
         opened.unwrap_or_else(|error| {
             tracing::debug!(%error, "feed not opened");
@@ -210,10 +217,17 @@ impl Feeds {
         })
     }
 
-    fn find(&self, path: &str) -> Option<Arc<Entry>> {
+    /// What a path names, and which side of it where each has a body of its own.
+    fn find(&self, path: &str) -> Option<(Arc<Entry>, Side)> {
         let number = path.strip_prefix('/')?.strip_prefix(&self.token)?;
-        let number = number.strip_prefix('/')?.parse().ok()?;
-        self.state().entries.get(&number).cloned()
+        let number = number.strip_prefix('/')?;
+        let (number, side) = match number.strip_suffix(SOUND) {
+            Some(number) => (number, Side::Sound),
+            None => (number, Side::Picture),
+        };
+        let entry = self.state().entries.get(&number.parse().ok()?).cloned()?;
+        let is_there = side == Side::Picture || matches!(entry.content, Content::Live(_));
+        is_there.then_some((entry, side))
     }
 }
 
@@ -227,8 +241,21 @@ impl Feed {
     pub(super) fn post(&self) -> Option<&Playable> {
         match &self.entry.content {
             Content::Post(playable, _) => Some(playable),
-            Content::File(_) | Content::Saved(_) => None,
+            Content::File(_) | Content::Saved(_) | Content::Live(_) => None,
         }
+    }
+
+    /// What is on air, if that is fed.
+    pub(super) fn live(&self) -> Option<&Arc<Tuner>> {
+        match &self.entry.content {
+            Content::Live(tuner) => Some(tuner),
+            Content::Post(..) | Content::File(_) | Content::Saved(_) => None,
+        }
+    }
+
+    /// The address of the sound of what is on air, where it has a body of its own.
+    pub(super) fn sound_url(&self) -> String {
+        format!("{}{SOUND}", self.url)
     }
 
     /// Whether bytes were missing since this was asked last, whatever the reader made of it.
@@ -242,6 +269,7 @@ impl Feed {
             Content::Post(..) => "direct",
             Content::File(_) => "file",
             Content::Saved(_) => "cache",
+            Content::Live(_) => "live",
         }
     }
 
@@ -252,7 +280,11 @@ impl Feed {
 
     /// Times that the site was asked for new addresses, since this was asked last.
     pub(super) fn take_refreshes(&self) -> u64 {
-        let now = self.post().map_or(0, Playable::refreshes);
+        let now = match &self.entry.content {
+            Content::Post(playable, _) => playable.refreshes(),
+            Content::Live(tuner) => tuner.refreshes(),
+            Content::File(_) | Content::Saved(_) => 0,
+        };
         let told = self.entry.told_refreshes.swap(now, Ordering::Relaxed);
         now.saturating_sub(told)
     }
@@ -290,6 +322,12 @@ fn respond(steady: Steady, copier: Option<Copier>, entry: Arc<Entry>) -> Answer 
         response.headers_mut().insert(header::ACCEPT_RANGES, ranges);
     }
     response
+}
+
+/// A body without a length, which can't be read from elsewhere.
+fn respond_live(tuner: &Arc<Tuner>, side: Side) -> Answer {
+    let body = StreamBody::new(tuner.open(side)).boxed_unsync();
+    Response::new(Either::Right(Either::Left(body)))
 }
 
 async fn file(path: &Path, range: Option<&str>) -> Result<Answer, String> {

@@ -33,6 +33,7 @@ pub mod splicer;
 mod state;
 mod steady;
 mod store;
+mod tuner;
 
 pub use bus::{Follower, Notice};
 pub use config::BroadcastConfig;

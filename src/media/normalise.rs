@@ -43,6 +43,52 @@ pub struct Input<'a> {
     pub from: Duration,
     /// How much of it at most; `None` for all.
     pub most: Option<Duration>,
+    /// For what goes on as it is made.
+    pub live: Option<Live<'a>>,
+}
+
+/// What goes on as it is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Live<'a> {
+    /// Where its sound is, unless it comes with the picture: an address on this machine that we serve.
+    pub sound: Option<&'a str>,
+}
+
+impl<'a> Input<'a> {
+    /// Where its sound is, unless it comes with the picture.
+    fn own_sound(&self) -> Option<&'a str> {
+        self.live.as_ref()?.sound.filter(|_| self.has_audio)
+    }
+
+    /// Options that open it, its own sound behind it.
+    fn opening(&self, from: Duration) -> Vec<String> {
+        let mut words = self.reading();
+        if !from.is_zero() {
+            words.extend(["-ss".to_owned(), seconds(from)]);
+        }
+        words.extend(texts(&["-i", self.url]));
+        if let Some(sound) = self.own_sound() {
+            words.extend(self.reading());
+            words.extend(texts(&["-i", sound]));
+        }
+        words
+    }
+
+    /// Options before each input.
+    fn reading(&self) -> Vec<String> {
+        let mut words = texts(&[
+            "-protocol_whitelist",
+            "http,tcp",
+            "-format_whitelist",
+            FORMATS,
+            "-rw_timeout",
+            READ_TIMEOUT_US,
+        ]);
+        if self.live.is_some() {
+            words.extend(texts(&["-analyzeduration", LIVE_LOOK_US]));
+        }
+        words
+    }
 }
 
 /// Containers that are opened. Never one that leads on to other addresses: a file that called itself a video and was a
@@ -50,6 +96,8 @@ pub struct Input<'a> {
 const FORMATS: &str = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,flv,aac,mp3,ogg,wav";
 /// Microseconds without a byte from us after which it gives up; upstreams are waited for by whoever feeds it.
 const READ_TIMEOUT_US: &str = "60000000";
+/// Microseconds of what goes on as it is made that are looked at before its first picture: more would be waited for.
+const LIVE_LOOK_US: &str = "3000000";
 /// Samples of sound per second.
 pub const SAMPLE_RATE: u32 = 48_000;
 
@@ -58,12 +106,14 @@ pub const SAMPLE_RATE: u32 = 48_000;
 pub fn copy(input: &Input<'_>) -> Vec<OsString> {
     /// Places are rounded to milliseconds, and just before a key frame begins the group before.
     const ROUNDING: Duration = Duration::from_millis(2);
-    let mut words = reading();
-    if !input.from.is_zero() {
-        words.extend(["-ss".to_owned(), seconds(input.from + ROUNDING)]);
-    }
-    words.extend(texts(&["-i", input.url, "-map", "0:v:0", "-map", "0:a:0"]));
-    words.extend(texts(&["-c", "copy"]));
+    let mut words = texts(&SAYING);
+    let from = match input.from {
+        Duration::ZERO => Duration::ZERO,
+        from => from + ROUNDING,
+    };
+    words.extend(input.opening(from));
+    let sound = input.own_sound().map_or("0:a:0", |_| "1:a:0");
+    words.extend(texts(&["-map", "0:v:0", "-map", sound, "-c", "copy"]));
     if let Some(most) = input.most {
         words.extend(["-t".to_owned(), seconds(most)]);
     }
@@ -80,35 +130,25 @@ const WRITING: [&str; 5] = [
     "pipe:1",
 ];
 
-/// Options before the input of every item.
-fn reading() -> Vec<String> {
-    texts(&[
-        "-loglevel",
-        "level+warning",
-        "-progress",
-        "pipe:2",
-        "-nostats",
-        "-protocol_whitelist",
-        "http,tcp",
-        "-format_whitelist",
-        FORMATS,
-        "-rw_timeout",
-        READ_TIMEOUT_US,
-    ])
-}
+/// What it says while it works.
+const SAYING: [&str; 5] = [
+    "-loglevel",
+    "level+warning",
+    "-progress",
+    "pipe:2",
+    "-nostats",
+];
 
 /// Arguments that encode one item to standard output, with reports on standard error.
 pub fn item(input: &Input<'_>, output: &Output<'_>) -> Vec<OsString> {
-    let mut words = reading();
+    let mut words = texts(&SAYING);
     words.extend(texts(output.encoder.device()));
-    if !input.from.is_zero() {
-        words.extend(["-ss".to_owned(), seconds(input.from)]);
-    }
-    words.extend(texts(&["-i", input.url]));
+    words.extend(input.opening(input.from));
     if !input.has_audio {
         words.extend(texts(&["-f", "lavfi", "-i", "anullsrc=r=48000:cl=stereo"]));
     }
-    let sound = if input.has_audio { "0:a:0" } else { "1:a:0" };
+    let is_inside = input.has_audio && input.own_sound().is_none();
+    let sound = if is_inside { "0:a:0" } else { "1:a:0" };
     words.extend(texts(&["-map", "0:v:0", "-map", sound, "-vf"]));
     words.push(picture_filter(output, ""));
     words.extend(texts(&[
@@ -280,6 +320,7 @@ mod tests {
             has_audio: false,
             from: Duration::from_millis(61_500),
             most: Some(Duration::from_secs(60)),
+            live: None,
         };
         let line = line(&item(&input, &OUTPUT));
         assert!(
@@ -300,6 +341,7 @@ mod tests {
             has_audio: true,
             from: Duration::ZERO,
             most: None,
+            live: None,
         };
         let words = item(&input, &OUTPUT);
         let at = |word: &str| words.iter().position(|other| other == word).unwrap();
@@ -317,6 +359,7 @@ mod tests {
             has_audio: true,
             from: Duration::from_micros(8_341_700),
             most: None,
+            live: None,
         };
         let words = copy(&input);
         let line = line(&words);
@@ -330,6 +373,33 @@ mod tests {
         );
         let at = |word: &str| words.iter().position(|other| other == word).unwrap();
         assert!(at("-protocol_whitelist") < at("-i") && at("-format_whitelist") < at("-i"));
+    }
+
+    #[test]
+    fn sound_of_its_own_is_opened_by_the_same_rules() {
+        let input = Input {
+            url: "http://127.0.0.1:1/t/1",
+            has_audio: true,
+            from: Duration::ZERO,
+            most: None,
+            live: Some(Live {
+                sound: Some("http://127.0.0.1:1/t/1/sound"),
+            }),
+        };
+        for words in [item(&input, &OUTPUT), copy(&input)] {
+            let line = line(&words);
+            let (picture, sound) = line.split_once(" -i http://127.0.0.1:1/t/1 ").unwrap();
+            for opening in [picture, sound] {
+                assert!(opening.contains("-protocol_whitelist http,tcp -format_whitelist mov,"));
+                assert!(opening.contains("-analyzeduration 3000000"), "{line}");
+            }
+            assert!(line.contains("-map 0:v:0 -map 1:a:0"), "{line}");
+        }
+        let mute = Input {
+            has_audio: false,
+            ..input
+        };
+        assert!(!line(&item(&mute, &OUTPUT)).contains("/sound"));
     }
 
     #[test]

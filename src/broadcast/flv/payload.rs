@@ -70,7 +70,9 @@ fn audio(data: &[u8]) -> Result<Payload, FlvError> {
         return Err(FlvError::Codec("sound format"));
     }
     match rest {
-        [] | [0] => Err(FlvError::TooShort),
+        [] => Err(FlvError::TooShort),
+        // FFmpeg (seen with 5.1) announces sound that it copies out of MPEG-TS before it knows the configuration.
+        [0] => Ok(Payload::Other),
         [0, ..] => Ok(Payload::AudioConfig),
         [1, _, ..] => Ok(Payload::Sound),
         _ => Ok(Payload::Other),
@@ -151,6 +153,7 @@ mod tests {
             (TagKind::Video, &[], Other),
             (TagKind::Audio, &[0xaf, 0, 0x11, 0x90], AudioConfig),
             (TagKind::Audio, &[0xaf, 1, 0x21], Sound),
+            (TagKind::Audio, &[0xaf, 0], Other),
             (TagKind::Audio, &[], Other),
             (TagKind::Script, &[2], Other),
         ] {
@@ -171,7 +174,7 @@ mod tests {
             );
         }
         assert_eq!(of(TagKind::Video, &[0x17, 1]), Err(FlvError::TooShort));
-        assert_eq!(of(TagKind::Audio, &[0xaf, 0]), Err(FlvError::TooShort));
+        assert_eq!(of(TagKind::Audio, &[0xaf]), Err(FlvError::TooShort));
     }
 
     #[test]

@@ -119,7 +119,8 @@ pub struct Settings {
     pub schedule: Option<Schedule>,
     /// What happens to an item that can't be played.
     pub on_item_failure: OnItemFailure,
-    /// Minutes after which an item is ended; longer ones are skipped where their length is known. 0 for none.
+    /// Minutes after which an item is ended; longer ones are skipped where their length is known. 0 for none, and for 60
+    /// where an item is live.
     pub max_item_minutes: u32,
     /// Whether live items are played.
     pub allow_live: bool,
@@ -199,7 +200,6 @@ impl Settings {
         settings.check_numbers(&mut faults);
         settings.check_names(&mut faults);
         settings.check_schedule(&mut faults);
-        settings.check_unsupported(&mut faults);
         let key = settings.take_key(key, &mut faults);
         if faults.is_empty() {
             return Ok((settings, key));

@@ -167,17 +167,6 @@ impl Settings {
         }
     }
 
-    /// Values that nothing acts on are refused, so that nobody relies on them.
-    pub(super) fn check_unsupported(&self, faults: &mut Vec<FieldFault>) {
-        let is_set = [("allow_live", self.allow_live)];
-        for (field, _) in is_set.into_iter().filter(|(_, is_set)| *is_set) {
-            faults.push(FieldFault::new(
-                field,
-                "is not supported with this value by this server",
-            ));
-        }
-    }
-
     pub(super) fn take_key(
         &mut self,
         key: Option<&str>,

@@ -118,18 +118,26 @@ impl Cutter {
             .map_or(0, |(start, last)| last - start)
     }
 
-    /// The item ended well: what is open is played too.
+    /// The item ended well: what is open is played too, all its sound with it.
     pub(super) fn finish(&mut self, out: &mut VecDeque<Gop>) {
+        let before = out.len();
+        self.flush(out);
+        let tail = std::mem::take(&mut self.audio);
+        if out.len() > before
+            && let Some(last) = out.back_mut()
+        {
+            last.audio.extend(tail);
+        }
+    }
+
+    /// The file ended well: what is open is closed. Sound behind the last picture stays.
+    pub(super) fn flush(&mut self, out: &mut VecDeque<Gop>) {
         while let Some(next) = self.open.get(1).map(Gop::start) {
             out.extend(self.close(next));
         }
         if let Some(last) = self.last_video {
             let end = last + self.picture_ns();
-            let tail = std::mem::take(&mut self.audio);
-            if let Some(mut gop) = self.close(end) {
-                gop.audio = tail.into();
-                out.push_back(gop);
-            }
+            out.extend(self.close(end));
         }
     }
 

@@ -179,6 +179,15 @@ impl SourceSink {
         self.hand_over(whole);
     }
 
+    /// The child ended well and another one goes on behind all that it wrote: the group that is open is played too, and
+    /// its sound lasts until that of the next child begins.
+    pub fn go_on(&mut self) {
+        let mut whole = VecDeque::new();
+        self.cutter.flush(&mut whole);
+        self.hand_over(whole);
+        self.restart();
+    }
+
     /// The child ended before its time and another one goes on: what is written next is a file of its own, whose
     /// beginning is at [`Monitor::delivered`]. The pictures of the group that is open are thrown away, so that none is
     /// missing and none comes twice; its sound lasts until that of the next child begins. To the splicer it is the same

@@ -278,6 +278,41 @@ async fn source_dropped_by_its_reader_wakes_the_writer() {
 }
 
 #[test]
+fn source_that_goes_on_plays_all_of_each_child() {
+    let (mut sink, mut source) = channel(options());
+    // The last group of each is open: half a second, behind two of two seconds.
+    for _ in 0..3 {
+        sink.push(&Make::item(1, 135).flv()).unwrap();
+        sink.go_on();
+    }
+    drop(sink);
+    let gops = drain(&mut source);
+    let ends = gops.windows(2).map(|pair| (pair[0].end, pair[1].start()));
+    assert!(
+        ends.clone().all(|(end, start)| end == start),
+        "{:?}",
+        ends.collect::<Vec<_>>()
+    );
+    let pictures: usize = gops.iter().map(|gop| gop.video.len()).sum();
+    assert_eq!(pictures, 3 * 135);
+    // Thirds of nanoseconds are rounded down in each.
+    assert_eq!(gops.last().unwrap().end, 3 * 4_499_999_999);
+    let sounds: Vec<i64> = gops
+        .iter()
+        .flat_map(|gop| &gop.audio)
+        .map(|sound| sound.at)
+        .collect();
+    let steps: Vec<i64> = sounds.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    // A frame lasts 21.3 ms: none is missing, and none comes twice.
+    assert!(
+        steps
+            .iter()
+            .all(|step| (1_000_000..43_000_000).contains(step)),
+        "{steps:?}"
+    );
+}
+
+#[test]
 fn limits_grow_with_the_rate() {
     let two = Duration::from_secs(2);
     assert_eq!(Limits::for_rate(2_628_000, two), Limits::default());

@@ -4,6 +4,7 @@ mod accounts;
 mod air;
 mod gates;
 mod lists;
+mod live;
 mod records;
 mod schedule;
 mod starts;

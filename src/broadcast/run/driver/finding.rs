@@ -13,6 +13,7 @@ use crate::broadcast::files;
 use crate::broadcast::list::Turn;
 use crate::broadcast::run::fetching::{Fetcher, taste};
 use crate::broadcast::shelf::{ShelfError, Tee};
+use crate::broadcast::tuner::Tuner;
 use crate::broadcast::{Item, ItemState, ServeMode, StreamSource};
 use crate::services::PlayoutError;
 
@@ -88,13 +89,15 @@ impl Desk {
         let list = settings.playlist_id.as_deref().unwrap_or_default();
         let taste = taste(&settings, wanted.side);
         let playout = self.context.playout(&settings).await?;
-        let found = playout.find(list, &turn.item.video_id, &taste, is_fresh);
-        let playable = Box::pin(found).await?;
-        let opened = self
-            .context
-            .feeds
-            .open(Content::Post(Arc::new(playable), wanted.tee.clone()))
-            .await;
+        let id = &turn.item.video_id;
+        let content = match Box::pin(playout.find(list, id, &taste, is_fresh)).await {
+            Err(error) if error.is_live() && settings.allow_live => {
+                let stream = Box::pin(playout.tune(list, id)).await?;
+                Content::Live(Tuner::new(stream, taste))
+            }
+            found => Content::Post(Arc::new(found?), wanted.tee.clone()),
+        };
+        let opened = self.context.feeds.open(content).await;
         opened.map_err(|error| PlayoutError::Bytes(error.to_string()))
     }
 

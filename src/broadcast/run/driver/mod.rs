@@ -4,6 +4,7 @@
 //! bytes, so that two programs run at most.
 
 mod finding;
+mod live;
 mod news;
 mod play;
 mod rescue;

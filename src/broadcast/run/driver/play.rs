@@ -9,6 +9,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
 use super::finding::Wanted;
+use super::live::Next;
 use super::watch::{TooSlow, Watch};
 use super::{Desk, News, at_least};
 use crate::broadcast::feed::Feed;
@@ -16,7 +17,7 @@ use crate::broadcast::list::Turn;
 use crate::broadcast::normaliser::{NormaliseError, Said};
 use crate::broadcast::source::{self, Limits, SourceError, SourceOptions, SourceSink};
 use crate::broadcast::{ItemState, VideoMode, splicer};
-use crate::media::normalise::Input;
+use crate::media::normalise::{Input, Live};
 use crate::services::Playable;
 
 /// What a failure takes at least, so that a list of dead items asks the site once a second at most.
@@ -41,7 +42,7 @@ pub(super) struct Failure {
 }
 
 /// How a run ended early.
-enum Broken {
+pub(super) enum Broken {
     /// What came can't pass through as it is.
     Unfit(String),
     /// The program wrote nothing for too long.
@@ -55,7 +56,7 @@ enum Broken {
 }
 
 /// How a run ended that is no failure.
-enum Played {
+pub(super) enum Played {
     /// To its end, or as far as it was wanted.
     Done,
     /// Nobody takes it any more: skipped, or all is over.
@@ -89,6 +90,18 @@ async fn whole(
     check_length(told, most)?;
     let wanted = desk.wanted(&turn.item);
     let feed = desk.find(turn, &wanted).await?;
+    let is_live = feed.live().is_some();
+    // What is on air has no length, and is joined where it is.
+    let (told, from) = if is_live {
+        (None, Duration::ZERO)
+    } else {
+        (told, from)
+    };
+    let most = if is_live {
+        Some(desk.live_limit())
+    } else {
+        most
+    };
     let known = feed.post().map(|post| post.extraction.duration_ms);
     let known = known.filter(|ms| *ms > 0);
     let length = known.map(Duration::from_millis).or(told);
@@ -116,18 +129,18 @@ async fn whole(
 }
 
 /// An item that is being played.
-struct Item<'a> {
+pub(super) struct Item<'a> {
     desk: &'a Arc<Desk>,
     turn: &'a Turn,
     serial: u64,
     length: Option<Duration>,
     /// How much of it is wanted, from where it began.
-    most: Option<Duration>,
+    pub(super) most: Option<Duration>,
     is_ending: Arc<AtomicBool>,
-    feed: Feed,
-    sink: SourceSink,
+    pub(super) feed: Feed,
+    pub(super) sink: SourceSink,
     /// Up to where it was handed over.
-    from: Duration,
+    pub(super) from: Duration,
     mode: VideoMode,
     /// Held by the one whose records may become those that others are to have.
     deciding: Option<OwnedMutexGuard<()>>,
@@ -175,21 +188,18 @@ impl Item<'_> {
     async fn play(mut self) -> Result<(), Failure> {
         loop {
             let began = Instant::now();
-            let (outcome, got) = self.run().await;
-            let broken = match outcome {
-                Ok(Played::Done) => {
-                    self.sink.finish();
-                    self.is_ending.store(true, Ordering::Relaxed);
-                    self.desk.stirred.notify_waiters();
-                    if let Some(tee) = &self.wanted.tee {
-                        self.desk.keep(&self.turn.item, &self.feed, tee).await;
-                    }
-                    return Ok(());
-                }
-                Ok(Played::Unwanted) => return Ok(()),
+            let has_own_sound = match self.tune_in().await? {
+                Next::Run(has_own_sound) => has_own_sound,
+                Next::Done => return self.done().await,
+                Next::Unwanted => return Ok(()),
+            };
+            let (outcome, got) = self.run(has_own_sound).await;
+            let broken = match self.after(outcome, (began, got)).await? {
+                Ok(Next::Run(_)) => continue,
+                Ok(Next::Done) => return self.done().await,
+                Ok(Next::Unwanted) => return Ok(()),
                 Err(broken) => broken,
             };
-            self.from += got;
             // Of what it was about to hand over nothing is kept: its successor makes it again.
             self.sink.restart();
             let message = match &broken {
@@ -231,11 +241,44 @@ impl Item<'_> {
             let line = format!("taken up again at {} ms: {message}", self.from.as_millis());
             self.say(line).await;
             at_least(FAILURE_PAUSE, began).await;
-            self.feed = self.desk.find_anew(self.turn, &self.wanted).await?;
+            if self.feed.live().is_none() {
+                self.feed = self.desk.find_anew(self.turn, &self.wanted).await?;
+            }
         }
     }
 
-    async fn say(&self, line: String) {
+    /// What comes after a run.
+    async fn after(
+        &mut self,
+        outcome: Result<Played, Broken>,
+        run: (Instant, Duration),
+    ) -> Result<Result<Next, Broken>, Failure> {
+        if let Some(tuner) = self.feed.live().cloned() {
+            return self.after_live(&tuner, outcome, run).await;
+        }
+        let (_, got) = run;
+        Ok(match outcome {
+            Ok(Played::Done) => Ok(Next::Done),
+            Ok(Played::Unwanted) => Ok(Next::Unwanted),
+            Err(broken) => {
+                self.from += got;
+                Err(broken)
+            }
+        })
+    }
+
+    /// All of it was handed over.
+    async fn done(self) -> Result<(), Failure> {
+        self.sink.finish();
+        self.is_ending.store(true, Ordering::Relaxed);
+        self.desk.stirred.notify_waiters();
+        if let Some(tee) = &self.wanted.tee {
+            self.desk.keep(&self.turn.item, &self.feed, tee).await;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn say(&self, line: String) {
         let item = self.turn.item.video_id.clone();
         self.desk.tell(News::Line { item, line }).await;
     }
@@ -255,19 +298,24 @@ impl Item<'_> {
     }
 
     /// One run of the program; how it ended, and how much it handed over.
-    async fn run(&mut self) -> (Result<Played, Broken>, Duration) {
+    async fn run(&mut self, has_own_sound: bool) -> (Result<Played, Broken>, Duration) {
         let (desk, serial) = (self.desk, self.serial);
         let settings = desk.settings.borrow().clone();
         let Some(encoding) = desk.context.encoding() else {
             let broken = Broken::Failed("there is no ffmpeg".to_owned());
             return (Err(broken), Duration::ZERO);
         };
-        let post = self.feed.post();
+        let (post, is_live) = (self.feed.post(), self.feed.live().is_some());
+        let sound_url = self.feed.sound_url();
+        let rest = self.most.map(|most| most.saturating_sub(self.from));
         let input = Input {
             url: self.feed.url(),
             has_audio: self.has_audio && post.is_none_or(|post| post.has_audio),
-            from: self.from,
-            most: self.most.map(|most| most.saturating_sub(self.from)),
+            from: if is_live { Duration::ZERO } else { self.from },
+            most: rest,
+            live: is_live.then_some(Live {
+                sound: has_own_sound.then_some(&sound_url),
+            }),
         };
         let monitor = self.sink.monitor();
         let (resumes, before) = (self.feed.resumes(), monitor.delivered());
@@ -276,7 +324,10 @@ impl Item<'_> {
             feed: &self.feed,
             monitor: monitor.clone(),
             is_ending: &self.is_ending,
-            rest: self.length.map(|length| length.saturating_sub(self.from)),
+            rest: match self.length {
+                Some(length) => Some(length.saturating_sub(self.from)),
+                None => rest.filter(|_| is_live),
+            },
         };
         let ended = match encoding.start(&input, &settings.profile, self.mode) {
             Ok(normaliser) => {
@@ -386,7 +437,7 @@ impl Desk {
     }
 
     /// How long one item may be.
-    fn limit(&self) -> Option<Duration> {
+    pub(super) fn limit(&self) -> Option<Duration> {
         let minutes = u64::from(self.settings.borrow().max_item_minutes);
         (minutes > 0).then(|| Duration::from_secs(60 * minutes))
     }
@@ -417,9 +468,10 @@ fn check_length(length: Option<Duration>, most: Option<Duration>) -> Result<(), 
 }
 
 fn title(turn: &Turn, feed: &Feed) -> String {
-    let told = feed.post().map(|post| &post.extraction.title);
+    let told = feed.post().map(|post| post.extraction.title.clone());
+    let told = told.or_else(|| Some(feed.live()?.title()));
     let told = told.filter(|title| !title.is_empty());
-    told.unwrap_or(&turn.item.title).clone()
+    told.unwrap_or_else(|| turn.item.title.clone())
 }
 
 /// Whether the program found no sound: files don't say beforehand whether they have any.

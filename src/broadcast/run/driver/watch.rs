@@ -51,7 +51,8 @@ impl Watch<'_> {
             let rest = self
                 .rest
                 .map(|rest| rest.saturating_sub(delivered.saturating_sub(began)));
-            if rest.is_some_and(|rest| rest < ENDING) {
+            let is_over = self.feed.live().is_some_and(|live| live.is_ending());
+            if is_over || rest.is_some_and(|rest| rest < ENDING) {
                 self.is_ending.store(true, Ordering::Relaxed);
                 self.desk.stirred.notify_waiters();
             }

@@ -25,6 +25,8 @@ use http::Method;
 use serde_json::{Value, json};
 use serverrs::broadcast::flv::TagKind;
 
+pub(super) use plays::seen_of_children;
+
 use super::{CANARY, LIST, TOKEN, ask, made, route};
 use crate::harness::ingest::{Ingest, Manner, Publication};
 use crate::harness::upstream::Upstream;
@@ -363,7 +365,7 @@ pub(super) fn assert_smooth(publication: &Publication) {
 }
 
 /// The longest time between two messages of media.
-fn longest_gap(publication: &Publication) -> Duration {
+pub(super) fn longest_gap(publication: &Publication) -> Duration {
     let played: Vec<_> = publication.played().collect();
     let gaps = played.windows(2).map(|pair| pair[1].at - pair[0].at);
     gaps.max().unwrap_or_default()

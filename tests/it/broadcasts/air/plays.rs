@@ -13,7 +13,7 @@ use crate::harness::upstream::youtube::{Layout, Playlist, Video, joinable_tracks
 use crate::observe::{figure, metrics};
 
 /// What other processes can see of those that run for the server: command lines and environments.
-pub(super) fn seen_of_children() -> String {
+pub(in crate::broadcasts) fn seen_of_children() -> String {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     let files =
         processes.flat_map(|process| ["cmdline", "environ"].map(|name| process.path().join(name)));

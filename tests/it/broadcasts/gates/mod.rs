@@ -45,7 +45,7 @@ fn file_of(video: &str) -> String {
 }
 
 /// Flashes and tones of all that came over a connection.
-async fn marks(studio: &Studio, publication: &Publication) -> Marks {
+pub(super) async fn marks(studio: &Studio, publication: &Publication) -> Marks {
     let tags: Vec<Tag> = publication
         .media
         .iter()

@@ -359,7 +359,15 @@ impl Site {
         if !formats.is_empty() {
             data["formats"] = json!(formats);
         }
-        if client.gets == Gets::Tracks {
+        let gets_tracks = client.gets == Gets::Tracks;
+        if let Some(show) = self.shows.get_mut(&video.id()) {
+            let playlist = show.hand_out(&video.id(), &event, gets_tracks);
+            if let Some(playlist) =
+                playlist.filter(|_| matches!(client.gets, Gets::Tracks | Gets::MuxedOnly))
+            {
+                data["hlsManifestUrl"] = json!(playlist);
+            }
+        } else if gets_tracks {
             let manifest = "https://manifest.googlevideo.com/api/manifest/hls_variant";
             data["hlsManifestUrl"] = json!(format!("{manifest}/ei/{event}/file/index.m3u8"));
         }

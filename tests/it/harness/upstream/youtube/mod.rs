@@ -9,6 +9,7 @@ mod grant;
 mod interface;
 mod large;
 mod list;
+mod live;
 mod pages;
 mod provider;
 mod recorded;
@@ -37,6 +38,7 @@ pub(crate) use files::{
 pub(crate) use grant::LONGEST_READ;
 pub(crate) use large::large_tracks;
 pub(crate) use list::{Layout, Mix, PAGE, Playlist, State};
+pub(crate) use live::{Reel, Show};
 pub(crate) use provider::{ProviderFault, TokenProvider};
 pub(crate) use recorded::{recordings, refusals};
 pub(crate) use refusal::Refusal;
@@ -70,6 +72,8 @@ struct Site {
     videos: HashMap<String, Video>,
     lists: HashMap<String, Playlist>,
     mixes: HashMap<String, Mix>,
+    /// Video -> what is on air there.
+    shows: HashMap<String, Show>,
     /// Album -> the list that it stands for.
     albums: HashMap<String, String>,
     visitors: HashSet<String>,
@@ -94,6 +98,7 @@ impl YouTube {
             videos: HashMap::new(),
             lists: HashMap::new(),
             mixes: HashMap::new(),
+            shows: HashMap::new(),
             albums: HashMap::new(),
             visitors: HashSet::new(),
             flags: HashSet::new(),
@@ -120,7 +125,8 @@ impl YouTube {
         let media = youtube.clone();
         world.cdn(Cdn::new(".googlevideo.com", move |request| {
             let site = &mut *media.site();
-            grant::rule(request, &mut site.grants, &site.around)
+            live::rule(request, &mut site.shows)
+                .unwrap_or_else(|| grant::rule(request, &mut site.grants, &site.around))
         }));
         youtube
     }
@@ -145,6 +151,17 @@ impl YouTube {
                 .media(&address, Media::random(7, 40_009, "image/jpeg"));
         }
         self.site().videos.insert(video.id(), video);
+    }
+
+    /// Puts a video on air.
+    pub(crate) fn air(&self, id: &str, show: Show) {
+        self.video(Video::new(id).live());
+        self.site().shows.insert(id.to_owned(), show);
+    }
+
+    /// Looks at what is on air, or changes it.
+    pub(crate) fn on_air<T>(&self, id: &str, change: impl FnOnce(&mut Show) -> T) -> T {
+        change(self.site().shows.get_mut(id).expect("a show"))
     }
 
     /// Puts a playlist into the site; its videos are not.

@@ -1,0 +1,137 @@
+//! An item that is on air: run after run of the program on what its tuner brings, until it is over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::play::{Broken, Failure, Item, Played};
+use super::{Desk, at_least};
+use crate::broadcast::ItemState;
+use crate::broadcast::source::Monitor;
+use crate::broadcast::tuner::{End, Tuner, TunerError};
+
+/// How long a live item is played where the record says nothing.
+const LONGEST: Duration = Duration::from_secs(3600);
+/// How much shorter than that a run may end: groups are whole.
+const ROUNDING: Duration = Duration::from_secs(5);
+/// What a run takes at least, however often the times of an item break.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// How often it is looked whether anybody wants the item.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// What is to be done next.
+pub(super) enum Next {
+    /// The program is run; whether sound has an address of its own.
+    Run(bool),
+    /// It is over.
+    Done,
+    /// Nobody wants it any more.
+    Unwanted,
+}
+
+impl Desk {
+    /// How long a live item may be.
+    pub(super) fn live_limit(&self) -> Duration {
+        self.limit().unwrap_or(LONGEST)
+    }
+}
+
+impl Item<'_> {
+    /// Waits until there is something to run the program on. Files are there already.
+    pub(super) async fn tune_in(&self) -> Result<Next, Failure> {
+        let Some(tuner) = self.feed.live() else {
+            return Ok(Next::Run(false));
+        };
+        if self.is_long_enough() {
+            return Ok(Next::Done);
+        }
+        let ready = tokio::select! {
+            ready = tuner.ready() => ready,
+            () = unwanted(self.sink.monitor()) => return Ok(Next::Unwanted),
+        };
+        match ready {
+            Ok(Some(has_own_sound)) => Ok(Next::Run(has_own_sound)),
+            Ok(None) if self.from.is_zero() => Err(skipped("live_ended", "it is over".to_owned())),
+            Ok(None) => Ok(Next::Done),
+            Err(error) => self.end(&error).await,
+        }
+    }
+
+    /// What comes after a run on what is on air.
+    pub(super) async fn after_live(
+        &mut self,
+        tuner: &Arc<Tuner>,
+        outcome: Result<Played, Broken>,
+        (began, got): (Instant, Duration),
+    ) -> Result<Result<Next, Broken>, Failure> {
+        let end = tuner.take_end();
+        let outcome = match (outcome, end) {
+            (Ok(Played::Unwanted), _) => return Ok(Ok(Next::Unwanted)),
+            (_, Some(End::Fault(error))) => {
+                self.go_on();
+                return self.end(&error).await.map(Ok);
+            }
+            (Ok(Played::Done), Some(End::Over)) => return Ok(Ok(Next::Done)),
+            (Ok(Played::Done), end) => {
+                let before = self.from;
+                self.go_on();
+                let is_break = end.is_some();
+                match () {
+                    () if is_break && self.from > before => Ok(()),
+                    () if self.is_long_enough() => return Ok(Ok(Next::Done)),
+                    () => Err(Broken::Failed("ffmpeg ended early".to_owned())),
+                }
+            }
+            (Err(broken), _) => {
+                tuner.rewind(got).await;
+                self.from = self.sink.monitor().delivered();
+                Err(broken)
+            }
+        };
+        match outcome {
+            Ok(()) => {
+                at_least(SHORTEST, began).await;
+                Ok(Ok(Next::Run(false)))
+            }
+            Err(broken) => Ok(Err(broken)),
+        }
+    }
+
+    /// Another run goes on behind all that this one wrote.
+    fn go_on(&mut self) {
+        self.sink.go_on();
+        self.from = self.sink.monitor().delivered();
+    }
+
+    fn is_long_enough(&self) -> bool {
+        self.most.is_some_and(|most| self.from + ROUNDING >= most)
+    }
+
+    /// What becomes of an item that can't be read any further. One that falls silent after it was seen has ended.
+    async fn end(&self, error: &TunerError) -> Result<Next, Failure> {
+        let message = error.to_string();
+        if error.is_quiet() && !self.from.is_zero() {
+            let from = self.from.as_millis();
+            self.say(format!("ended at {from} ms: {message}")).await;
+            return Ok(Next::Done);
+        }
+        Err(skipped(error.reason(), message))
+    }
+}
+
+fn skipped(reason: &'static str, message: String) -> Failure {
+    Failure {
+        state: ItemState::Skipped,
+        reason,
+        is_of_site: true,
+        message,
+    }
+}
+
+/// Returns when nobody takes an item any more.
+async fn unwanted(monitor: Monitor) {
+    while !monitor.is_over() {
+        sleep(LOOK_EVERY).await;
+    }
+}

@@ -1,0 +1,235 @@
+//! A live item as one body: its playlist is followed here, and FFmpeg reads the segments from the feed as if they were one
+//! file that goes on.
+//!
+//! FFmpeg gets no playlist at all, not even a rewritten one. Its own reader of playlists would have to be allowed (a
+//! "video" that is a playlist is the known way to make it ask for other addresses), reads in bursts, and gives up on
+//! what can be had again; and times that begin anew within an item would get into the stream. So whatever breaks the
+//! times ends the body: a discontinuity, another initialisation, segments that left the window, or nothing new for a
+//! while. The driver then runs the program on what comes next, into the same item.
+
+mod channel;
+mod error;
+mod track;
+mod variants;
+mod window;
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use http_body::Frame;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::timeout;
+
+use self::channel::Channel;
+pub(super) use self::error::TunerError;
+use self::track::{Got, Track};
+use crate::media::Side;
+use crate::media::hls::Map;
+use crate::services::{LiveStream, Taste};
+
+/// How long a body may bring nothing before it ends: shorter than the program may be silent.
+const STALL: Duration = Duration::from_secs(10);
+
+/// Why a body ended.
+#[derive(Debug, Clone)]
+pub(super) enum End {
+    /// More is to come, in another one.
+    Break,
+    /// The item is over.
+    Over,
+    /// It can't be read any further.
+    Fault(TunerError),
+}
+
+/// See the module.
+pub(super) struct Tuner {
+    channel: Arc<Channel>,
+    picture: Arc<Mutex<Track>>,
+    sound: Arc<Mutex<Track>>,
+    /// Number of the segment by which the present run begins.
+    first: AtomicU64,
+    /// The sound of the present run has ended.
+    is_mute: AtomicBool,
+    end: SyncMutex<Option<End>>,
+}
+
+impl Tuner {
+    /// Follows what is on air. Nothing is asked for yet.
+    pub(super) fn new(stream: LiveStream, taste: Taste) -> Arc<Self> {
+        let channel = Arc::new(Channel::new(stream, taste));
+        let track = |side| Arc::new(Mutex::new(Track::new(Arc::clone(&channel), side)));
+        Arc::new(Self {
+            picture: track(Side::Picture),
+            sound: track(Side::Sound),
+            channel,
+            first: AtomicU64::new(0),
+            is_mute: AtomicBool::new(false),
+            end: SyncMutex::default(),
+        })
+    }
+
+    /// The item's title.
+    pub(super) fn title(&self) -> String {
+        self.channel.stream.title()
+    }
+
+    /// Times that the site was asked for new addresses.
+    pub(super) fn refreshes(&self) -> u64 {
+        self.channel.stream.refreshes()
+    }
+
+    /// Whether all that is to come is known.
+    pub(super) fn is_ending(&self) -> bool {
+        self.channel.is_ending()
+    }
+
+    /// Waits until there is something for a run to begin with; tells whether its sound has a body of its own. `None` when
+    /// the item is over.
+    ///
+    /// # Errors
+    /// [`TunerError`].
+    pub(super) async fn ready(&self) -> Result<Option<bool>, TunerError> {
+        let mut track = self.picture.lock().await;
+        self.take_end();
+        self.is_mute.store(false, Ordering::Relaxed);
+        track.begin();
+        let Some(got) = track.next().await? else {
+            return Ok(None);
+        };
+        self.first.store(got.number, Ordering::Relaxed);
+        track.hold(got);
+        let addresses = self.channel.addresses().await?;
+        Ok(addresses.map(|addresses| addresses.sound.is_some()))
+    }
+
+    /// Why the body of the picture ended, if it did.
+    pub(super) fn take_end(&self) -> Option<End> {
+        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        end.take()
+    }
+
+    /// Goes back to what comes after so much of the present run, as far as it is still there.
+    pub(super) async fn rewind(&self, got: Duration) {
+        self.picture.lock().await.rewind(got);
+    }
+
+    /// The body of one side. A further one of the same side waits until the one before is dropped.
+    pub(super) fn open(
+        self: &Arc<Self>,
+        side: Side,
+    ) -> impl Stream<Item = io::Result<Frame<Bytes>>> + Send + use<> {
+        let reader = Reader {
+            tuner: Arc::clone(self),
+            side,
+            track: None,
+            map: None,
+            has_sent: false,
+            pieces: VecDeque::new(),
+        };
+        stream::try_unfold(reader, async |mut reader: Reader| {
+            let piece = reader.next().await?;
+            Ok(piece.map(|piece| (Frame::data(piece), reader)))
+        })
+    }
+
+    fn note_end(&self, side: Side, end: End) {
+        match (side, &end) {
+            (Side::Picture, _) | (Side::Sound, End::Fault(TunerError::Forbidden(_))) => {
+                let mut slot = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+                slot.get_or_insert(end);
+            }
+            // Without it the picture goes on until its next segment, and both begin anew.
+            (Side::Sound, _) => self.is_mute.store(true, Ordering::Relaxed),
+        }
+    }
+}
+
+/// A body.
+struct Reader {
+    tuner: Arc<Tuner>,
+    side: Side,
+    track: Option<OwnedMutexGuard<Track>>,
+    /// What stands before the segments so far.
+    map: Option<Arc<Map>>,
+    has_sent: bool,
+    pieces: VecDeque<Bytes>,
+}
+
+impl Reader {
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        if let Some(piece) = self.pieces.pop_front() {
+            return Ok(Some(piece));
+        }
+        let end = match self.segment().await {
+            Ok(Ok(())) => return Ok(self.pieces.pop_front()),
+            Ok(Err(end)) => end,
+            Err(error) => End::Fault(error),
+        };
+        let fault = match &end {
+            End::Fault(error) => Some(io::Error::other(error.to_string())),
+            End::Break | End::Over => None,
+        };
+        self.tuner.note_end(self.side, end);
+        fault.map_or(Ok(None), Err)
+    }
+
+    /// Takes the next segment in; or says why there is none in this body.
+    async fn segment(&mut self) -> Result<Result<(), End>, TunerError> {
+        let is_mute = self.side == Side::Picture && self.tuner.is_mute.load(Ordering::Relaxed);
+        if is_mute && self.has_sent {
+            return Ok(Err(End::Break));
+        }
+        let track = match &mut self.track {
+            Some(track) => track,
+            slot => slot.insert(begin(&self.tuner, self.side).await),
+        };
+        let next = if self.has_sent {
+            match timeout(STALL, track.next()).await {
+                Ok(next) => next?,
+                Err(_) => return Ok(Err(End::Break)),
+            }
+        } else {
+            track.next().await?
+        };
+        let Some(got) = next else {
+            return Ok(Err(End::Over));
+        };
+        let map = got.map.as_ref().map(|(map, _)| Arc::clone(map));
+        if self.has_sent && (got.is_break || map != self.map) {
+            track.hold(got);
+            return Ok(Err(End::Break));
+        }
+        let Got {
+            number,
+            bytes,
+            map: initialisation,
+            duration,
+            ..
+        } = got;
+        track.note_sent(number, duration);
+        if !self.has_sent {
+            self.pieces.extend(initialisation.map(|(_, bytes)| bytes));
+        }
+        self.pieces.push_back(bytes);
+        (self.map, self.has_sent) = (map, true);
+        Ok(Ok(()))
+    }
+}
+
+/// The track of a side, where the present run begins: that of the sound at the number of the picture's segment, which
+/// both count alike (RFC 8216 §6.2.4 asks for the same times; that the numbers are the same is YouTube's custom).
+async fn begin(tuner: &Tuner, side: Side) -> OwnedMutexGuard<Track> {
+    match side {
+        Side::Picture => Arc::clone(&tuner.picture).lock_owned().await,
+        Side::Sound => {
+            let mut track = Arc::clone(&tuner.sound).lock_owned().await;
+            track.seek(tuner.first.load(Ordering::Relaxed));
+            track
+        }
+    }
+}
