@@ -252,15 +252,15 @@ async fn download_mode_fetches_ahead_and_leaves_nothing() {
     let Some(studio) = Studio::new([Manner::Keep]).await else {
         return;
     };
-    // The first one is longer than what is made in advance, so that the next ones come meanwhile.
-    let films = [(WIDE, 15), (SMALL, 3), (UPRIGHT, 3)];
+    // The first one is so long that its successor comes before that is begun, which is when 20 s of it are left.
+    let films = [(WIDE, 40), (SMALL, 3), (UPRIGHT, 3)];
     let list = studio.list(&films).await;
     let fields = json!({ "stream_source": "playlist", "playlist_serve_mode": "download" });
     let record = studio.start(fields).await;
     studio.to_the_end(&record).await;
     let got = studio.only();
     assert_smooth(&got);
-    assert_eq!(studio.flashes(&got).await, 21);
+    assert_eq!(studio.flashes(&got).await, 46);
     let logs = get(
         studio.server(),
         &format!("{}/logs?limit=100", route(&record)),
