@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::FOREIGN;
 use super::entries::{Case, Entry, REDIRECTS};
 use super::spellings::{self, Private};
-use crate::harness::{has_tool, is_long_form, skip};
+use crate::harness::is_long_form;
 
 /// In the short form one spelling of so many is posted.
 const POSTED_SHARE: usize = 12;
@@ -21,35 +21,24 @@ pub(super) struct Round {
 pub(super) struct Deck {
     entries: Vec<Entry>,
     number: usize,
-    /// In the short form one of so many.
+    /// One of so many is in.
     share: usize,
 }
 
 impl Deck {
-    /// Of all entries that this machine has the programs for. In the short form one of `share` is in.
-    pub(super) async fn new(share: usize) -> Self {
-        let mut entries = Entry::ALL.to_vec();
-        if !has_tool("ffmpeg").await {
-            skip("ffmpeg", "ffmpeg is not installed: slideshows and covers");
-            entries.retain(|entry| !matches!(entry, Entry::Slideshow | Entry::Cover));
-        }
-        let share = if is_long_form() { 1 } else { share };
+    /// Of these entries. One of so many cases is in, in the short form and in the long one.
+    pub(super) fn new(entries: Vec<Entry>, shares: [usize; 2]) -> Self {
         Self {
             entries,
             number: 0,
-            share,
+            share: shares[usize::from(is_long_form())],
         }
     }
 
-    /// As [`Deck::new`], with numbers that begin where another deck has ended.
-    pub(super) async fn beginning_at(number: usize, share: usize) -> Self {
-        let deck = Self::new(share).await;
-        Self { number, ..deck }
-    }
-
-    /// Number of the last case.
-    pub(super) fn number(&self) -> usize {
-        self.number
+    /// Another share of the same entries, with numbers that go on.
+    pub(super) fn then(self, shares: [usize; 2]) -> Self {
+        let share = shares[usize::from(is_long_form())];
+        Self { share, ..self }
     }
 
     /// Whether the one at this place of a row is in.

@@ -1,7 +1,7 @@
 //! Plays the cases, and tells what stopped each: what a host says itself, before any name is looked up, or its address
 //! afterwards.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::{self, Display, Formatter};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use super::deck::{Deck, Round};
 use super::entries::{Case, Entry, Heard, Posts, Scene, Videos};
 use super::names::{self, SITES};
 use super::territory::{Arrivals, Territory};
+use super::{FOREIGN, is_word};
 use crate::harness::skip;
 use crate::harness::upstream::{Answer, Fault, Page, Rule, World};
 
@@ -112,6 +113,8 @@ impl Display for Tally {
 pub(super) struct Play<'a> {
     territory: &'a Territory,
     scene: Scene<'a>,
+    /// Those that this machine has the programs for.
+    entries: Vec<Entry>,
 }
 
 impl<'a> Play<'a> {
@@ -128,20 +131,35 @@ impl<'a> Play<'a> {
             stage.world().page(Page::new(host, path, vec![missing]));
         }
         let videos = Videos::open(stage, AT_ONCE).await;
+        let mut entries = Entry::ALL.to_vec();
         if !videos.has_covers() {
-            skip("ffmpeg", "no files that covers go into");
+            skip(
+                "ffmpeg",
+                "no ffmpeg that makes H.264: slideshows and covers",
+            );
+            entries.retain(|entry| !matches!(entry, Entry::Slideshow | Entry::Cover));
         }
         let scene = Scene {
             stage,
             posts: Posts::open(stage, AT_ONCE).await,
             videos,
         };
-        Self { territory, scene }
+        Self {
+            territory,
+            scene,
+            entries,
+        }
+    }
+
+    /// Cases at all entries, this share of them.
+    pub(super) fn deck(&self, shares: [usize; 2]) -> Deck {
+        Deck::new(self.entries.clone(), shares)
     }
 
     /// Plays rounds of hosts that must all be stopped, in the one way that is right for their entry.
     pub(super) async fn stopped(&self, rounds: &[Round], is_own: bool) -> Tally {
         let (mut tally, mut wrong) = (Tally::default(), Vec::new());
+        let before: HashSet<String> = self.asked().collect();
         for round in rounds {
             match self.round(round, is_own).await {
                 Ok(part) => tally.add(part),
@@ -151,7 +169,15 @@ impl<'a> Play<'a> {
         let shown = &wrong[..wrong.len().min(20)];
         assert!(wrong.is_empty(), "{} cases: {shown:#?}", wrong.len());
         assert_eq!(self.territory.trapped(), []);
+        // However a spelling was read, no name came of it.
+        let is_strange = |name: &String| !before.contains(name) && is_strange(name);
+        let strange: Vec<String> = self.asked().filter(is_strange).collect();
+        assert!(is_own || strange.is_empty(), "{strange:?} were looked up");
         tally
+    }
+
+    fn asked(&self) -> impl Iterator<Item = String> {
+        self.territory.asked.all().into_iter()
     }
 
     async fn round(&self, round: &Round, is_own: bool) -> Result<Tally, Vec<String>> {
@@ -169,30 +195,31 @@ impl<'a> Play<'a> {
             .collect()
             .await;
         let (mut tally, mut wrong) = (Tally::default(), Vec::new());
-        let mut wanted: HashMap<Vec<String>, usize> = HashMap::new();
+        let mut wanted: HashMap<Vec<String>, (usize, String)> = HashMap::new();
         for (case, heard, took) in played {
-            let (right, is_left_out) = match heard {
-                Ok(heard) => (
-                    expected(case.entry, is_own),
-                    matches!(heard, Heard::LeftOut),
-                ),
+            let heard = match heard {
+                Ok(heard) => heard,
                 Err(fault) => {
                     wrong.push(fault);
                     continue;
                 }
             };
-            if is_left_out != (right == Stop::LeftOut) {
-                wrong.push(format!("{case:?}: left out: {is_left_out}"));
+            let right = expected(case.entry, is_own);
+            if matches!(heard, Heard::LeftOut) != (right == Stop::LeftOut) {
+                wrong.push(format!("{case:?}: {heard}"));
             }
-            *wanted.entry(looked_up(case)).or_default() += usize::from(right == Stop::Address);
+            let (count, last) = wanted.entry(looked_up(case)).or_default();
+            *count += usize::from(right == Stop::Address);
+            *last = format!("{case:?} after {took:?}: {heard}");
             tally.note(case, right, took);
         }
-        for (names, wanted) in wanted {
+        for (names, (wanted, last)) in wanted {
             let count = |name: &String| self.territory.asked.count_of(name) - before[name];
             let asked: usize = names.iter().map(count).sum();
             // Every one that its address stopped was looked up; none of the others was.
             if asked < wanted || wanted == 0 && asked > 0 {
-                wrong.push(format!("{names:?}: {asked} questions for {wanted} cases"));
+                let asked = format!("{asked} questions for {wanted} cases");
+                wrong.push(format!("{names:?}: {asked}, {last}"));
             }
         }
         if wrong.is_empty() {
@@ -224,11 +251,8 @@ impl<'a> Play<'a> {
     async fn assert_asked(&self, case: &Case) {
         let world = self.scene.stage.world();
         let before = requests_to(world, case);
-        let answer = match case.meet(&self.scene).await {
-            Heard::Answer(answer) => String::from_utf8_lossy(&answer.body).into_owned(),
-            Heard::LeftOut => "left out".to_owned(),
-        };
-        assert!(requests_to(world, case) > before, "{case:?}: {answer}");
+        let heard = case.meet(&self.scene).await;
+        assert!(requests_to(world, case) > before, "{case:?}: {heard}");
     }
 
     /// The same cases with a guard that lets every address pass: each ends in a connection to its address, so that nothing
@@ -268,6 +292,12 @@ fn expected(entry: Entry, is_own: bool) -> Stop {
     } else {
         Stop::of_strangers(entry)
     }
+}
+
+/// Whether a name is none that the sites have: one of the test's, or what was made of an address.
+fn is_strange(name: &str) -> bool {
+    let is_name = name.split('.').next_back().is_some_and(is_word);
+    !is_name || name.starts_with("at-") || name.ends_with(FOREIGN)
 }
 
 /// The names of which a case asks one at least, if any.

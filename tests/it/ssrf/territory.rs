@@ -104,8 +104,10 @@ impl Territory {
         ] {
             tasks.spawn(count_datagrams(udp(address), Arc::clone(dialled)));
         }
-        let builder =
-            Builder::offline().env("EXTRA_CA_FILE", &upstream.ca_file().to_string_lossy());
+        let builder = Builder::offline()
+            .env("EXTRA_CA_FILE", &upstream.ca_file().to_string_lossy())
+            // A post that is forgotten before its link is followed has its first address alone.
+            .env("CACHE_MAX_ENTRIES", "1000000");
         let server = settings(builder, &upstream).start().await;
         Self {
             stage: Stage { upstream, server },

@@ -3,6 +3,7 @@
 mod tiktok;
 mod youtube;
 
+use std::fmt::{self, Display, Formatter};
 use std::net::IpAddr;
 
 use serde_json::Value;
@@ -184,6 +185,19 @@ pub(super) enum Heard {
     Answer(Fetched),
 }
 
+impl Display for Heard {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LeftOut => f.write_str("left out"),
+            Self::Answer(answer) if answer.body.len() > 1000 => write!(f, "{}", answer.status),
+            Self::Answer(answer) => {
+                let body = String::from_utf8_lossy(&answer.body);
+                write!(f, "{} {body}", answer.status)
+            }
+        }
+    }
+}
+
 impl Case {
     /// Lets the server meet the host.
     ///
@@ -200,8 +214,7 @@ impl Case {
                 _ => is_error,
             };
             if !is_right || is_error && !answer.json()["error_code"].is_string() {
-                let body = String::from_utf8_lossy(&answer.body);
-                return Err(format!("{self:?}: {status} {body}"));
+                return Err(format!("{self:?}: {heard}"));
             }
         }
         Ok(heard)
