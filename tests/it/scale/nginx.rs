@@ -5,13 +5,14 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use http::Method;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::harness::upstream::tiktok::{WWW, captcha};
 use crate::harness::upstream::{Fault, Gate, Page, Rule, Upstream};
-use crate::harness::{Api, Builder, TestServer, eventually, link, skip};
+use crate::harness::{Api, Builder, Fetched, TestServer, eventually, fetch, link, skip};
 
 use super::redis::free_port;
 use super::serve;
@@ -147,7 +148,7 @@ async fn replica_that_is_blocked_is_passed_over() {
     let asked = |upstream: &Upstream| upstream.world.look(|traffic| traffic.to_host(WWW).count());
     assert!(asked(&blocked) >= 1, "it was asked, and said no");
     assert_eq!(asked(&free), urls.len());
-    let told = first.logs().matches("ip_blocked").count() + first.logs().matches("503").count();
+    let told = first.logs().matches(" status=503 ").count();
     assert!(told > 1, "it went on saying no at once: {}", first.logs());
 }
 
@@ -240,6 +241,100 @@ async fn post_under_way_at_a_replica_that_is_killed_is_done_by_another() {
     let path = link(&body, "h264_720p_1490112");
     let fetched = nginx.api.get(path_of(&path)).await;
     assert_eq!((fetched.status.as_u16(), fetched.is_whole), (200, true));
+}
+
+/// What nginx answers itself has the shape of every other error.
+#[tokio::test]
+async fn errors_of_nginx_are_those_of_the_api() {
+    let upstream = Upstream::start().await;
+    let replica = TestServer::start(&upstream).await;
+    let Some(nginx) = Nginx::start(&[&replica]).await else {
+        return;
+    };
+    let long = "x".repeat(70_000);
+    let expect = |answer: &Fetched, status: u16, word: &str| {
+        let body = answer.json();
+        assert_eq!(answer.status.as_u16(), status, "{body:#}");
+        assert_eq!(answer.header("content-type"), "application/json");
+        assert_eq!(body["error_code"], word);
+        assert_eq!(body["code"], status);
+        assert_eq!(body["success"], false);
+        for name in ["error", "message", "detail", "request_id"] {
+            assert_ne!(body[name].as_str().unwrap_or_default(), "", "{name}");
+        }
+    };
+    let body = serde_json::json!({ "url": long }).to_string();
+    expect(
+        &nginx.api.post("/tiktok", &body).await,
+        413,
+        "body_too_large",
+    );
+    let address = format!("/stream?data={}", &long[..17_000]);
+    expect(&nginx.api.get(&address).await, 414, "target_too_long");
+    expect(&nginx.api.get("/metrics").await, 404, "route_not_found");
+    replica.stop().await;
+    for route in ["/health", "/stream?data=x"] {
+        let answer = nginx.api.get(route).await;
+        expect(&answer, 503, "busy");
+        assert_ne!(answer.header("retry-after"), "");
+    }
+}
+
+/// A client can't be somebody else by a header of its own.
+#[tokio::test]
+async fn client_that_names_itself_is_counted_by_its_address() {
+    let upstream = Upstream::start().await;
+    let replica = Builder::new(&upstream)
+        .env("TRUSTED_PROXIES", "127.0.0.0/8,10.0.0.0/8")
+        .env("RATE_LIMIT_PER_MINUTE", "2")
+        .start()
+        .await;
+    let Some(nginx) = Nginx::start(&[&replica]).await else {
+        return;
+    };
+    let body = serde_json::json!({ "url": serve(&upstream, 1350) }).to_string();
+    let mut statuses = Vec::new();
+    for number in 1..=4 {
+        let request = nginx
+            .api
+            .request(Method::POST, "/tiktok")
+            .header("content-type", "application/json")
+            .header("x-forwarded-for", format!("203.0.113.{number}, 10.0.0.1"))
+            .body(body.clone());
+        statuses.push(fetch(request).await.status.as_u16());
+    }
+    assert_eq!(statuses, [200, 200, 429, 429]);
+}
+
+/// Downloads of one address at once are bounded, for the replicas see one client alone: nginx.
+#[tokio::test]
+async fn one_address_does_not_take_all_places() {
+    let upstream = Upstream::start().await;
+    let replica = TestServer::start(&upstream).await;
+    let Some(nginx) = Nginx::start(&[&replica]).await else {
+        return;
+    };
+    let body = replica.api().resolve(&serve(&upstream, 1360)).await;
+    let path = path_of(&link(&body, "h264_720p_1490112")).to_owned();
+    let gate = Gate::new();
+    let stall = Fault::Stall {
+        at: 1000,
+        gate: gate.clone(),
+    };
+    upstream
+        .world
+        .fault(Rule::parameter("mime_type", "video_mp4", stall).besides_tail());
+    let mut held = Vec::new();
+    for _ in 0..100 {
+        let answer = nginx.api.request(Method::GET, &path).send();
+        let answer = answer.await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        held.push(answer);
+    }
+    let refused = nginx.api.get(&path).await;
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.json()["error_code"], "rate_limited");
+    gate.open();
 }
 
 #[tokio::test]
