@@ -24,7 +24,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     cargo build --release --locked --bin serverrs \
     && cp target/release/serverrs /serverrs
 # A distroless image has no mkdir and no chown.
-RUN mkdir -p /data/temp /data/cookies /data/state
+RUN mkdir -p /data/temp /data/cookies /data/state /data/streams
 
 FROM debian:${DEBIAN_RELEASE}-slim AS with-ffmpeg
 RUN apt-get update \
@@ -33,10 +33,10 @@ RUN apt-get update \
 COPY --from=build /serverrs /serverrs
 COPY --from=build --chown=65532:65532 /data /data
 WORKDIR /data
-ENV HOST=0.0.0.0 PORT=3021 TEMP_DIR=/data/temp BROADCAST_DB=/data/state/serverrs.db
+ENV HOST=0.0.0.0 PORT=3021 TEMP_DIR=/data/temp BROADCAST_DB=/data/state/serverrs.db STREAM_TEMP_DIR=/data/streams
 USER 65532:65532
 EXPOSE 3021
-VOLUME ["/data/temp", "/data/state"]
+VOLUME ["/data/temp", "/data/state", "/data/streams"]
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s --retries=3 CMD ["/serverrs", "health"]
 ENTRYPOINT ["/serverrs"]
@@ -46,10 +46,10 @@ FROM gcr.io/distroless/cc-debian12:nonroot AS server
 COPY --from=build /serverrs /serverrs
 COPY --from=build --chown=65532:65532 /data /data
 WORKDIR /data
-ENV HOST=0.0.0.0 PORT=3021 TEMP_DIR=/data/temp BROADCAST_DB=/data/state/serverrs.db
+ENV HOST=0.0.0.0 PORT=3021 TEMP_DIR=/data/temp BROADCAST_DB=/data/state/serverrs.db STREAM_TEMP_DIR=/data/streams
 USER 65532:65532
 EXPOSE 3021
-VOLUME ["/data/temp", "/data/state"]
+VOLUME ["/data/temp", "/data/state", "/data/streams"]
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s --retries=3 CMD ["/serverrs", "health"]
 ENTRYPOINT ["/serverrs"]

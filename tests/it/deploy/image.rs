@@ -66,6 +66,9 @@ fn every_shipped_stage_has_no_root_no_shell_in_between_and_asks_for_its_health()
         assert!(last("HEALTHCHECK").ends_with("CMD [\"/serverrs\", \"health\"]"));
         assert_eq!(last("STOPSIGNAL"), "SIGTERM");
         assert!(last("ENV").contains("TEMP_DIR=/data/temp"));
-        assert_eq!(last("VOLUME"), "[\"/data/temp\", \"/data/state\"]");
+        assert_eq!(
+            last("VOLUME"),
+            "[\"/data/temp\", \"/data/state\", \"/data/streams\"]"
+        );
     }
 }
