@@ -2,8 +2,8 @@
 //! names a host, and names that change their mind (reliability R5).
 //!
 //! Two things stand in the way, and each is proven without the other: what a host says itself, with a guard that lets
-//! every address pass; and the guard of addresses, with names that pass. Segments of playlists are no entry yet, for
-//! none is read; once broadcasts play what is live (`allow_live`), they become one of [`entries::Entry`].
+//! every address pass; and the guard of addresses, with names that pass. Segments of live playlists are no entry:
+//! `broadcasts::live::hostile` shows for each kind that nothing is asked.
 
 mod deck;
 mod entries;
