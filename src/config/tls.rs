@@ -1,7 +1,6 @@
 //! Certificate and key with which the server itself speaks TLS, in files that may be replaced while it runs.
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 use zeroize::Zeroizing;
 
-use super::{Env, Fault};
+use super::{Env, Fault, open_regular};
 
 const CERT_FILE: &str = "TLS_CERT_FILE";
 const KEY_FILE: &str = "TLS_KEY_FILE";
@@ -139,7 +138,7 @@ impl TlsContent {
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    File::open(path)?
+    open_regular(path)?
         .take(MAX_FILE_BYTES + 1)
         .read_to_end(&mut content)?;
     if content.len() as u64 > MAX_FILE_BYTES {
@@ -161,6 +160,7 @@ fn fault(name: &str, message: &str) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
     use tempfile::TempDir;
 
     use super::*;
@@ -255,6 +255,14 @@ mod tests {
             assert_eq!(faults[0].name, name);
             assert!(faults[0].message.contains(missing), "{faults:?}");
         }
+        let pipe = folder.path().join("pipe");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR, 0).unwrap();
+        let (_, faults) = from_pairs(&[(CERT_FILE, file), (KEY_FILE, pipe.to_str().unwrap())]);
+        assert_eq!(faults[0].name, KEY_FILE);
+        assert!(
+            faults[0].message.contains("is no regular file"),
+            "{faults:?}"
+        );
         let large = "x".repeat(1024 * 1024 + 1);
         assert!(fault_of(&large, "").message.contains("larger than 1 MiB"));
     }

@@ -3,7 +3,7 @@
 //! The file holds no address, no challenge and nothing of a user. It is read as untrusted text: capped, and what can't be
 //! true is left out. It is replaced as a whole, so that a reader or a crash never sees half of it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::SITE;
 use super::js::Knowledge;
+use crate::config::open_regular;
 
 /// Name of the file.
 const NAME: &str = "youtube-players.json";
@@ -70,14 +71,11 @@ impl Store {
 
 /// What the file holds; nothing when there is none.
 fn read(path: &Path) -> io::Result<Knowledge> {
-    let file = match File::open(path) {
+    let file = match open_regular(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Knowledge::default()),
         Err(error) => return Err(error),
     };
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("no regular file"));
-    }
     let mut text = Vec::new();
     file.take(MAX_BYTES + 1).read_to_end(&mut text)?;
     if text.len() as u64 > MAX_BYTES {

@@ -2,7 +2,6 @@
 //!
 //! Of a key only its SHA-256 is kept: keys are long and random, so that a fast hash is enough.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +15,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::clock::Clock;
-use crate::config::FileStamp;
+use crate::config::{FileStamp, open_regular};
 
 /// Largest file in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -269,7 +268,7 @@ impl Moment {
 
 fn read(path: &Path) -> Result<Vec<Key>, String> {
     let mut content = Vec::new();
-    let file = File::open(path).map_err(|error| error.to_string())?;
+    let file = open_regular(path).map_err(|error| error.to_string())?;
     file.take(MAX_FILE_BYTES + 1)
         .read_to_end(&mut content)
         .map_err(|error| error.to_string())?;

@@ -2,6 +2,8 @@
 
 use std::time::UNIX_EPOCH;
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
 use super::*;
 
 fn hex(key: &str) -> String {
@@ -128,6 +130,11 @@ fn changed_file_counts_and_a_broken_one_does_not() {
     }
     std::fs::remove_file(&path).unwrap();
     assert_eq!(ids(), ["b", "cc"]);
+    mknodat(CWD, &path, FileType::Fifo, Mode::RUSR, 0).unwrap();
+    assert_eq!(ids(), ["b", "cc"], "a pipe is not waited for");
+    let fault = KeyFile::open(path.clone()).unwrap_err();
+    assert_eq!(fault, "is no regular file");
+    std::fs::remove_file(&path).unwrap();
     write("[]");
     assert_eq!(ids(), Vec::<String>::new());
     assert!(keys.are_configured());

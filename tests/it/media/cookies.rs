@@ -1,5 +1,6 @@
 //! The session of a page at its CDN, and the operator's cookies: sent to the site, told to nobody.
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::{Value, json};
 use serverrs::clock::Clock;
 use serverrs::config::Secret;
@@ -300,6 +301,43 @@ async fn half_written(variable: &str, site: &str) {
     let changed = async || Some(sent().await).filter(|sent| sent.contains("sid_tt=second-login"));
     eventually("the whole file is read", changed).await;
     assert!(!stage.server.logs().contains("-login"));
+}
+
+/// A pipe in the place of the file has nobody who writes to it; the server doesn't wait for one.
+#[tokio::test]
+async fn cookie_file_that_is_a_pipe_holds_nothing_up() {
+    for is_there_first in [false, true] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, pipe) = (folder.path().join("jar.txt"), folder.path().join("pipe"));
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
+        if is_there_first {
+            std::fs::write(&file, cookie_file("first-login")).expect("the file");
+        } else {
+            std::fs::rename(&pipe, &file).expect("the pipe");
+        }
+        let path = file.to_string_lossy().into_owned();
+        let mut stage = Stage::with(|builder| builder.env("COOKIES_PATH", &path)).await;
+        let url = stage.serve(&Item::video(ID));
+        let request = json!({ "url": url, "no_cache": true }).to_string();
+        let has_login = async || {
+            assert_eq!(stage.api().post("/tiktok", &request).await.status, 200);
+            let last = stage.world().records().pop().expect("a request");
+            let cookies = last.header("cookie").unwrap_or_default();
+            cookies.contains("sid_tt=first-login")
+        };
+        assert_eq!(has_login().await, is_there_first);
+        if is_there_first {
+            std::fs::rename(&pipe, &file).expect("the pipe");
+        }
+        let told = async || {
+            assert_eq!(has_login().await, is_there_first);
+            let logs = stage.server.logs();
+            logs.contains("is no regular file").then_some(())
+        };
+        eventually("it is told what the file is", told).await;
+        stage.server.signal("TERM").await;
+        assert!(stage.server.wait().await.success());
+    }
 }
 
 /// Every token in a body.

@@ -5,7 +5,7 @@
 //! caught half-written after that, empty, cut in a line, unreadable, or away together with its folder, leaves the cookies
 //! in force, with one warning for each state that is seen.
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::OperatorCookies;
 use crate::clock::Clock;
-use crate::config::FileStamp;
+use crate::config::{FileStamp, open_regular};
 
 /// Largest file in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -193,7 +193,7 @@ fn warn_if_readable_by_others(path: &Path, before: Option<&Sight>, found: FileSt
 /// Reads a file that was seen as `stamp`. Where cookies may be lost to it, it must be whole.
 fn read(path: &Path, stamp: FileStamp, in_force: Option<&InForce>) -> io::Result<InForce> {
     let mut content = Vec::new();
-    File::open(path)?
+    open_regular(path)?
         .take(MAX_FILE_BYTES + 1)
         .read_to_end(&mut content)?;
     if content.len() as u64 > MAX_FILE_BYTES {

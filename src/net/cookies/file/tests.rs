@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use url::Url;
 
 use super::*;
@@ -198,4 +199,20 @@ fn cookie_file_broken_from_the_start_is_no_cookies_until_it_is_mended() {
     std::fs::remove_dir(&path).unwrap();
     std::fs::write(&path, line("late").trim_end()).unwrap();
     assert_eq!(watch.names().unwrap(), ["late"]);
+}
+
+#[test]
+fn cookie_file_that_is_a_pipe_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, next) = (folder.path().join("c"), folder.path().join("n"));
+    let pipe = |path: &Path| mknodat(CWD, path, FileType::Fifo, Mode::RUSR, 0).unwrap();
+    pipe(&path);
+    let mut watch = Watch::new(vec![path.clone()]);
+    assert_eq!(watch.names(), None);
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, line("good")).unwrap();
+    assert_eq!(watch.names().unwrap(), ["good"]);
+    pipe(&next);
+    std::fs::rename(&next, &path).unwrap();
+    assert_eq!(watch.names().unwrap(), ["good"]);
 }
