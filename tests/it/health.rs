@@ -149,13 +149,17 @@ async fn figures_follow_what_happens() {
         (&during["workers"]["active"], &during["streams"]["active"]),
         (&1.into(), &0.into())
     );
+    let figures =
+        |entries, hits| serde_json::json!({ "entries": entries, "hits": hits, "misses": 1 });
+    let once = health(&stage.server).await;
+    assert_eq!(once["cache"], figures(1, 0));
     stage.post(&url).await;
     let after = health(&stage.server).await;
     assert_eq!(after["workers"]["active"], 0);
-    assert_eq!(
-        (&after["cache"]["hits"], &after["cache"]["misses"]),
-        (&1.into(), &1.into())
-    );
+    assert_eq!(after["cache"], figures(1, 1));
+    let page = stage.api().get("/metrics").await;
+    let page = String::from_utf8_lossy(&page.body);
+    assert!(page.contains("\nserverrs_cache_entries 1.0\n"), "{page}");
 }
 
 #[tokio::test]

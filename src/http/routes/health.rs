@@ -142,7 +142,8 @@ struct OnAir {
 )]
 pub(in crate::http) async fn show(State(app): State<AppState>) -> Result<Response, ApiError> {
     let abilities = abilities(&app).await;
-    let mut health = look(&app, abilities);
+    let cache = app.resolver.cache_stats().await;
+    let mut health = look(&app, abilities, cache);
     if let Some(broadcasts) = &app.broadcasts {
         health.broadcast = Some(on_air(&broadcasts.figures().await));
     }
@@ -162,15 +163,10 @@ async fn abilities(app: &AppState) -> Abilities {
     }
 }
 
-fn look(app: &AppState, abilities: Abilities) -> Health {
+fn look(app: &AppState, abilities: Abilities, cache: CacheStats) -> Health {
     let now = app.clock.unix();
     let streams = app.deliverer.admission();
     let extractions = app.resolver.admission();
-    let CacheStats {
-        entries,
-        hits,
-        misses,
-    } = app.resolver.cache_stats();
     Health {
         status: if app.lifecycle.is_draining() {
             "draining"
@@ -196,9 +192,9 @@ fn look(app: &AppState, abilities: Abilities) -> Health {
         file_descriptors: descriptors(),
         redis: redis(app),
         cache: Cache {
-            entries,
-            hits,
-            misses,
+            entries: cache.entries,
+            hits: cache.hits,
+            misses: cache.misses,
         },
         guard: if app.resolver.is_guard_relaxed() {
             "relaxed"

@@ -14,6 +14,7 @@ use crate::net::{EgressStatus, StoreStats, StoreStatus, VpnState, VpnStatus};
 use crate::observe::{self, Page};
 use crate::process;
 use crate::protect::KeyDigest;
+use crate::services::CacheStats;
 use crate::transfer::{Admission, Stats};
 
 /// The figures of the moment.
@@ -54,20 +55,20 @@ pub(in crate::http) async fn show(
         ),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
-    let mut page = page(&app);
+    let mut page = page(&app, app.resolver.cache_stats().await);
     if let Some(broadcasts) = &app.broadcasts {
         of_broadcasts(&mut page, &broadcasts.figures().await);
     }
     Ok((headers, page.finish()).into_response())
 }
 
-fn page(app: &AppState) -> Page {
+fn page(app: &AppState, cache: CacheStats) -> Page {
     let mut page = Page::new();
     of_process(&mut page);
     of_server(&mut page, app);
     app.requests.write(&mut page);
     of_sites(&mut page, app);
-    of_cache(&mut page, app);
+    of_cache(&mut page, cache);
     if let (Some(status), Some(stats)) = (app.resolver.shared_status(), app.resolver.shared_stats())
     {
         of_redis(&mut page, status, stats);
@@ -170,8 +171,7 @@ fn of_sites(page: &mut Page, app: &AppState) {
     );
 }
 
-fn of_cache(page: &mut Page, app: &AppState) {
-    let stats = app.resolver.cache_stats();
+fn of_cache(page: &mut Page, stats: CacheStats) {
     page.gauge(
         "cache_entries",
         "Extractions that are kept",

@@ -300,7 +300,9 @@ impl Resolver {
     }
 
     /// Figures for `/health`.
-    pub fn cache_stats(&self) -> CacheStats {
+    pub async fn cache_stats(&self) -> CacheStats {
+        // What was kept or has expired a moment ago is counted only then.
+        self.inner.posts.run_pending_tasks().await;
         CacheStats {
             entries: self.inner.posts.entry_count(),
             hits: self.inner.hits.load(Ordering::Relaxed),
