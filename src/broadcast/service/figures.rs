@@ -21,6 +21,8 @@ pub struct Figures {
     pub children: usize,
     /// What came of items and connections.
     pub tally: Tally,
+    /// Whether the database could be asked.
+    pub is_database_there: bool,
 }
 
 impl Broadcasts {
@@ -32,7 +34,7 @@ impl Broadcasts {
             ..Figures::default()
         };
         let counted = counted.ok().and_then(Result::ok);
-        let is_counted = counted.is_some();
+        figures.is_database_there = counted.is_some();
         for (status, count) in counted.unwrap_or_default() {
             figures.by_status.insert(status.as_str(), count);
         }
@@ -42,7 +44,7 @@ impl Broadcasts {
             let live = running.live();
             figures.tally += live.tally();
             figures.children += live.programs();
-            if !is_counted {
+            if !figures.is_database_there {
                 *figures.by_status.entry(live.status().as_str()).or_default() += 1;
             }
         }

@@ -24,6 +24,9 @@ use crate::transfer::{Admission, Stats};
 #[derive(Serialize, ToSchema)]
 struct Health {
     status: &'static str,
+    /// What is missing: `ffmpeg` and `temp` (directory) for what they make, `redis`, `broadcasts` (their database) and
+    /// `stream_temp` (what they fetch ahead) where they are allowed, `vpn` while it isn't known to run, `egress` while
+    /// every way out is turned away by some site.
     degraded: Vec<&'static str>,
     time: f64,
     timestamp: f64,
@@ -142,11 +145,12 @@ struct OnAir {
 )]
 pub(in crate::http) async fn show(State(app): State<AppState>) -> Result<Response, ApiError> {
     let abilities = abilities(&app).await;
+    let figures = match &app.broadcasts {
+        Some(broadcasts) => Some(broadcasts.figures().await),
+        None => None,
+    };
     let cache = app.resolver.cache_stats().await;
-    let mut health = look(&app, abilities, cache);
-    if let Some(broadcasts) = &app.broadcasts {
-        health.broadcast = Some(on_air(&broadcasts.figures().await));
-    }
+    let health = look(&app, abilities, cache, figures.as_ref());
     let is_draining = app.lifecycle.is_draining();
     let answer = json::no_store(&health)?;
     if is_draining {
@@ -163,7 +167,12 @@ async fn abilities(app: &AppState) -> Abilities {
     }
 }
 
-fn look(app: &AppState, abilities: Abilities, cache: CacheStats) -> Health {
+fn look(
+    app: &AppState,
+    abilities: Abilities,
+    cache: CacheStats,
+    figures: Option<&Figures>,
+) -> Health {
     let now = app.clock.unix();
     let streams = app.deliverer.admission();
     let extractions = app.resolver.admission();
@@ -173,7 +182,7 @@ fn look(app: &AppState, abilities: Abilities, cache: CacheStats) -> Health {
         } else {
             "ok"
         },
-        degraded: degraded(app, abilities),
+        degraded: degraded(app, abilities, figures),
         time: now.as_secs_f64(),
         timestamp: now.as_secs_f64(),
         time_iso: OffsetDateTime::from(app.clock.now())
@@ -203,7 +212,7 @@ fn look(app: &AppState, abilities: Abilities, cache: CacheStats) -> Health {
         },
         egresses: ways::ways(app),
         vpn: ways::vpn(app),
-        broadcast: None,
+        broadcast: figures.map(on_air),
         ffmpeg: abilities.any(),
         instance_id: app.server.instance_id.clone(),
         instance_region: app.server.instance_region.clone(),
@@ -222,8 +231,9 @@ fn redis(app: &AppState) -> Redis {
 }
 
 /// Parts that are missing, with what they would be needed for.
-fn degraded(app: &AppState, abilities: Abilities) -> Vec<&'static str> {
+fn degraded(app: &AppState, abilities: Abilities, figures: Option<&Figures>) -> Vec<&'static str> {
     let status = app.resolver.shared_status();
+    let has_broadcasts = app.broadcast.token.is_some();
     let parts = [
         ("ffmpeg", abilities == Abilities::ALL),
         ("temp", app.temp.is_some()),
@@ -231,6 +241,11 @@ fn degraded(app: &AppState, abilities: Abilities) -> Vec<&'static str> {
             "redis",
             status.is_none_or(|status| status == StoreStatus::Connected),
         ),
+        (
+            "broadcasts",
+            !has_broadcasts || figures.is_some_and(|figures| figures.is_database_there),
+        ),
+        ("stream_temp", !has_broadcasts || app.shelves.is_some()),
     ];
     let missing = parts.into_iter().filter(|(_, is_there)| !is_there);
     let missing = missing.map(|(name, _)| name);

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::AppState;
-use crate::net::{EgressStatus, Egresses, VpnStatus};
+use crate::net::{EgressStatus, Egresses, VpnState, VpnStatus};
 
 /// One way out of several.
 #[derive(Serialize, ToSchema)]
@@ -43,10 +43,12 @@ pub(super) fn vpn(app: &AppState) -> Option<Vpn> {
     egresses(app).vpn().map(vpn_of)
 }
 
-/// What is missing of the ways out: `vpn` while it is down, `egress` while all are benched for some site.
+/// What is missing of the ways out: `vpn` while it isn't known to run, `egress` while all are benched for some site.
 pub(super) fn degraded(app: &AppState) -> Vec<&'static str> {
     let status = egresses(app).status();
-    let is_vpn_down = status.iter().any(|way| !way.is_up);
+    // Traffic is sent through one of which nothing is known; people should know of it all the same.
+    let vpn = egresses(app).vpn();
+    let is_vpn_down = vpn.is_some_and(|vpn| vpn.state != VpnState::Running);
     let sites = status.iter().flat_map(|way| &way.benched);
     let is_benched = |site: &str| {
         let mut ways = status.iter();

@@ -1,10 +1,10 @@
 //! The database: what survives, and what happens when it can't be used.
 
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{ask, assert_error, builder, get, made, route};
-use crate::harness::KEY;
+use crate::harness::{Builder, KEY};
 
 #[tokio::test]
 async fn records_survive_a_restart_and_only_their_user_reads_the_file() {
@@ -73,12 +73,43 @@ async fn unusable_database_takes_broadcasts_with_it_and_nothing_else() {
                 answer.json()
             );
         }
-        assert_eq!(server.api().get("/health").await.status, 200);
+        let health = server.api().get("/health").await.json();
+        assert_eq!(
+            (&health["status"], lost(&health)),
+            (&"ok".into(), vec!["broadcasts"])
+        );
         assert!(
             std::fs::read(path).ok() == before,
             "{} was changed",
             path.display()
         );
+    }
+}
+
+/// What `/health` says to be missing of broadcasts.
+fn lost(health: &Value) -> Vec<&str> {
+    let words = health["degraded"].as_array().expect("words").iter();
+    let words = words.filter_map(Value::as_str);
+    words
+        .filter(|word| ["broadcasts", "stream_temp"].contains(word))
+        .collect()
+}
+
+#[tokio::test]
+async fn health_tells_of_an_unusable_directory_where_broadcasts_are_allowed() {
+    let unusable = |builder: Builder| {
+        builder
+            .file("in-the-way", "a file")
+            .env("STREAM_TEMP_DIR", "in-the-way/streams")
+    };
+    for (builder, expected) in [
+        (builder(), &[][..]),
+        (unusable(builder()), &["stream_temp"]),
+        (unusable(Builder::offline()), &[]),
+    ] {
+        let server = builder.start().await;
+        let health = server.api().get("/health").await.json();
+        assert_eq!(lost(&health), expected, "{health:#}");
     }
 }
 

@@ -219,6 +219,27 @@ async fn vpn(server: &TestServer) -> Value {
     server.api().get("/health").await.json()["vpn"].clone()
 }
 
+/// Whether `/health` tells that the VPN is missing.
+async fn is_missed(stage: &Stage) -> bool {
+    let health = stage.api().get("/health").await.json();
+    let words = health["degraded"].as_array().expect("words");
+    words.contains(&"vpn".into())
+}
+
+#[tokio::test]
+async fn control_server_that_tells_nothing_is_missed_and_traffic_goes_on() {
+    let gluetun = Gluetun::guarded_by("authorization: Basic another").await;
+    let stage = stage(&gluetun).await;
+    eventually("the control server was asked", async || {
+        (!gluetun.control().seen.is_empty()).then_some(())
+    })
+    .await;
+    assert_eq!(vpn(&stage.server).await["status"], "unknown");
+    assert!(is_missed(&stage).await);
+    let url = stage.serve(&item(69));
+    assert_eq!(stage.post(&url).await.status, 200);
+}
+
 #[tokio::test]
 async fn block_makes_the_vpn_take_another_address() {
     let gluetun = Gluetun::start().await;
@@ -228,6 +249,7 @@ async fn block_makes_the_vpn_take_another_address() {
     })
     .await;
     assert!(gluetun.changes().is_empty(), "nothing without need");
+    assert!(!is_missed(&stage).await);
     let url = stage.serve(&item(60));
     let other = stage.serve(&item(61));
     block(&stage);
