@@ -1,5 +1,6 @@
 //! What may be done with broadcasts.
 
+mod changes;
 mod figures;
 mod on_air;
 mod timetable;
@@ -14,8 +15,7 @@ use tokio::sync::OnceCell;
 
 use super::context::{Context, Parts};
 use super::record::hint;
-use super::run::{Command, Running, Tally};
-use super::shelf;
+use super::run::{Running, Tally};
 
 use super::{
     Broadcast, BroadcastError, Facts, Follower, Item, LogLevel, LogQuery, LogRow, LogSource,
@@ -43,22 +43,11 @@ struct Inner {
     /// What those did that are gone.
     past: Mutex<Tally>,
     timetable: Mutex<Timetable>,
-    /// Held while one is started, so that two requests start one.
+    /// Held while one is started, changed or deleted, so that each sees what the others left.
     starting: tokio::sync::Mutex<()>,
     /// Whether the database fits to the server's key; found out once.
     usable: OnceCell<Result<(), BroadcastError>>,
 }
-
-/// Fields that take effect on a broadcast that runs.
-const LIVE_FIELDS: [&str; 7] = [
-    "title",
-    "description",
-    "loop_enabled",
-    "shuffle_playlist",
-    "on_item_failure",
-    "max_item_minutes",
-    "schedule",
-];
 
 /// What a request says of the stream key.
 enum KeyChange {
@@ -120,6 +109,8 @@ impl Broadcasts {
             facts: Facts::new(&now),
         };
         self.set_key(&mut broadcast, key).await?;
+        // Who lists it may delete it before its schedule is taken up.
+        let _starting = self.inner.starting.lock().await;
         self.store().insert(broadcast.clone()).await?;
         self.schedule(&mut broadcast).await;
         self.log(&broadcast.id, LogLevel::Info, "created");
@@ -154,92 +145,6 @@ impl Broadcasts {
         let has_more = found.len() > limit;
         found.truncate(limit);
         Ok((found, has_more))
-    }
-
-    /// Changes a broadcast by a merge patch (RFC 7396).
-    ///
-    /// # Errors
-    /// [`BroadcastError::NotFound`], [`BroadcastError::Invalid`], or the database.
-    pub async fn change(
-        &self,
-        id: &str,
-        mut patch: Map<String, Value>,
-    ) -> Result<Broadcast, BroadcastError> {
-        let mut broadcast = self.get(id).await?;
-        let key = take_key(&mut patch)?;
-        let has_target = patch.contains_key("target_url");
-        let mut fields = broadcast.settings.to_map();
-        for (name, value) in patch {
-            merge(&mut fields, name, value);
-        }
-        // The address that is kept has no key in it: none is looked for.
-        let given = key.text().or((!has_target).then_some(""));
-        let read = Settings::read(fields, given).map_err(BroadcastError::Invalid)?;
-        let (mut settings, found) = read;
-        let found = found.filter(|found| !found.reveal().is_empty());
-        self.find_playlist(&mut settings)?;
-        self.check_way(&settings)?;
-        self.check_address(&settings)?;
-        if settings.account != broadcast.settings.account {
-            self.check_account(&settings).await?;
-        }
-        let running = self.running(id);
-        if running.is_some() {
-            let has_key = found.is_some() || matches!(key, KeyChange::Clear);
-            check_live(&broadcast.settings, &settings, has_key)?;
-        }
-        let is_other_schedule = settings.schedule != broadcast.settings.schedule;
-        let is_other_list = settings.playlist_id != broadcast.settings.playlist_id
-            || settings.media_files != broadcast.settings.media_files;
-        broadcast.settings = settings;
-        broadcast.facts.updated_at = self.now();
-        if matches!(key, KeyChange::Clear) {
-            (broadcast.sealed_key, broadcast.facts.stream_key_hint) = (None, None);
-        }
-        self.set_key(&mut broadcast, found).await?;
-        if !self.store().update(broadcast.clone()).await? {
-            return Err(BroadcastError::NotFound);
-        }
-        if is_other_list {
-            self.store().forget_list(id).await?;
-            broadcast.facts.position = None;
-        }
-        if let Some(running) = running {
-            running.change(broadcast.settings.clone());
-        }
-        if is_other_schedule {
-            self.schedule(&mut broadcast).await;
-        }
-        self.renew_early(&broadcast).await;
-        self.log(id, LogLevel::Info, "changed");
-        Ok(broadcast)
-    }
-
-    /// Takes a broadcast away with its items and its log; `is_forced` ends it before.
-    ///
-    /// # Errors
-    /// [`BroadcastError::NotFound`], [`BroadcastError::Running`], or the database.
-    pub async fn delete(&self, id: &str, is_forced: bool) -> Result<(), BroadcastError> {
-        self.get(id).await?;
-        if let Some(running) = self.running(id) {
-            if !is_forced {
-                return Err(BroadcastError::Running(None));
-            }
-            running.tell(Command::Stop).await;
-            running.over().await;
-        }
-        self.timetable().remove(id);
-        if !self.store().delete(id).await? {
-            return Err(BroadcastError::NotFound);
-        }
-        {
-            // None are fetched for it any more.
-            let _starting = self.inner.starting.lock().await;
-            self.inner.context.early.forget_unless(id, None);
-        }
-        shelf::forget(&self.inner.context.kept_items(id)).await;
-        self.inner.context.bus.close(id);
-        Ok(())
     }
 
     /// The items of its list, as far as they are known.
@@ -399,17 +304,15 @@ impl Broadcasts {
     }
 }
 
-/// On a broadcast that runs only some fields may change.
-fn check_live(old: &Settings, new: &Settings, has_key: bool) -> Result<(), BroadcastError> {
-    let mut changed = old.differences(new);
-    changed.retain(|field| !LIVE_FIELDS.contains(&field.as_str()));
-    if has_key {
-        changed.push(KEY.to_owned());
-    }
-    match changed.pop() {
-        Some(field) => Err(BroadcastError::Running(Some(field))),
-        None => Ok(()),
-    }
+/// Lets work come to its end though the client goes away meanwhile, which would leave it half done.
+///
+/// # Errors
+/// Those of the work.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, BroadcastError>> + Send + 'static,
+) -> Result<T, BroadcastError> {
+    let done = tokio::spawn(work).await;
+    done.map_err(|error| StoreError::Failed(error.to_string()))?
 }
 
 /// What a sealed key is bound to.
@@ -424,22 +327,5 @@ fn take_key(fields: &mut Map<String, Value>) -> Result<KeyChange, BroadcastError
         Some(Value::String(key)) if !key.is_empty() => Ok(KeyChange::Set(key)),
         Some(Value::String(_)) => Err(BroadcastError::field(KEY, "must not be empty")),
         Some(_) => Err(BroadcastError::field(KEY, "must be a string")),
-    }
-}
-
-/// RFC 7396 §2: null takes a member away, so that it has its default again; objects are merged.
-fn merge(fields: &mut Map<String, Value>, name: String, value: Value) {
-    match (value, fields.get_mut(&name)) {
-        (Value::Null, _) => {
-            fields.remove(&name);
-        }
-        (Value::Object(patch), Some(Value::Object(inner))) => {
-            for (name, value) in patch {
-                merge(inner, name, value);
-            }
-        }
-        (value, _) => {
-            fields.insert(name, value);
-        }
     }
 }

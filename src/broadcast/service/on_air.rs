@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
-use super::{Broadcasts, key_context};
+use super::{Broadcasts, key_context, to_its_end};
 use crate::broadcast::publisher::{Scheme, Target};
 use crate::broadcast::run::{Actor, Begin, Command, Reading, Running};
 use crate::broadcast::shelf;
 use crate::broadcast::{
     Broadcast, BroadcastError, Effect, Event, LastError, LogLevel, ServeMode, Settings, Status,
-    StoreError, StreamSource,
+    StreamSource,
 };
 use crate::config::Secret;
 
@@ -42,9 +42,7 @@ impl Broadcasts {
             }
             let _ = timeout(ENDING, running.over()).await;
         }
-        // In a task of its own: a client that goes away must not leave it half started.
-        let begun = tokio::spawn(self.clone().begin(id.to_owned(), start)).await;
-        let begun = begun.map_err(|error| StoreError::Failed(error.to_string()))?;
+        let begun = to_its_end(self.clone().begin(id.to_owned(), start)).await;
         Ok((begun?, true))
     }
 
@@ -82,7 +80,9 @@ impl Broadcasts {
             broadcast.facts.stopped_at = None;
             broadcast.facts.last_error = None;
         }
-        self.store().set_facts(id, broadcast.facts.clone()).await?;
+        if !self.store().set_facts(id, broadcast.facts.clone()).await? {
+            return Err(BroadcastError::NotFound);
+        }
         let begin = Begin {
             position: broadcast
                 .facts
@@ -257,22 +257,8 @@ impl Broadcasts {
 
     async fn try_boot(&self) -> Result<(), BroadcastError> {
         let (all, _) = self.list(None, None, usize::MAX - 1).await?;
-        for mut broadcast in all {
-            let id = broadcast.id.clone();
-            if broadcast.facts.status.is_active() {
-                broadcast.facts.status = Status::Stopped;
-                broadcast.facts.pid = None;
-                broadcast.facts.stopped_at = Some(self.now());
-                broadcast.facts.last_error = Some(LastError {
-                    code: "interrupted".to_owned(),
-                    message: "the server ended while it was on air".to_owned(),
-                    at: self.now(),
-                });
-                self.store().set_facts(&id, broadcast.facts.clone()).await?;
-                self.log(&id, LogLevel::Warn, "interrupted by the end of the server");
-            }
-            let is_time = self.resume_times(&broadcast);
-            if !broadcast.settings.autostart || !is_time {
+        for Broadcast { id, .. } in all {
+            if !self.tidy(&id).await? {
                 continue;
             }
             let start = Start {
@@ -284,6 +270,32 @@ impl Broadcasts {
             }
         }
         Ok(())
+    }
+
+    /// Tidies up what an earlier process left of a broadcast; whether it is to start with the server. Requests are
+    /// answered already: one that was started meanwhile is on air, and one that was deleted is no more.
+    async fn tidy(&self, id: &str) -> Result<bool, BroadcastError> {
+        let _starting = self.inner.starting.lock().await;
+        let Some(mut broadcast) = self.store().broadcast(id).await? else {
+            return Ok(false);
+        };
+        if self.running(id).is_some() {
+            return Ok(false);
+        }
+        if broadcast.facts.status.is_active() {
+            broadcast.facts.status = Status::Stopped;
+            broadcast.facts.pid = None;
+            broadcast.facts.stopped_at = Some(self.now());
+            broadcast.facts.last_error = Some(LastError {
+                code: "interrupted".to_owned(),
+                message: "the server ended while it was on air".to_owned(),
+                at: self.now(),
+            });
+            self.store().set_facts(id, broadcast.facts.clone()).await?;
+            self.log(id, LogLevel::Warn, "interrupted by the end of the server");
+        }
+        let is_time = self.resume_times(&broadcast);
+        Ok(broadcast.settings.autostart && is_time)
     }
 }
 

@@ -105,18 +105,18 @@ impl Store {
         .await
     }
 
-    /// Writes anew what the server says of a broadcast.
+    /// Writes anew what the server says of a broadcast; whether there is one.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn set_facts(&self, id: &str, facts: Facts) -> Result<(), StoreError> {
+    pub async fn set_facts(&self, id: &str, facts: Facts) -> Result<bool, StoreError> {
         let id = id.to_owned();
         self.call(move |connection| {
             let is_meant = |name: &str, whose| {
                 whose == Server && !USERS_FACTS.contains(&name) && !TIMES.contains(&name)
             };
-            set(connection, &id, &facts_map(&facts), is_meant, [])?;
-            Ok(())
+            let changed = set(connection, &id, &facts_map(&facts), is_meant, [])?;
+            Ok(changed > 0)
         })
         .await
     }
@@ -402,7 +402,10 @@ mod tests {
         let times = ["10", "12", "03"].map(|hour| Some(format!("2026-11-21T{hour}:00:00Z")));
         store.set_times("A", times.clone()).await.unwrap();
         // The task of a run knows nothing of them.
-        store.set_facts("A", broadcast.facts.clone()).await.unwrap();
+        for (id, is_there) in [("A", true), ("B", false)] {
+            let written = store.set_facts(id, broadcast.facts.clone()).await;
+            assert_eq!(written.unwrap(), is_there);
+        }
         let mut found = store.broadcast("A").await.unwrap().unwrap();
         let facts = &mut found.facts;
         assert_eq!(

@@ -59,7 +59,7 @@ const UPRIGHT: Shape = Shape {
     rate: 48_000,
     container: "-movflags faststart -f mp4",
 };
-const SMALL: Shape = Shape {
+pub(super) const SMALL: Shape = Shape {
     size: "320x240",
     fps: "15",
     rate: 22_050,
@@ -190,7 +190,7 @@ impl Studio {
     }
 
     /// Puts a list of films on the site.
-    async fn list(&self, films: &[(Shape, u32)]) -> Playlist {
+    pub(super) async fn list(&self, films: &[(Shape, u32)]) -> Playlist {
         let list = Playlist::new(LIST, Layout::Classic, films.len());
         self.youtube.playlist(list.clone());
         for (entry, (shape, seconds)) in list.entries.iter().zip(films) {
