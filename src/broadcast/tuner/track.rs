@@ -135,9 +135,13 @@ impl Track {
         if let Some(held) = self.held.take() {
             return Ok(Some(held));
         }
-        let began = Instant::now();
         let patience = self.next.map_or(FIRST_SILENCE, |_| SILENCE);
-        while began.elapsed() < patience {
+        patiently(patience, self.search()).await
+    }
+
+    /// Reads the playlist, and waits, until there is a next segment.
+    async fn search(&mut self) -> Result<Option<Got>, TunerError> {
+        loop {
             let Some(window) = &self.window else {
                 match self.load().await? {
                     Some(Miss::Over) => return Ok(None),
@@ -164,7 +168,6 @@ impl Track {
                 }
             }
         }
-        Err(TunerError::Silent(patience))
     }
 
     /// Waits until the playlist may have changed, and lets it be read again.
@@ -313,6 +316,16 @@ impl Track {
     }
 }
 
+/// What a search brings, or that it brought nothing for so long, whatever it waits for then: a playlist may say that it
+/// isn't to be read again for minutes.
+async fn patiently<T>(
+    patience: Duration,
+    search: impl Future<Output = Result<T, TunerError>>,
+) -> Result<T, TunerError> {
+    let found = timeout(patience, Box::pin(search)).await;
+    found.unwrap_or(Err(TunerError::Silent(patience)))
+}
+
 /// Another try, unless none can help.
 fn passing(error: TunerError) -> Result<Miss, TunerError> {
     match error {
@@ -337,6 +350,20 @@ fn is_media(bytes: &Bytes, side: Side) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_ends_in_the_midst_of_a_wait() {
+        let began = Instant::now();
+        let wait = async |seconds| {
+            sleep(Duration::from_secs(seconds)).await;
+            Ok(seconds)
+        };
+        let found = patiently(FIRST_SILENCE, wait(29)).await;
+        assert!(matches!(found, Ok(29)), "{found:?}");
+        let found = patiently(FIRST_SILENCE, wait(300)).await;
+        assert!(matches!(found, Err(TunerError::Silent(_))), "{found:?}");
+        assert_eq!(began.elapsed().as_secs(), 59);
+    }
 
     #[test]
     fn media_are_told_from_other_bytes() {
