@@ -14,7 +14,7 @@ use crate::broadcast::context::{About, Context};
 use crate::broadcast::list::List;
 use crate::broadcast::redact::Redactor;
 use crate::broadcast::shelf::{self, Shelf};
-use crate::broadcast::{Broadcast, Item, LogLevel, LogSource, Settings};
+use crate::broadcast::{Broadcast, Item, LogLevel, LogSource, ServeMode, Settings};
 use crate::services::ResolveError;
 
 /// See the module; by the ids of broadcasts.
@@ -137,20 +137,33 @@ impl Work {
         }
     }
 
-    /// The items with which a run begins. A drawn order needs the whole list.
+    /// The items with which a run begins; of others nothing stays but what is kept for good. A drawn order needs the whole
+    /// list.
     async fn first(&self, count: usize) -> Result<Vec<Item>, Arc<ResolveError>> {
         let settings = &self.fetcher.settings;
         let seed = settings.seed();
         let mut list = List::new(seed, 0);
         list.seek(settings.start_index);
+        let kept = match settings.serve_mode() {
+            ServeMode::Hybrid => usize::from(settings.cache_first),
+            _ => 0,
+        };
         let mut reading = Reading::new(&self.fetcher.context, settings);
-        while seed.is_some() || list.coming(count).len() < count {
+        while seed.is_some() || list.coming(count).len() < count || list.items().len() < kept {
             let Some(page) = reading.next().await? else {
                 break;
             };
             list.append(page);
         }
-        Ok(list.coming(count))
+        let coming = list.coming(count);
+        // What was fetched the day before may have left the list, or comes later now.
+        let stays: Vec<Item> = coming
+            .iter()
+            .chain(list.items().iter().take(kept))
+            .cloned()
+            .collect();
+        self.fetcher.shelf.retain(&stays);
+        Ok(coming)
     }
 
     fn say(&self, level: LogLevel, item: Option<&str>, message: &str) {

@@ -32,6 +32,8 @@ impl Fetcher {
     /// # Errors
     /// Why it isn't there, for the log.
     pub(super) async fn fetch(&self, item: &Item) -> Result<(), String> {
+        let told = item.duration_s.map(Duration::from_secs);
+        check_length(told, &self.settings).map_err(|error| error.to_string())?;
         let shelf = &self.shelf;
         let begin = async || shelf.begin().await.map_err(|error| error.to_string());
         let mut part = begin().await?;
@@ -77,6 +79,8 @@ impl Fetcher {
         let playout = self.context.playout(settings).await?;
         let found = playout.find(list, &item.video_id, &taste, is_fresh);
         let playable = Box::pin(found).await?;
+        let known = Some(playable.extraction.duration_ms).filter(|ms| *ms > 0);
+        check_length(known.map(Duration::from_millis), settings)?;
         Ok(part.complete(&playable).await?)
     }
 }
@@ -89,6 +93,14 @@ pub(super) fn taste(settings: &Settings, side: Option<u32>) -> Taste {
     }
 }
 
+/// What would not be played is not fetched.
+fn check_length(length: Option<Duration>, settings: &Settings) -> Result<(), FetchError> {
+    match (length, settings.longest_item()) {
+        (Some(length), Some(most)) if length > most => Err(FetchError::TooLong(length)),
+        _ => Ok(()),
+    }
+}
+
 /// Why an item was not fetched.
 #[derive(Debug, thiserror::Error)]
 enum FetchError {
@@ -96,6 +108,8 @@ enum FetchError {
     Playout(#[from] PlayoutError),
     #[error(transparent)]
     Shelf(#[from] ShelfError),
+    #[error("{} s, longer than `max_item_minutes`", .0.as_secs())]
+    TooLong(Duration),
 }
 
 impl FetchError {
@@ -103,6 +117,31 @@ impl FetchError {
         match self {
             Self::Playout(error) => error.is_passing(),
             Self::Shelf(_) => true,
+            Self::TooLong(_) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_to_be_played_is_not_fetched() {
+        let minutes = |max_item_minutes| Settings {
+            max_item_minutes,
+            ..Settings::default()
+        };
+        for (seconds, most, is_fetched) in [
+            (Some(60), 1, true),
+            (Some(61), 1, false),
+            (None, 1, true),
+            (Some(86_400), 0, true),
+        ] {
+            let checked = check_length(seconds.map(Duration::from_secs), &minutes(most));
+            assert_eq!(checked.is_ok(), is_fetched, "{seconds:?} of {most}");
+        }
+        let error = check_length(Some(Duration::from_secs(61)), &minutes(1)).unwrap_err();
+        assert!(!error.is_passing(), "{error}");
     }
 }

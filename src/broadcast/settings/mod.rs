@@ -3,6 +3,7 @@
 mod rules;
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -240,6 +241,12 @@ impl Settings {
     /// What the order is drawn from, where it is drawn.
     pub(super) fn seed(&self) -> Option<u64> {
         self.shuffle_seed.filter(|_| self.shuffle_playlist)
+    }
+
+    /// How long one item may be; `None` for any length.
+    pub(super) fn longest_item(&self) -> Option<Duration> {
+        let minutes = u64::from(self.max_item_minutes);
+        (minutes > 0).then(|| Duration::from_secs(60 * minutes))
     }
 
     /// Whether the selector is the one that is taken when none is named.

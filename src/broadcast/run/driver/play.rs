@@ -29,6 +29,8 @@ const CRASH: Duration = Duration::from_secs(2);
 /// So many of them within [`CRASH_WINDOW`] are a loop.
 const CRASHES: usize = 5;
 const CRASH_WINDOW: Duration = Duration::from_secs(60);
+/// A run that gave so much did well, however it ended.
+const DID_WELL: Duration = Duration::from_secs(60);
 /// How much longer than its media an item may be said to be, because lengths are told in whole seconds.
 const ROUNDING: Duration = Duration::from_millis(1500);
 
@@ -161,10 +163,18 @@ struct Failures {
 }
 
 impl Failures {
-    /// Notes a run; the reason why there is to be no further one, if so.
+    /// Notes a run that gave something and did not fail: those that fail after it are in no row with those before.
+    fn did_well(&mut self) {
+        (self.fruitless, self.stuck) = (0, 0);
+    }
+
+    /// Notes a run that failed; the reason why there is to be no further one, if so.
     fn note(&mut self, broken: &Broken, got: Duration, began: Instant) -> Option<&'static str> {
         let now = Instant::now();
         let count = |count: u32, is_so: bool| if is_so { count + 1 } else { 0 };
+        if got >= DID_WELL {
+            self.did_well();
+        }
         self.fruitless = count(self.fruitless, got.is_zero());
         self.stuck = count(self.stuck, matches!(broken, Broken::Stuck(_)));
         let is_crash = matches!(broken, Broken::Failed(_));
@@ -195,7 +205,10 @@ impl Item<'_> {
             };
             let (outcome, got) = self.run(has_own_sound).await;
             let broken = match self.after(outcome, (began, got)).await? {
-                Ok(Next::Run(_)) => continue,
+                Ok(Next::Run(_)) => {
+                    self.failures.did_well();
+                    continue;
+                }
                 Ok(Next::Done) => return self.done().await,
                 Ok(Next::Unwanted) => return Ok(()),
                 Err(broken) => broken,
@@ -438,8 +451,7 @@ impl Desk {
 
     /// How long one item may be.
     pub(super) fn limit(&self) -> Option<Duration> {
-        let minutes = u64::from(self.settings.borrow().max_item_minutes);
-        (minutes > 0).then(|| Duration::from_secs(60 * minutes))
+        self.settings.borrow().longest_item()
     }
 }
 
@@ -500,6 +512,27 @@ mod tests {
         let stuck = Broken::Stuck(String::new());
         let mut failures = Failures::default();
         assert_eq!(failures.note(&stuck, second, began), None);
+        assert_eq!(failures.note(&stuck, second, began), Some("stuck"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_with_a_good_run_between_are_in_no_row() {
+        let (second, none) = (Duration::from_secs(1), Duration::ZERO);
+        let began = Instant::now();
+        tokio::time::advance(Duration::from_secs(20)).await;
+        let stuck = Broken::Stuck(String::new());
+        let mut failures = Failures::default();
+        for _ in 0..3 {
+            assert_eq!(failures.note(&stuck, second, began), None);
+            failures.did_well();
+            assert_eq!(failures.note(&failed(), none, began), None);
+            failures.did_well();
+            // One that is stuck in the end was none of a row before.
+            assert_eq!(failures.note(&stuck, DID_WELL, began), None);
+            failures.did_well();
+        }
+        assert_eq!(failures.note(&stuck, DID_WELL, began), None);
+        assert_eq!(failures.note(&stuck, DID_WELL, began), None);
         assert_eq!(failures.note(&stuck, second, began), Some("stuck"));
     }
 
