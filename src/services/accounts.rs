@@ -83,7 +83,8 @@ impl Accounts {
         }
     }
 
-    /// The sites by the account of this name. Its file is looked at each time.
+    /// The sites by the account of this name. Its file is looked at each time; while one that was open is away, what
+    /// its [`CookieFile`] still has in force counts.
     ///
     /// # Errors
     /// [`AccountError`].
@@ -91,18 +92,26 @@ impl Accounts {
         let inner = &self.inner;
         let dir = inner.dir.as_deref().ok_or(AccountError::NoDirectory)?;
         let path = dir.join(name);
-        let is_inside = is_file_in(dir, &path).await.unwrap_or(false);
-        if !is_inside {
-            return Err(AccountError::Missing);
-        }
+        let found = is_file_in(dir, &path).await;
         let mut open = inner.open.lock().unwrap_or_else(PoisonError::into_inner);
         let known = open.iter().position(|known| known.name == name);
         let known = known.map(|place| open.remove(place));
+        // One that can't be found may be away for the moment in which another one takes its place.
+        if !found
+            .as_ref()
+            .map_or(known.is_some(), |is_inside| *is_inside)
+        {
+            return Err(AccountError::Missing);
+        }
         let file = known.as_ref().map_or_else(
             || Arc::new(CookieFile::new(vec![path])),
             |known| Arc::clone(&known.file),
         );
-        let cookies = file.load().ok_or(AccountError::Unreadable)?;
+        let gone = match found {
+            Ok(_) => AccountError::Unreadable,
+            Err(_) => AccountError::Missing,
+        };
+        let cookies = file.load().ok_or(gone)?;
         let is_same = |known: &Open| Arc::ptr_eq(&known.cookies, &cookies);
         let account = match known.filter(is_same) {
             Some(known) => known.account,

@@ -23,11 +23,15 @@ fn cookies(login: &str) -> String {
 /// A directory with the accounts `harbour` and `quay`.
 fn accounts() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
+    fill(&dir);
+    dir
+}
+
+fn fill(dir: &TempDir) {
     for name in ["harbour", "quay"] {
         let path = dir.path().join(name);
         std::fs::write(path, cookies(&format!("canary-{name}"))).unwrap();
     }
-    dir
 }
 
 async fn stage(dir: &TempDir) -> (Stage, YouTube) {
@@ -93,6 +97,32 @@ async fn private_list_is_seen_by_its_account_alone() {
 }
 
 #[tokio::test]
+async fn cookies_stay_in_force_while_their_folder_is_away() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir_in(&parent).unwrap();
+    fill(&dir);
+    let (stage, youtube) = stage(&dir).await;
+    youtube.playlist(Playlist::new(LIST, Layout::Classic, 2).owned_by("canary-harbour"));
+    let server = &stage.server;
+    assert_eq!(validate(server, Some("harbour")).await.status, 200);
+    let away = parent.path().join("away");
+    std::fs::rename(dir.path(), &away).unwrap();
+    let harbour = validate(server, Some("harbour")).await;
+    assert_eq!(harbour.status, 200, "{}", harbour.json());
+    // Of this one nothing was read yet.
+    let quay = validate(server, Some("quay")).await;
+    assert_error(&quay, 422, "invalid_field");
+    // A link out of the folder is none of its files, whatever was there before.
+    std::fs::rename(&away, dir.path()).unwrap();
+    let outside = parent.path().join("outside");
+    std::fs::rename(dir.path().join("harbour"), &outside).unwrap();
+    std::os::unix::fs::symlink(&outside, dir.path().join("harbour")).unwrap();
+    let linked = validate(server, Some("harbour")).await;
+    assert_error(&linked, 422, "invalid_field");
+    stage.assert_well().await;
+}
+
+#[tokio::test]
 async fn accounts_without_cookies_are_refused() {
     let dir = accounts();
     std::fs::write(dir.path().join("empty"), "no cookies").unwrap();
@@ -128,6 +158,11 @@ async fn account_that_is_gone_is_told_at_the_start() {
         json!({"account": "quay", "target_url": "rtmp://a.example/live", "stream_key": CANARY});
     let record = made(&stage.server, fields).await;
     std::fs::remove_file(dir.path().join("quay")).unwrap();
+    // For a moment it may only be replaced by another one.
+    eventually("the end of its cookies", async || {
+        (validate(&stage.server, Some("quay")).await.status == 422).then_some(())
+    })
+    .await;
     let start = format!("{}/start", route(&record));
     let answer = ask(&stage.server, Method::POST, &start, None).await;
     assert_eq!(answer.status, 202, "{}", answer.json());
