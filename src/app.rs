@@ -55,6 +55,7 @@ pub struct Settings {
 impl Settings {
     /// Asks `env` for everything. Faults are noted in `env`.
     pub fn from_env(env: &mut Env) -> Self {
+        env.warn_of_ambiguous();
         let settings = Self::read(env);
         for name in &settings.broadcast.region_fallback {
             if !settings.net.has(name) {

@@ -15,6 +15,22 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::Env;
 
+/// Accepted levels.
+const LEVELS: &str = "trace, debug, info, warn, error and off";
+/// Libraries whose names may stand in `RUST_LOG` without a level.
+const LIBRARIES: [&str; 10] = [
+    "axum",
+    "h2",
+    "hyper",
+    "hyper_util",
+    "mio",
+    "reqwest",
+    "rustls",
+    "tokio",
+    "tower",
+    "tower_http",
+];
+
 /// How a line of the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -51,7 +67,7 @@ impl TelemetryConfig {
     /// Reads `RUST_LOG`, `LOG_LEVEL` and `LOG_FORMAT`; faults are noted in `env`.
     pub fn from_env(env: &mut Env) -> Self {
         let full = env.text("RUST_LOG");
-        let level = env.parse("LOG_LEVEL", LevelFilter::INFO);
+        let level = level(env);
         Self {
             filter: full.map_or_else(
                 || filter_for(level),
@@ -62,6 +78,25 @@ impl TelemetryConfig {
     }
 }
 
+/// Reads `LOG_LEVEL`. The words of Python's `logging` count too, so that settings of older servers go on.
+fn level(env: &mut Env) -> LevelFilter {
+    const DEFAULT: LevelFilter = LevelFilter::INFO;
+    let Some(text) = env.text("LOG_LEVEL") else {
+        return DEFAULT;
+    };
+    match text.to_ascii_lowercase().as_str() {
+        "warning" => LevelFilter::WARN,
+        "critical" => LevelFilter::ERROR,
+        word => word.parse().unwrap_or_else(|_| {
+            env.fault(
+                "LOG_LEVEL",
+                format_args!("`{text}`: must be one of {LEVELS}"),
+            );
+            DEFAULT
+        }),
+    }
+}
+
 fn filter_for(level: LevelFilter) -> EnvFilter {
     EnvFilter::new(directives_for(level))
 }
@@ -69,6 +104,18 @@ fn filter_for(level: LevelFilter) -> EnvFilter {
 fn directives_for(level: LevelFilter) -> String {
     let libraries = level.min(LevelFilter::INFO);
     format!("{libraries},{}={level}", env!("CARGO_CRATE_NAME"))
+}
+
+/// A word that is neither a level nor the name of anything that logs: as a filter it would let nothing through.
+fn unknown_word(directives: &str) -> Option<&str> {
+    let is_known = |word: &str| {
+        let name = word.split([':', '[']).next().unwrap_or_default();
+        word.parse::<LevelFilter>().is_ok()
+            || ["", env!("CARGO_CRATE_NAME")].contains(&name)
+            || LIBRARIES.contains(&name)
+    };
+    let mut words = directives.split(',').map(str::trim);
+    words.find(|word| !word.is_empty() && !word.contains('=') && !is_known(word))
 }
 
 /// The directives with what a level without a name stands for; first, so that those with a name count more.
@@ -84,6 +131,15 @@ fn spelled_out(directives: &str) -> String {
 }
 
 fn parse_filter(env: &mut Env, directives: &str, fallback: LevelFilter) -> EnvFilter {
+    if let Some(word) = unknown_word(directives) {
+        env.fault(
+            "RUST_LOG",
+            format_args!(
+                "`{word}`: must be one of {LEVELS}, or NAME=LEVEL such as `serverrs::transfer=debug`, by comma"
+            ),
+        );
+        return filter_for(fallback);
+    }
     EnvFilter::builder()
         .parse(spelled_out(directives))
         .unwrap_or_else(|error| {
@@ -202,6 +258,36 @@ mod tests {
         assert_eq!(debug, ["info", "serverrs=debug"]);
         let error = directives(&[("LOG_LEVEL", "error")]);
         assert_eq!(error, ["error", "serverrs=error"]);
+    }
+
+    #[test]
+    fn words_of_pythons_levels_count() {
+        let warning = directives(&[("LOG_LEVEL", "WARNING")]);
+        assert_eq!(warning, ["serverrs=warn", "warn"]);
+        let critical = directives(&[("LOG_LEVEL", "CRITICAL")]);
+        assert_eq!(critical, ["error", "serverrs=error"]);
+    }
+
+    #[test]
+    fn word_that_would_silence_the_log_is_a_fault_with_the_accepted_ones() {
+        let faults = |value| Env::read_pairs(&[("RUST_LOG", value)], TelemetryConfig::from_env).1;
+        for wrong in ["inof", "info,inof", "WARNING", "serverr", "serverr::net"] {
+            let told = faults(wrong);
+            assert_eq!(told.len(), 1, "{wrong}: {told:?}");
+            assert!(told[0].contains("trace, debug, info, warn, error and off"));
+        }
+        for good in [
+            "serverrs",
+            "serverrs::transfer",
+            "hyper",
+            "INFO",
+            "off",
+            "3",
+            "other=debug, ,warn",
+            "serverrs[request]=debug",
+        ] {
+            assert_eq!(faults(good), Vec::<String>::new(), "{good}");
+        }
     }
 
     #[test]

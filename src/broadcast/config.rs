@@ -46,8 +46,10 @@ pub struct BroadcastConfig {
 impl BroadcastConfig {
     /// Reads the variables named at the fields.
     pub fn from_env(env: &mut Env) -> Self {
+        let token = env.secret("BROADCAST_API_TOKEN");
+        env.must_fit_header("BROADCAST_API_TOKEN", token.as_slice());
         Self {
-            token: env.secret("BROADCAST_API_TOKEN"),
+            token,
             cors_origins: Origins::from_env(env, "BROADCAST_API_CORS"),
             database: env
                 .path("BROADCAST_DB")

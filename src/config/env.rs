@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -44,6 +45,8 @@ pub struct Env {
     asked: Vec<String>,
     seen: BTreeSet<String>,
     unreadable: BTreeSet<String>,
+    /// Names that stand in `.env` more than once, with different values.
+    ambiguous: BTreeSet<String>,
     faults: Vec<Fault>,
 }
 
@@ -95,7 +98,10 @@ impl Env {
         for pair in pairs {
             match pair {
                 Ok((name, value)) => {
-                    self.values.insert(name, value);
+                    let before = self.values.insert(name.clone(), value.clone());
+                    if before.is_some_and(|before| before != value) {
+                        self.ambiguous.insert(name);
+                    }
                 }
                 // The reader tells the same error for ever, as with a `.env` that is a folder.
                 Err(dotenvy::Error::Io(error)) => {
@@ -113,6 +119,8 @@ impl Env {
         let Ok(name) = name.into_string() else {
             return;
         };
+        // Whatever `.env` says of it, this counts.
+        self.ambiguous.remove(&name);
         match value.into_string() {
             Ok(value) => {
                 self.values.insert(name, value);
@@ -152,49 +160,49 @@ impl Env {
         T: FromStr,
         T::Err: Display,
     {
-        self.parse_optional(name).unwrap_or(default)
+        let Some(value) = self.text(name) else {
+            return default;
+        };
+        value.parse().unwrap_or_else(|error| {
+            self.fault(name, format_args!("`{value}`: {error}"));
+            default
+        })
     }
 
-    /// The value of `name` as a `T`, or `None` when unset.
-    pub fn parse_optional<T>(&mut self, name: &str) -> Option<T>
+    /// A whole number within `bounds`; `None` when unset.
+    pub fn number<T>(&mut self, name: &str, bounds: RangeInclusive<T>) -> Option<T>
     where
-        T: FromStr,
-        T::Err: Display,
+        T: FromStr + PartialOrd + Display,
+    {
+        self.measure(name, bounds, "")
+    }
+
+    /// A [`number`](Self::number) of something that the fault names, with a space before it.
+    fn measure<T>(&mut self, name: &str, bounds: RangeInclusive<T>, unit: &str) -> Option<T>
+    where
+        T: FromStr + PartialOrd + Display,
     {
         let value = self.text(name)?;
-        match value.parse() {
-            Ok(parsed) => Some(parsed),
-            Err(error) => {
-                self.fault(name, format_args!("`{value}`: {error}"));
-                None
-            }
+        let number = value.parse().ok().filter(|number| bounds.contains(number));
+        if number.is_none() {
+            let (min, max) = (bounds.start(), bounds.end());
+            self.fault(
+                name,
+                format_args!("`{value}`: must be a whole number from {min} to {max}{unit}"),
+            );
         }
+        number
     }
 
     /// A count in `min..=max`.
     pub fn count(&mut self, name: &str, default: usize, min: usize, max: usize) -> usize {
-        let value = self.parse(name, default);
-        if (min..=max).contains(&value) {
-            return value;
-        }
-        self.fault(
-            name,
-            format_args!("`{value}`: must be between {min} and {max}"),
-        );
-        default
+        self.number(name, min..=max).unwrap_or(default)
     }
 
     /// A length of time in whole seconds, in `min..=86400`.
     pub fn seconds(&mut self, name: &str, default: u64, min: u64) -> Duration {
-        let value: u64 = self.parse(name, default);
-        if (min..=86_400).contains(&value) {
-            return Duration::from_secs(value);
-        }
-        self.fault(
-            name,
-            format_args!("`{value}`: must be between {min} and 86400 seconds"),
-        );
-        Duration::from_secs(default)
+        let seconds = self.measure(name, min..=86_400, " seconds");
+        Duration::from_secs(seconds.unwrap_or(default))
     }
 
     /// A switch: `1/true/yes/on` or `0/false/no/off`.
@@ -273,6 +281,17 @@ impl Env {
             .collect()
     }
 
+    /// Notes a fault when one of `secrets`, which were read from `name` or its file, can't be sent in a header.
+    pub fn must_fit_header(&mut self, name: &str, secrets: &[Secret]) {
+        let has_control = |secret: &Secret| secret.reveal().chars().any(char::is_control);
+        if secrets.iter().any(has_control) {
+            self.fault(
+                name,
+                "holds a control character, such as a line break, which can't be sent in a header (value not shown)",
+            );
+        }
+    }
+
     fn secret_file(&mut self, name: &str, path: &Path) -> Option<Secret> {
         match std::fs::read_to_string(path) {
             Ok(text) if text.trim().is_empty() => {
@@ -284,6 +303,17 @@ impl Env {
                 self.fault(name, format_args!("`{}`: {error}", path.display()));
                 None
             }
+        }
+    }
+
+    /// Warns of each name that stands in `.env` more than once, with different values. Apart from the reading, because the
+    /// log is only set up by what was read.
+    pub fn warn_of_ambiguous(&self) {
+        for variable in &self.ambiguous {
+            tracing::warn!(
+                variable,
+                "stands in `.env` with different values: the last one counts"
+            );
         }
     }
 
@@ -303,5 +333,61 @@ impl Env {
         Err(ConfigError {
             faults: self.faults,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn number_that_is_none_or_out_of_bounds_is_told_with_the_bounds() {
+        let read = |value: &str| {
+            let pairs = [("COUNT", value), ("TIME", value)];
+            Env::read_pairs(&pairs, |env| {
+                (env.count("COUNT", 7, 1, 9), env.seconds("TIME", 7, 1))
+            })
+        };
+        for wrong in ["abc", "-1", "0", "1.5", "99999999999999999999"] {
+            let (values, faults) = read(wrong);
+            assert_eq!(values, (7, Duration::from_secs(7)), "{wrong}");
+            let expected = [
+                format!("COUNT: `{wrong}`: must be a whole number from 1 to 9"),
+                format!("TIME: `{wrong}`: must be a whole number from 1 to 86400 seconds"),
+            ];
+            assert_eq!(faults, expected);
+        }
+        assert_eq!(read(" 9 "), ((9, Duration::from_secs(9)), Vec::new()));
+        assert_eq!(read(""), ((7, Duration::from_secs(7)), Vec::new()));
+    }
+
+    #[test]
+    fn names_with_different_values_in_dotenv_are_noted_unless_the_process_decides() {
+        let pairs = [
+            ("A", "1"),
+            ("B", "1"),
+            ("C", "1"),
+            ("A", "2"),
+            ("B", "1"),
+            ("C", "2"),
+        ];
+        let pairs = pairs.map(|(name, value)| Ok((name.to_owned(), value.to_owned())));
+        let mut env = Env::default();
+        env.add_dotenv(pairs.into_iter());
+        env.add_process("C".into(), "3".into());
+        assert_eq!(env.ambiguous, BTreeSet::from(["A".to_owned()]));
+        assert_eq!(env.text("A").as_deref(), Some("2"));
+    }
+
+    #[test]
+    fn secrets_with_control_characters_are_faults_without_the_value() {
+        for (value, count) in [("hunter2\nhunter2", 1), ("a\u{7}", 1), ("a, b é", 0)] {
+            let (_, faults) = Env::read_pairs(&[("KEY", value)], |env| {
+                let secrets = env.secrets("KEY");
+                env.must_fit_header("KEY", &secrets);
+            });
+            assert_eq!(faults.len(), count, "{faults:?}");
+            assert!(!faults.concat().contains("hunter2"), "{faults:?}");
+        }
     }
 }

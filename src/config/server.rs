@@ -51,8 +51,8 @@ impl ServerConfig {
     /// Reads the variables named at the fields; faults are noted in `env`.
     pub fn from_env(env: &mut Env) -> Self {
         Self {
-            host: env.parse("HOST", IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-            port: env.parse("PORT", 3021),
+            host: host(env),
+            port: env.number("PORT", 0..=u16::MAX).unwrap_or(3021),
             tls: TlsConfig::from_env(env),
             base_url: base_url(env),
             max_connections: env.count("MAX_CONNECTIONS", 12_000, 1, MAX_CONNECTIONS_CEILING),
@@ -110,6 +110,20 @@ const UNKNOWN: &str = "unknown";
 
 fn unknown() -> String {
     UNKNOWN.to_owned()
+}
+
+fn host(env: &mut Env) -> IpAddr {
+    const DEFAULT: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let Some(text) = env.text("HOST") else {
+        return DEFAULT;
+    };
+    text.parse().unwrap_or_else(|_| {
+        env.fault(
+            "HOST",
+            format_args!("`{text}`: must be an IP address, such as `127.0.0.1`, `0.0.0.0` or `::`"),
+        );
+        DEFAULT
+    })
 }
 
 fn base_url(env: &mut Env) -> Option<String> {

@@ -27,8 +27,9 @@ impl ProtectConfig {
         if media_needs_key && keys.plain.is_empty() && keys.file.is_none() {
             env.fault("API_KEY_MEDIA", "needs API_KEY or API_KEYS_FILE");
         }
-        let resolve: u32 = env.parse("RATE_LIMIT_PER_MINUTE", 0);
-        let media = env.parse("RATE_LIMIT_MEDIA_PER_MINUTE", resolve);
+        let mut limit = |name| env.number(name, 0..=u32::MAX);
+        let resolve = limit("RATE_LIMIT_PER_MINUTE").unwrap_or(0);
+        let media = limit("RATE_LIMIT_MEDIA_PER_MINUTE").unwrap_or(resolve);
         Self {
             keys,
             media_needs_key,
@@ -42,6 +43,7 @@ impl ProtectConfig {
 
 fn keys(env: &mut Env) -> KeysConfig {
     let texts = env.secrets("API_KEY");
+    env.must_fit_header("API_KEY", &texts);
     if texts.iter().any(|key| key.reveal().len() < MIN_KEY) {
         tracing::warn!(
             "a key of `API_KEY` is short and can be guessed: `serverrs key` prints a long one"

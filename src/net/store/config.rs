@@ -1,10 +1,11 @@
 //! Where the shared Redis is.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 use rustls::RootCertStore;
-use url::Url;
+use url::{Host, Url};
 
 use crate::config::{Env, Secret};
 use crate::net::tls;
@@ -29,8 +30,8 @@ impl StoreConfig {
     /// Reads `REDIS_URL` (or `REDIS_URL_FILE`), else `REDIS_HOST` with `REDIS_PORT` (6379); `None` when neither is set.
     pub fn from_env(env: &mut Env) -> Option<Self> {
         let url = env.secret("REDIS_URL");
-        let host = env.text("REDIS_HOST");
-        let port = env.parse("REDIS_PORT", PORT);
+        let host = host(env);
+        let port = env.number("REDIS_PORT", 1..=u16::MAX).unwrap_or(PORT);
         if let Some(url) = url {
             let config = parse(env, url.reveal());
             if config.is_none() {
@@ -47,6 +48,19 @@ impl StoreConfig {
             roots: None,
         })
     }
+}
+
+fn host(env: &mut Env) -> Option<String> {
+    let text = env.text("REDIS_HOST")?;
+    let host = text.trim_matches(['[', ']']);
+    if host.parse::<IpAddr>().is_err() && Host::parse(host).is_err() {
+        env.fault(
+            "REDIS_HOST",
+            "must be the name of a host or an IP address; the port is REDIS_PORT, and an address such as redis://… is \
+             REDIS_URL (value not shown)",
+        );
+    }
+    Some(host.to_owned())
 }
 
 fn parse(env: &mut Env, text: &str) -> Option<StoreConfig> {
@@ -116,6 +130,16 @@ mod tests {
         let (config, _) = read(&[("REDIS_HOST", "redis"), ("REDIS_PORT", "7000")]);
         let config = config.unwrap();
         assert_eq!((config.host.as_str(), config.port), ("redis", 7000));
+        for (text, host) in [("[::1]", "::1"), ("::1", "::1"), ("my_redis", "my_redis")] {
+            let (config, faults) = read(&[("REDIS_HOST", text)]);
+            assert_eq!(config.unwrap().host, host);
+            assert_eq!(faults, Vec::<String>::new());
+        }
+        for wrong in ["http://", "redis:6379", "redis://u:hunter2@h", "a b", "a/b"] {
+            let (_, faults) = read(&[("REDIS_HOST", wrong)]);
+            assert!(faults[0].starts_with("REDIS_HOST: must be"), "{wrong}");
+            assert!(!faults.concat().contains("hunter2"), "{faults:?}");
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl GluetunConfig {
     /// `GLUETUN_PASSWORD`, or `GLUETUN_API_KEY`. `None` when neither address is set.
     pub(in crate::net::egress) fn from_env(env: &mut Env) -> Option<Self> {
         let named = OwnService::from_env(env, "GLUETUN_CONTROL_URL");
-        let port = env.parse_optional::<u16>("GLUETUN_CONTROL_PORT");
+        let port = env.number("GLUETUN_CONTROL_PORT", 1..=u16::MAX);
         let user = env.text("GLUETUN_USERNAME");
         let password = env.secret("GLUETUN_PASSWORD");
         let key = env.secret("GLUETUN_API_KEY");
