@@ -9,8 +9,8 @@ use url::Url;
 use super::HostList;
 use crate::config::Env;
 
-const ACCEPTED: &str =
-    "must be http://, https://, socks5:// or socks5h:// with a host (value not shown)";
+const ACCEPTED: &str = "must be host:port, or http://, https://, socks5:// or socks5h:// with a host and without a path \
+                        (value not shown)";
 
 /// The proxies in use. `Debug` and `Display` mask their credentials.
 #[derive(Clone, Default)]
@@ -178,10 +178,16 @@ fn parse(text: &str) -> Option<Url> {
     let url = if text.contains("://") {
         Url::parse(text)
     } else {
-        // `proxy.example:3128` is common in the standard variables.
+        // `proxy.example:3128` is common in the standard variables. Without a port it may be any word.
+        let (_, port) = text.rsplit_once(':')?;
+        port.parse::<u16>().ok()?;
         Url::parse(&format!("http://{text}"))
     };
     let mut url = url.ok().filter(Url::has_host)?;
+    let has_path = !matches!(url.path(), "" | "/");
+    if has_path || url.query().is_some() || url.fragment().is_some() {
+        return None;
+    }
     match url.scheme() {
         "http" | "https" | "socks5h" => {}
         // Nothing is resolved here behind a proxy, so both mean that the proxy resolves (ruling 11).
@@ -239,7 +245,7 @@ mod tests {
     fn proxy_standard_variables_count_by_scheme() {
         let proxies = proxies(&[
             ("https_proxy", "two.example:81"),
-            ("ALL_PROXY", "all.example"),
+            ("ALL_PROXY", "all.example:80"),
         ]);
         assert_eq!(
             route(&proxies, "https://a.example/").as_deref(),
@@ -249,6 +255,20 @@ mod tests {
             route(&proxies, "http://a.example/").as_deref(),
             Some("http://all.example/")
         );
+    }
+
+    #[test]
+    fn proxy_without_a_scheme_needs_its_port() {
+        for (text, address) in [
+            ("h:80", "http://h/"),
+            ("u:p@h:3128", "http://u:p@h:3128/"),
+            ("[::1]:3128", "http://[::1]:3128/"),
+            ("http://h", "http://h/"),
+            ("socks5h://h/", "socks5h://h/"),
+        ] {
+            let route = route(&proxies(&[("PROXY", text)]), "https://a.example/");
+            assert_eq!(route.as_deref(), Some(address), "{text}");
+        }
     }
 
     #[test]
@@ -311,12 +331,20 @@ mod tests {
             "http://",
             "socks5://",
             "http://u:hunter2@",
+            "u:hunter2@h",
+            "/nonexistent/x",
+            "http://h/path",
+            "http:///nonexistent/x",
+            "http://h:1/?q",
+            "-1",
+            "soon",
+            ":3128",
+            "h:port",
         ] {
-            let mut env = Env::from_pairs([("PROXY", bad)]);
-            Proxies::from_env(&mut env);
-            let error = env.finish().unwrap_err();
-            assert_eq!(error.faults[0].name, "PROXY", "{bad}");
-            assert!(!error.to_string().contains("hunter2"));
+            for name in ["PROXY", "HTTPS_PROXY", "http_proxy", "ALL_PROXY"] {
+                let (_, faults) = Env::read_pairs(&[(name, bad)], Proxies::from_env);
+                assert_eq!(faults, [format!("{name}: {ACCEPTED}")], "{bad}");
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use self::identity::Identity;
 use self::request::PostRequest;
 use super::hop::Trail;
 use super::tiktok::map::{Dialect, map_aweme};
-use super::tiktok::{WEB, cookie_file, finish};
+use super::tiktok::{WEB, finish};
 use super::{Classified, ExtractError, Extraction, Extractor, Source, SourceKey, counted};
 use crate::config::Env;
 use crate::net::{Client, CookieFile, HostList, MediaSession, OperatorCookies};
@@ -50,7 +50,7 @@ impl Douyin {
         let defaults = ["www.douyin.com_cookies.txt", "douyin.com_cookies.txt"];
         Self {
             media_hosts: HostList::new(identity.media.hosts.clone()),
-            cookies: cookie_file(env, "DOUYIN_COOKIES_PATH", &defaults),
+            cookies: CookieFile::from_env(env, "DOUYIN_COOKIES_PATH", &defaults),
             identity,
         }
     }

@@ -40,7 +40,19 @@ impl AppInfo {
     /// Reads `IID/NAME/VERSION/MANIFEST/AID`, each part optional.
     fn parse(text: &str, defaults: &AppIdentity) -> Option<Self> {
         let parts: Vec<&str> = text.split('/').collect();
-        if parts.len() > 5 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let is_version = |part: &str| part.split('.').all(is_number);
+        let is_name = |part: &str| {
+            let mut bytes = part.bytes();
+            bytes.all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        };
+        let is_right = |(place, part): (usize, &&str)| match place {
+            0 | 4 => is_number(part),
+            1 => is_name(part),
+            2 | 3 => is_version(part),
+            _ => false,
+        };
+        if !parts.iter().enumerate().all(is_right) {
             return None;
         }
         let part = |index: usize, default: &str| match parts.get(index) {
@@ -81,7 +93,11 @@ impl AppAccess {
         for info in &infos {
             match AppInfo::parse(info, identity) {
                 Some(app) => apps.push(app),
-                None => env.fault("TIKTOK_APP_INFO", "must be IID/NAME/VERSION/MANIFEST/AID"),
+                None => env.fault(
+                    "TIKTOK_APP_INFO",
+                    "must be IID/NAME/VERSION/MANIFEST/AID, several by comma: IID and AID digits, NAME a word, the others \
+                     versions; all but IID may be left out",
+                ),
             }
         }
         if apps.is_empty() && device_id.is_some() {

@@ -4,7 +4,6 @@
 //! `map` turns it into the model, `retry` decides on further attempts, `app` is the second way. What drifts with the
 //! site stands in `identity.toml`. Challenge, app shape and its mapping serve Douyin too.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use ::url::Url;
@@ -66,7 +65,7 @@ impl TikTok {
         let defaults = ["www.tiktok.com_cookies.txt", "tiktok.com_cookies.txt"];
         Self {
             media_hosts: HostList::new(identity.media.hosts.clone()),
-            cookies: cookie_file(env, "COOKIES_PATH", &defaults),
+            cookies: CookieFile::from_env(env, "COOKIES_PATH", &defaults),
             app: AppAccess::from_env(env, &identity.app, Clock::System),
             identity,
         }
@@ -157,23 +156,6 @@ pub(in crate::extract) fn finish(
 pub fn parse_page(html: &[u8], id: &str) -> Result<Extraction, ExtractError> {
     let item = answer::read_post(html, id)?.ok_or_else(|| answer::shape("page"))?;
     finish(SITE, map::map_item(&item), MediaSession::default())
-}
-
-/// The cookie file named by `variable`, else the first of `defaults` in `./cookies`. A file that is not there may
-/// still be put there, so that is worth a warning only.
-pub(in crate::extract) fn cookie_file(
-    env: &mut Env,
-    variable: &'static str,
-    defaults: &[&str],
-) -> CookieFile {
-    let Some(path) = env.path(variable) else {
-        let folder = PathBuf::from("./cookies");
-        return CookieFile::new(defaults.iter().map(|name| folder.join(name)).collect());
-    };
-    if !path.exists() {
-        warn!(variable, "the cookie file does not exist yet");
-    }
-    CookieFile::new(vec![path])
 }
 
 impl Identity {

@@ -8,7 +8,6 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU64;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use ::url::Url;
@@ -106,8 +105,12 @@ impl YouTube {
             api_hosts: HostList::new(hosts::API.iter().copied()),
             tokens: Arc::new(Tokens::from_env(env)),
             provider: Provider::from_env(env, clients.provider, clock).map(Arc::new),
-            fixed_visitor: env.secret("YOUTUBE_VISITOR_DATA"),
-            cookies: Arc::new(CookieFile::new(cookie_candidates(env))),
+            fixed_visitor: fixed_visitor(env),
+            cookies: Arc::new(CookieFile::from_env(
+                env,
+                "YOUTUBE_COOKIES_PATH",
+                &["www.youtube.com_cookies.txt", "youtube.com_cookies.txt"],
+            )),
             visitors: Visitors::default(),
             logins: Logins::default(),
             scripts: Scripts::from_env(env).map(Arc::new),
@@ -276,6 +279,14 @@ fn video_id(post: &Source) -> Result<VideoId, ExtractError> {
     VideoId::parse(id).ok_or(ExtractError::Refused(Refusal::BadUrl))
 }
 
+/// The visitor id that is used in place of one that the site gives.
+fn fixed_visitor(env: &mut Env) -> Option<Secret> {
+    const NAME: &str = "YOUTUBE_VISITOR_DATA";
+    let visitor = env.secret(NAME);
+    env.must_fit_header(NAME, visitor.as_slice());
+    visitor
+}
+
 /// The short side up to which pictures are picked (api.md §4).
 fn max_height(env: &mut Env) -> u32 {
     const DEFAULT: usize = 1080;
@@ -283,16 +294,6 @@ fn max_height(env: &mut Env) -> u32 {
     const BOUNDS: (usize, usize) = (144, 16_384);
     let lines = env.count("YOUTUBE_MAX_HEIGHT", DEFAULT, BOUNDS.0, BOUNDS.1);
     u32::try_from(lines).unwrap_or(u32::MAX)
-}
-
-/// The files that may hold the operator's cookies.
-fn cookie_candidates(env: &mut Env) -> Vec<PathBuf> {
-    match env.path("YOUTUBE_COOKIES_PATH") {
-        Some(path) => vec![path],
-        None => ["www.youtube.com_cookies.txt", "youtube.com_cookies.txt"]
-            .map(|name| PathBuf::from("cookies").join(name))
-            .into(),
-    }
 }
 
 /// The login in the operator's cookies.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::OperatorCookies;
 use crate::clock::Clock;
-use crate::config::{FileStamp, open_regular};
+use crate::config::{Env, FileStamp, open_regular};
 
 /// Largest file in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -83,6 +83,21 @@ impl CookieFile {
             clock: Clock::System,
             state: Mutex::default(),
         }
+    }
+
+    /// The file that `variable` names, else one of `defaults` in `./cookies`. One that is named and is none yet, or is a
+    /// folder, is warned about: it may come later.
+    pub fn from_env(env: &mut Env, variable: &'static str, defaults: &[&str]) -> Self {
+        let Some(path) = env.path(variable) else {
+            let folder = Path::new("./cookies");
+            return Self::new(defaults.iter().map(|name| folder.join(name)).collect());
+        };
+        if !path.exists() {
+            tracing::warn!(variable, "the cookie file does not exist yet");
+        } else if path.is_dir() {
+            tracing::warn!(variable, "names a folder, where a cookie file is needed");
+        }
+        Self::new(vec![path])
     }
 
     /// The cookies as the file has them now; `None` when there is no file. Checks for a change at most once a
