@@ -151,6 +151,13 @@ mod tests {
         assert_eq!(paths, BTreeSet::from(finish::ROUTES));
     }
 
+    #[test]
+    fn routes_behind_keys_are_those_that_keys_may_be_for() {
+        let (_, document) = resolving().merge(delivering()).split_for_parts();
+        let paths: BTreeSet<_> = document.paths.paths.keys().map(String::as_str).collect();
+        assert_eq!(paths, BTreeSet::from(crate::protect::KEYED_ROUTES));
+    }
+
     /// The paths that a router knows, as its `Debug` shows them: `RouteId(1): "/a"`.
     fn paths_of(router: &Router) -> BTreeSet<String> {
         let shown = format!("{router:?}");

@@ -6,6 +6,23 @@ use crate::config::{Env, Secret};
 
 /// Shortest key in characters.
 const MIN_KEY_CHARS: usize = 16;
+/// Fewest characters of a key that have to be guessed one by one. Of sixteen random digits, which are the least that may
+/// be a key, twelve are usual.
+const MIN_SUBSTANCE: usize = 6;
+/// What keys are often made of; longer ones before their own parts.
+const COMMON_WORDS: [&str; 11] = [
+    "passphrase",
+    "password",
+    "passwort",
+    "qwertyuiop",
+    "qwerty",
+    "asdfghjkl",
+    "asdf",
+    "secret",
+    "letmein",
+    "welcome",
+    "admin",
+];
 /// Longest life of a link: a year in minutes.
 const MAX_TTL_MINUTES: usize = 366 * 24 * 60;
 
@@ -64,7 +81,7 @@ fn refuse_weak(env: &mut Env, name: &str, keys: &[Secret]) {
         env.fault(
             name,
             format_args!(
-                "{weakness}: links are public, so it can be guessed; take `openssl rand -base64 32`"
+                "{weakness}: links are public, so it can be guessed; `serverrs key` prints a strong one"
             ),
         );
     }
@@ -75,6 +92,8 @@ fn weakness(key: &str) -> Option<&'static str> {
         Some("shorter than 16 characters")
     } else if is_placeholder(key) {
         Some("a sample value")
+    } else if substance(key) < MIN_SUBSTANCE {
+        Some("a common word, a sequence or a repetition")
     } else {
         None
     }
@@ -88,6 +107,33 @@ fn is_placeholder(key: &str) -> bool {
     let is_yours = plain.starts_with("your") && (plain.contains("key") || plain.contains("secret"));
     let starts = ["changeme", "replaceme", "overflow"];
     is_yours || starts.iter().any(|start| plain.starts_with(start))
+}
+
+/// How many characters of a key have to be guessed one by one: not those of common words, not those that only repeat
+/// or follow the one before (`aaa`, `123`), and of a repeated part only the first time.
+fn substance(key: &str) -> usize {
+    let mut plain = key.to_lowercase();
+    for word in COMMON_WORDS {
+        plain = plain.replace(word, "");
+    }
+    let characters: Vec<char> = plain.chars().collect();
+    let part = characters.get(..period(&characters)).unwrap_or_default();
+    let is_jump =
+        |pair: &[char]| matches!(pair, [a, b] if u32::from(*a).abs_diff(u32::from(*b)) > 1);
+    let jumps = part.windows(2).filter(|pair| is_jump(pair)).count();
+    jumps + usize::from(!part.is_empty())
+}
+
+/// Length of the part that, repeated and cut at the end, makes up the whole.
+fn period(characters: &[char]) -> usize {
+    let whole = characters.len();
+    let repeats = |length: &usize| {
+        characters
+            .iter()
+            .zip(characters.iter().skip(*length))
+            .all(|(a, b)| a == b)
+    };
+    (1..whole).find(repeats).unwrap_or(whole)
 }
 
 #[cfg(test)]
@@ -117,13 +163,13 @@ mod tests {
             ("ENCRYPTION_KEY", GOOD),
             (
                 "ENCRYPTION_KEY_PREVIOUS",
-                "the key of last year, 0123456789abcdef,",
+                "the key of last year, 9f1c03e7ab52d684,",
             ),
             ("LINK_TTL_MINUTES", "5"),
         ]);
         assert_eq!(faults, Vec::<String>::new());
         let keys: Vec<&str> = config.previous.iter().map(Secret::reveal).collect();
-        assert_eq!(keys, ["the key of last year", "0123456789abcdef"]);
+        assert_eq!(keys, ["the key of last year", "9f1c03e7ab52d684"]);
         assert_eq!(config.key.unwrap().reveal(), GOOD);
         assert_eq!(config.ttl, Duration::from_secs(300));
     }
@@ -141,6 +187,15 @@ mod tests {
             "change-me",
             "change-me-to-a-long-random-value",
             "CHANGE_ME_CHANGE_ME",
+            "aaaaaaaaaaaaaaaa",
+            "99999999999999999999999",
+            "passwordpassword",
+            "Password12345678",
+            "admin:password:secret",
+            "0123456789abcdef",
+            "1234567890123456",
+            "abcxabcxabcxabcxab",
+            "qwertyuiopasdfgh",
         ] {
             let (_, faults) = read(&[("ENCRYPTION_KEY", weak)]);
             assert_eq!(faults, ["ENCRYPTION_KEY"], "{weak}");
@@ -150,6 +205,14 @@ mod tests {
             assert_eq!(faults, ["ENCRYPTION_KEY_PREVIOUS"], "{weak}");
         }
         assert!(!read(&[("ENCRYPTION_KEY", GOOD)]).0.is_weak());
+    }
+
+    #[test]
+    fn links_config_weak_key_is_told_how_to_make_a_strong_one() {
+        let (_, faults) = Env::read_pairs(&[("ENCRYPTION_KEY", "aaaaaaaaaaaaaaaa")], |env| {
+            LinksConfig::from_env(env)
+        });
+        assert!(faults[0].contains("`serverrs key`"), "{faults:?}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod shared;
 
 pub use client::{block, client_address};
 pub use config::ProtectConfig;
-pub use keys::{Key, KeyDigest, KeyFault, KeyFile, Keys, KeysConfig};
+pub use keys::{KEYED_ROUTES, Key, KeyDigest, KeyFault, KeyFile, Keys, KeysConfig};
 pub use limiter::{Bucket, Limiter, Limits, Quota, Standing, Store, Subject};
 pub use memory::MemoryStore;
 pub use shared::SharedStore;

@@ -251,6 +251,20 @@ async fn settings_that_can_not_be_used_are_all_named() {
 }
 
 #[tokio::test]
+async fn key_for_a_route_that_there_is_not_keeps_the_server_from_starting() {
+    let mut wrong = entry("a", "key-a");
+    wrong["routes"] = json!(["/resolve", "/reslove"]);
+    let (status, output) = Builder::offline()
+        .file("keys.json", &file(&[wrong]))
+        .env("API_KEYS_FILE", "keys.json")
+        .run_to_end()
+        .await;
+    assert_eq!(status.code(), Some(78), "{output}");
+    assert!(output.contains("  API_KEYS_FILE: "), "{output}");
+    assert!(output.contains("\"/reslove\" asks for no key"), "{output}");
+}
+
+#[tokio::test]
 async fn secrets_come_from_files_without_the_line_end() {
     let server = Builder::offline()
         .file("key", &format!("{KEY}\r\n"))

@@ -23,6 +23,15 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 const MAX_KEYS: usize = 1000;
 /// Longest id of a key; it names a bucket of the limiter.
 const MAX_ID: usize = 64;
+/// Templates of the routes that a key may be for: those that resolve, and those that deliver.
+pub const KEYED_ROUTES: [&str; 6] = [
+    "/resolve",
+    "/tiktok",
+    "/playlist",
+    "/stream",
+    "/download",
+    "/download-slideshow",
+];
 /// How long an answer is good before the file is looked at again.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -293,16 +302,19 @@ fn parse(content: &[u8]) -> Result<Vec<Key>, String> {
     Ok(keys)
 }
 
-fn key(entry: Entry) -> Result<Key, &'static str> {
+fn key(entry: Entry) -> Result<Key, String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte);
     if !(1..=MAX_ID).contains(&entry.id.len()) || !entry.id.bytes().all(is_plain) {
-        return Err("`id` must be 1 to 64 letters, digits or any of `-_.@`");
+        return Err("`id` must be 1 to 64 letters, digits or any of `-_.@`".to_owned());
     }
     let digest = KeyDigest::from_hex(&entry.sha256)
         .ok_or("`sha256` must be 64 hexadecimal digits, the SHA-256 of the key")?;
-    let is_path = |route: &String| route.starts_with('/');
-    if !entry.routes.iter().flatten().all(is_path) {
-        return Err("`routes` must be paths such as `/resolve`");
+    let mut routes = entry.routes.iter().flatten();
+    if let Some(route) = routes.find(|route| !KEYED_ROUTES.contains(&route.as_str())) {
+        let known = KEYED_ROUTES.join(", ");
+        return Err(format!(
+            "`routes`: {route:?} asks for no key; those that do are {known}"
+        ));
     }
     let expires_at =
         match &entry.expires {

@@ -60,6 +60,10 @@ fn files_that_can_not_be_used_say_why() {
             "`routes`",
         ),
         (
+            r#"[{"id":"a","sha256":"KEY","routes":["/resolve","/reslove"]}]"#,
+            r#"key number 1: `routes`: "/reslove""#,
+        ),
+        (
             r#"[{"id":"a","sha256":"KEY","expires":"soon"}]"#,
             "`expires`",
         ),
@@ -123,6 +127,10 @@ fn changed_file_counts_and_a_broken_one_does_not() {
     for broken in [
         format!("[{},{{\"id\":", entry("d")),
         format!("[{}]", entry("p")),
+        format!(
+            "[{}]",
+            entry("d").replace('}', r#","routes":["/reslove"]}"#)
+        ),
         String::new(),
     ] {
         write(&broken);

@@ -138,6 +138,7 @@ const WORDS: &[&str] = &["tiktok", "douyin", "youtube", "itag", "innertube"];
 const FIXED_TEXTS: &[(&str, &str)] = &[
     // The first route of ServerPY, alone or after a method.
     ("http/", "/tiktok\""),
+    ("protect/keys/mod.rs", "/tiktok\""),
     // Examples in the document of the API.
     (
         "http/openapi.rs",
