@@ -8,7 +8,9 @@ use serverrs::telemetry::TelemetryConfig;
 
 use crate::harness::Builder;
 
-const EXAMPLE: &str = include_str!("../../.env.example");
+mod wrong;
+
+const EXAMPLE: &str = include_str!("../../../.env.example");
 
 /// Names as they stand in the example, set or commented out.
 pub(crate) fn names_in_example() -> Vec<String> {
@@ -96,13 +98,20 @@ async fn server_with_bad_settings_names_every_one_and_does_not_start() {
 
 #[tokio::test]
 async fn server_with_a_weak_key_does_not_start() {
-    for key in ["overflow", "your_secret_key_here", "change-me", "short"] {
+    for key in [
+        "overflow",
+        "your_secret_key_here",
+        "change-me",
+        "short",
+        "passwordpassword",
+    ] {
         let (status, output) = Builder::offline()
             .env("ENCRYPTION_KEY", key)
             .run_to_end()
             .await;
         assert_eq!(status.code(), Some(78), "{key}: {output}");
-        assert!(output.contains("ENCRYPTION_KEY"), "{output}");
+        assert!(output.contains("  ENCRYPTION_KEY: "), "{output}");
+        assert!(output.contains("`serverrs key`"), "{output}");
     }
 }
 
@@ -134,6 +143,39 @@ async fn dotenv_is_read_and_the_environment_wins() {
     let health = server.api().get("/health").await.json();
     assert_eq!(health["instance_id"], "from-file");
     assert_eq!(health["instance_region"], "from-process");
+}
+
+#[tokio::test]
+async fn dotenv_with_two_values_of_one_name_is_warned_about() {
+    let dotenv =
+        "INSTANCE_REGION=first\nINSTANCE_ID=same\nINSTANCE_REGION=last\nINSTANCE_ID=same\n";
+    let mut server = Builder::offline().file(".env", dotenv).start().await;
+    let line = server
+        .wait_for_log("stands in `.env` with different values")
+        .await;
+    assert!(line.contains("WARN") && line.contains("INSTANCE_REGION"));
+    assert!(!line.contains("first"), "{line}");
+    assert_eq!(server.logs().matches("with different values").count(), 1);
+    let health = server.api().get("/health").await.json();
+    assert_eq!(health["instance_region"], "last");
+}
+
+#[tokio::test]
+async fn messages_say_what_is_accepted() {
+    let (status, output) = Builder::offline()
+        .env("MAX_QUEUE", "abc")
+        .env("HOST", "localhost")
+        .env("RUST_LOG", "inof")
+        .run_to_end()
+        .await;
+    assert_eq!(status.code(), Some(78), "{output}");
+    for line in [
+        "  MAX_QUEUE: `abc`: must be a whole number from 0 to 100000",
+        "  HOST: `localhost`: must be an IP address",
+        "  RUST_LOG: `inof`: must be one of trace, debug, info, warn, error and off",
+    ] {
+        assert!(output.contains(line), "{line}: {output}");
+    }
 }
 
 #[tokio::test]
@@ -172,6 +214,23 @@ async fn cookie_file_that_is_not_there_yet_is_warned_about() {
     server
         .wait_for_log("the cookie file does not exist yet")
         .await;
+}
+
+#[tokio::test]
+async fn cookie_file_that_is_a_folder_is_warned_about() {
+    let mut server = Builder::offline()
+        .file("jar/x", "")
+        .env("COOKIES_PATH", "jar")
+        .env("YOUTUBE_COOKIES_PATH", "jar")
+        .start()
+        .await;
+    for name in ["COOKIES_PATH", "YOUTUBE_COOKIES_PATH"] {
+        let line = server.wait_for_log(&format!("variable=\"{name}\"")).await;
+        assert!(
+            line.contains("WARN") && line.contains("names a folder"),
+            "{line}"
+        );
+    }
 }
 
 /// Whoever reads the log by a program reads nothing else, from the first line to the last.
@@ -255,188 +314,4 @@ async fn secret_comes_from_a_file_too() {
         .start()
         .await;
     assert!(!server.logs().contains("`ENCRYPTION_KEY` is not set"));
-}
-
-/// Of each variable a value that it can't have.
-const WRONG: [(&str, &str); 92] = [
-    ("RUST_LOG", "serverrs=loud"),
-    ("LOG_LEVEL", "loud"),
-    ("LOG_FORMAT", "xml"),
-    ("HOST", "localhost"),
-    ("PORT", "70000"),
-    ("BASE_URL", "media.example"),
-    ("MAX_CONNECTIONS", "0"),
-    ("MAX_CONNECTIONS_PER_CLIENT", "0"),
-    ("HEADER_TIMEOUT", "0"),
-    ("BODY_TIMEOUT", "0"),
-    ("KEEPALIVE_TIMEOUT", "0"),
-    ("CLIENT_STALL_TIMEOUT", "0"),
-    ("SHUTDOWN_DELAY", "-1"),
-    ("SHUTDOWN_GRACE", "soon"),
-    ("TRUSTED_PROXIES", "proxy.example"),
-    ("CORS_ORIGINS", "example.com"),
-    ("METRICS_TOKEN_FILE", "/nonexistent/file"),
-    ("DOCS", "maybe"),
-    ("API_KEY", "same, same"),
-    ("API_KEY_FILE", "/nonexistent/file"),
-    ("API_KEYS_FILE", "/nonexistent/file"),
-    ("API_KEY_MEDIA", "maybe"),
-    ("RATE_LIMIT_PER_MINUTE", "-1"),
-    ("RATE_LIMIT_MEDIA_PER_MINUTE", "many"),
-    ("ENCRYPTION_KEY", "short"),
-    ("ENCRYPTION_KEY_FILE", "/nonexistent/file"),
-    ("ENCRYPTION_KEY_PREVIOUS", "short"),
-    ("ENCRYPTION_KEY_PREVIOUS_FILE", "/nonexistent/file"),
-    ("LINK_TTL_MINUTES", "0"),
-    ("ALLOW_INSECURE_KEY", "maybe"),
-    ("MAX_WORKERS", "0"),
-    ("YTDLP_TIMEOUT", "0"),
-    ("MAX_EXTRACTIONS", "0"),
-    ("MAX_STREAMS", "0"),
-    ("MAX_QUEUE", "-1"),
-    ("QUEUE_TIMEOUT", "-1"),
-    ("EXTRACT_TIMEOUT", "0"),
-    ("CACHE_TTL", "soon"),
-    ("CACHE_MAX_ENTRIES", "-1"),
-    ("SLIDESHOW_CONCURRENCY", "0"),
-    ("SLIDESHOW_TIMEOUT", "0"),
-    ("STREAM_BUFFER_BYTES", "0"),
-    ("STREAM_BUFFER_TOTAL_BYTES", "0"),
-    ("QUEUE_SIZE", "0"),
-    ("CHUNK_SIZE", "large"),
-    ("CLIENT_MIN_RATE", "-1"),
-    ("PROXY", "gopher://proxy.example"),
-    ("PROXY_FILE", "/nonexistent/file"),
-    ("HTTPS_PROXY", "gopher://proxy.example"),
-    ("NO_PROXY", ":::"),
-    ("USER_AGENT", "a\u{7}b"),
-    ("EXTRA_CA_FILE", "/nonexistent/file"),
-    ("SSL_CERT_FILE", "/nonexistent/file"),
-    ("ALLOW_PRIVATE_UPSTREAM", "everything"),
-    ("CONNECT_TIMEOUT", "0"),
-    ("STREAM_IDLE_TIMEOUT", "0"),
-    ("TIKTOK_IDENTITY_FILE", "/nonexistent/file"),
-    ("DOUYIN_IDENTITY_FILE", "/nonexistent/file"),
-    ("ENABLE_YOUTUBE", "maybe"),
-    ("YOUTUBE_CLIENTS_FILE", "/nonexistent/file"),
-    ("YOUTUBE_PO_TOKENS", "nonsense"),
-    ("YOUTUBE_PO_TOKENS_FILE", "/nonexistent/file"),
-    ("YOUTUBE_POT_PROVIDER_URL", "nonsense"),
-    ("YOUTUBE_VISITOR_DATA_FILE", "/nonexistent/file"),
-    ("YOUTUBE_DETAILS", "maybe"),
-    ("TEMP_QUOTA_MB", "-1"),
-    ("TEMP_MIN_FREE_MB", "-1"),
-    ("CLEANUP_INTERVAL", "0"),
-    ("TLS_CERT_FILE", "/nonexistent/file"),
-    ("YOUTUBE_MAX_HEIGHT", "tall"),
-    ("EGRESS", "nonsense"),
-    ("EGRESS_FILE", "/nonexistent/file"),
-    ("GLUETUN_CONTROL_URL", "nonsense"),
-    ("GLUETUN_CONTROL_PORT", "door"),
-    ("GLUETUN_API_KEY_FILE", "/nonexistent/file"),
-    ("GLUETUN_PASSWORD_FILE", "/nonexistent/file"),
-    ("REDIS_URL", "gopher://redis.example"),
-    ("REDIS_URL_FILE", "/nonexistent/file"),
-    ("REDIS_PORT", "door"),
-    ("BROADCAST_API_CORS", "nonsense"),
-    ("BROADCAST_API_TOKEN_FILE", "/nonexistent/file"),
-    ("BROADCAST_ALLOW_PRIVATE_TARGETS", "everything"),
-    ("BROADCAST_DISK_CAP_MB", "-1"),
-    ("BROADCAST_MAX_ITEMS", "0"),
-    ("BROADCAST_MAX_RUNNING", "0"),
-    ("BROADCAST_PREFETCH_ITEMS", "0"),
-    ("BROADCAST_REGION_FALLBACK", "nowhere"),
-    ("BROADCAST_VIDEO_ENCODER", "libx265"),
-    ("BROADCAST_CHILD_MEM_MB", "-1"),
-    ("BROADCAST_SLATE_IMAGE", "/nonexistent/file"),
-    ("BROADCAST_RECONNECT_MAX_S", "soon"),
-    ("FFMPEG_TIMEOUT", "0"),
-];
-
-/// Names of the faults that these variables have.
-fn faults_of(pairs: &[(&str, &str)]) -> BTreeSet<String> {
-    let mut env = Env::from_pairs(pairs.iter().copied());
-    TelemetryConfig::from_env(&mut env);
-    drop(Settings::from_env(&mut env));
-    let faults = env.finish().err().map(|error| error.faults);
-    let names = faults.into_iter().flatten().map(|fault| fault.name);
-    names.collect()
-}
-
-#[test]
-fn wrong_value_of_any_variable_is_a_fault_of_that_variable() {
-    let accepted: Vec<_> = WRONG
-        .iter()
-        .filter(|(name, value)| !faults_of(&[(*name, *value)]).contains(*name))
-        // Without its twin, the missing half is what is named.
-        .filter(|(name, _)| !name.starts_with("TLS_"))
-        .collect();
-    assert!(accepted.is_empty(), "{accepted:?}");
-    assert!(faults_of(&[("TLS_CERT_FILE", "/nonexistent/file")]).contains("TLS_KEY_FILE"));
-}
-
-#[test]
-fn variables_without_a_wrong_value_are_known() {
-    // Free texts, paths of what may come later, and proxies of which one stands for all.
-    let free = [
-        "TLS_KEY_FILE",
-        "INSTANCE_ID",
-        "INSTANCE_REGION",
-        "METRICS_TOKEN",
-        "REDIS_HOST",
-        "HTTP_PROXY",
-        "ALL_PROXY",
-        "COOKIES_PATH",
-        "TIKTOK_DEVICE_ID",
-        "TIKTOK_APP_INFO",
-        "DOUYIN_COOKIES_PATH",
-        "YOUTUBE_VISITOR_DATA",
-        "YOUTUBE_COOKIES_PATH",
-        "YOUTUBE_STATE_DIR",
-        "TEMP_DIR",
-        "FFMPEG_PATH",
-        "GLUETUN_API_KEY",
-        "GLUETUN_PASSWORD",
-        "GLUETUN_USERNAME",
-        // Looked at together with the others of this VPN.
-        "GLUETUN_EGRESS",
-        "BROADCAST_API_TOKEN",
-        "BROADCAST_DB",
-        "BROADCAST_MEDIA_DIR",
-        "BROADCAST_COOKIES_DIR",
-        "BROADCAST_TARGET_ALLOW",
-        "STREAM_TEMP_DIR",
-    ];
-    let wrong = WRONG.iter().map(|(name, _)| *name);
-    let known: BTreeSet<String> = wrong.chain(free).map(str::to_owned).collect();
-    let asked: BTreeSet<String> = names_asked_for().into_iter().collect();
-    assert_eq!(known, asked);
-}
-
-#[test]
-fn all_wrong_values_are_told_at_once() {
-    // A twin in a file would be a fault of its own beside the value.
-    let inline: Vec<_> = WRONG
-        .iter()
-        .filter(|(name, _)| !name.ends_with("_FILE") || !name.contains("KEY"))
-        .filter(|(name, _)| {
-            let twins = [
-                "EGRESS_FILE",
-                "PROXY_FILE",
-                "REDIS_URL_FILE",
-                "YOUTUBE_PO_TOKENS_FILE",
-            ];
-            !twins.contains(name)
-        })
-        // Not looked at beside `PROXY`.
-        .filter(|(name, _)| *name != "HTTPS_PROXY")
-        .filter(|(name, _)| !name.starts_with("TLS_") && *name != "ALLOW_INSECURE_KEY")
-        .copied()
-        .collect();
-    let told = faults_of(&inline);
-    let missing: Vec<_> = inline
-        .iter()
-        .filter(|(name, _)| !told.contains(*name))
-        .collect();
-    assert!(missing.is_empty(), "{missing:?}");
 }
