@@ -382,7 +382,7 @@ mod tests {
     #[test]
     fn secrets_with_control_characters_are_faults_without_the_value() {
         for (value, count) in [("hunter2\nhunter2", 1), ("a\u{7}", 1), ("a, b é", 0)] {
-            let (_, faults) = Env::read_pairs(&[("KEY", value)], |env| {
+            let ((), faults) = Env::read_pairs(&[("KEY", value)], |env| {
                 let secrets = env.secrets("KEY");
                 env.must_fit_header("KEY", &secrets);
             });

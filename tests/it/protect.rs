@@ -253,7 +253,7 @@ async fn settings_that_can_not_be_used_are_all_named() {
 #[tokio::test]
 async fn key_for_a_route_that_there_is_not_keeps_the_server_from_starting() {
     let mut wrong = entry("a", "key-a");
-    wrong["routes"] = json!(["/resolve", "/reslove"]);
+    wrong["routes"] = json!(["/resolve", "/facts"]);
     let (status, output) = Builder::offline()
         .file("keys.json", &file(&[wrong]))
         .env("API_KEYS_FILE", "keys.json")
@@ -261,7 +261,7 @@ async fn key_for_a_route_that_there_is_not_keeps_the_server_from_starting() {
         .await;
     assert_eq!(status.code(), Some(78), "{output}");
     assert!(output.contains("  API_KEYS_FILE: "), "{output}");
-    assert!(output.contains("\"/reslove\" asks for no key"), "{output}");
+    assert!(output.contains("\"/facts\" asks for no key"), "{output}");
 }
 
 #[tokio::test]

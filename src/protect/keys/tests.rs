@@ -60,8 +60,8 @@ fn files_that_can_not_be_used_say_why() {
             "`routes`",
         ),
         (
-            r#"[{"id":"a","sha256":"KEY","routes":["/resolve","/reslove"]}]"#,
-            r#"key number 1: `routes`: "/reslove""#,
+            r#"[{"id":"a","sha256":"KEY","routes":["/resolve","/facts"]}]"#,
+            r#"key number 1: `routes`: "/facts""#,
         ),
         (
             r#"[{"id":"a","sha256":"KEY","expires":"soon"}]"#,
@@ -127,10 +127,7 @@ fn changed_file_counts_and_a_broken_one_does_not() {
     for broken in [
         format!("[{},{{\"id\":", entry("d")),
         format!("[{}]", entry("p")),
-        format!(
-            "[{}]",
-            entry("d").replace('}', r#","routes":["/reslove"]}"#)
-        ),
+        format!("[{}]", entry("d").replace('}', r#","routes":["/facts"]}"#)),
         String::new(),
     ] {
         write(&broken);
