@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::play::Failure;
+use super::failures::Failure;
 use super::{Desk, Driver, News};
 use crate::broadcast::feed::{Content, Feed};
 use crate::broadcast::files;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::play::{Broken, Failure, Item, Played};
+use super::failures::{Broken, Failure, Played};
+use super::play::Item;
 use super::{Desk, at_least};
 use crate::broadcast::ItemState;
 use crate::broadcast::source::Monitor;

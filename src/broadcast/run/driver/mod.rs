@@ -3,6 +3,7 @@
 //! Each item is a task of its own ([`play`]). The next one begins when the one before is about to hand over its last
 //! bytes, so that two programs run at most.
 
+mod failures;
 mod finding;
 mod live;
 mod news;
@@ -27,8 +28,8 @@ use crate::broadcast::pump::PumpHandle;
 use crate::broadcast::shelf::{self, Shelf};
 use crate::broadcast::source::{Headers, Monitor};
 use crate::broadcast::{Item, ItemState, OnItemFailure, ServeMode, Settings};
+use failures::Failure;
 pub(super) use news::News;
-use play::Failure;
 use rescue::Rescues;
 
 /// First pause when a whole cycle gave nothing.
