@@ -75,6 +75,31 @@ async fn output(mut command: Command) -> Option<Output> {
         .ok()
 }
 
+/// Chromium without a window and without errands of its own, which keeps its files in `profile` and is ended with its
+/// handle. What it writes goes nowhere unless the caller says otherwise.
+pub(crate) fn chromium(profile: &Path) -> Command {
+    let mut command = Command::new("chromium");
+    command
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--no-proxy-server",
+        ])
+        .arg(format!("--user-data-dir={}", profile.display()))
+        .env("HOME", profile)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
 /// A Python environment below `target`, made once for each set of packages.
 pub(crate) struct PythonEnv {
     dir: PathBuf,

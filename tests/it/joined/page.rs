@@ -1,15 +1,14 @@
 //! A joined file in a browser: a page plays it to its end and seeks in it.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::sync::mpsc;
 
 use super::{PAIR, Pair, WEBM_PAIR, link, skip};
-use crate::harness::has_tool;
+use crate::harness::{chromium, has_tool};
 
 /// Longest time for a page; it needs some seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -79,28 +78,10 @@ async fn answer(mut stream: TcpStream, page: &str) -> Option<String> {
 }
 
 fn browser(profile: &std::path::Path, page: &str) -> Child {
-    let mut command = Command::new("chromium");
+    let mut command = chromium(profile);
     command
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--no-proxy-server",
-            "--mute-audio",
-            "--autoplay-policy=no-user-gesture-required",
-        ])
-        .arg(format!("--user-data-dir={}", profile.display()))
-        .arg(page)
-        .env("HOME", profile)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true);
+        .args(["--mute-audio", "--autoplay-policy=no-user-gesture-required"])
+        .arg(page);
     command.spawn().expect("chromium")
 }
 

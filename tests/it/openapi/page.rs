@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::Value;
-use tokio::process::Command;
 
 use super::{document, operations};
-use crate::harness::{Builder, fetch, has_tool, skip};
+use crate::harness::{Builder, chromium, fetch, has_tool, skip};
 
 /// Longest time for the browser; it needs some seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -69,30 +68,19 @@ struct Seen {
 /// Opens a page in a browser that finds no host but this machine; `folder` is for its files.
 async fn browse(url: &str, folder: &Path) -> Seen {
     let network = folder.join("network.json");
-    let mut command = Command::new("chromium");
+    let mut command = chromium(folder);
     command
         .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--no-proxy-server",
             "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
             "--enable-logging=stderr",
             // Time for scripts, which passes as fast as they can be run.
             "--virtual-time-budget=30000",
             "--dump-dom",
         ])
-        .arg(format!("--user-data-dir={}", folder.display()))
         .arg(format!("--log-net-log={}", network.display()))
         .arg(url)
-        .env("HOME", folder)
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let output = tokio::time::timeout(PATIENCE, command.output()).await;
     let output = output.expect("in time").expect("chromium");
     assert!(output.status.success(), "{output:?}");

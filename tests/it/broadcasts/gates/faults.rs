@@ -49,8 +49,8 @@ async fn dead_item_and_absent_site_show_the_slate_on_the_same_connection() {
     fault(2, 503);
     let lateness = Lateness::watch();
     let record = studio.start(json!({ "start_with_slate": false })).await;
-    let shown = studio.until(&record, "three seconds of slate", |status| {
-        status["faults"]["slate_ms"].as_u64() >= Some(3000)
+    let shown = studio.until(&record, "ten seconds of slate", |status| {
+        status["faults"]["slate_ms"].as_u64() >= Some(10_000)
     });
     let status = shown.await["status"].clone();
     assert_eq!(status, "running");
