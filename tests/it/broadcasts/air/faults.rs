@@ -3,22 +3,13 @@
 use serde_json::{Value, json};
 
 use super::ahead::fat;
-use super::{LIST, SMALL, Studio, UPRIGHT, WIDE, assert_smooth};
+use super::{LIST, SMALL, Studio, UPRIGHT, WIDE, assert_smooth, kill};
 use crate::harness::ingest::Manner;
 use crate::harness::upstream::youtube::{Layout, Playlist, Refusal, Video};
 use crate::harness::upstream::{Fault, Gate, Rule};
 
 /// Parts of a file after which each answer is cut.
 const CUT: u64 = 20_000;
-
-/// Ends a program as the system does when memory runs out.
-async fn kill(pid: u64) {
-    let killed = tokio::process::Command::new("kill")
-        .args(["-9", &pid.to_string()])
-        .status()
-        .await;
-    assert!(killed.unwrap().success());
-}
 
 #[tokio::test]
 async fn cuts_and_expired_addresses_lose_nothing() {

@@ -346,6 +346,15 @@ async fn flashes_in_file(dir: &Path) -> usize {
     first + bright.windows(2).filter(|pair| !pair[0] && pair[1]).count()
 }
 
+/// Ends a program as the system does when memory runs out.
+pub(super) async fn kill(pid: u64) {
+    let killed = tokio::process::Command::new("kill")
+        .args(["-9", &pid.to_string()])
+        .status()
+        .await;
+    assert!(killed.unwrap().success());
+}
+
 /// One timeline without a step: times never go back, pictures are even, configuration records came once.
 #[track_caller]
 pub(super) fn assert_smooth(publication: &Publication) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Studio, assert_no_gap, assert_smooth, different, file_of, list, marks};
+use super::{Studio, assert_no_gap, assert_smooth, different, file_of, kill, list, marks};
 use crate::harness::film::MIXED;
 use crate::harness::ingest::Manner;
 use crate::harness::lateness::Lateness;
@@ -63,6 +63,44 @@ async fn dead_item_and_absent_site_show_the_slate_on_the_same_connection() {
     assert_no_gap(&got, &lateness);
     let marks = marks(&studio, &got).await;
     assert_eq!((marks.flashes.len(), different(&marks.levels)), (7, 4));
+}
+
+#[tokio::test]
+async fn killed_encoder_costs_three_seconds_of_slate_at_most() {
+    const SECONDS: u32 = 12;
+    let Some(studio) = Studio::new([Manner::Keep]).await else {
+        return;
+    };
+    let film = MIXED[0].film(SECONDS, studio.dir.path()).await.unwrap();
+    let videos = list(&studio, &[(MIXED[0], SECONDS), (MIXED[2], 4)]).await;
+    // Hardly faster than it is played, so that little is in hand when the encoder dies.
+    let pace = film.len() as u64 * 5 / 4 / u64::from(SECONDS);
+    let file = file_of(&videos.entries[0].id);
+    studio
+        .stage
+        .world()
+        .fault(Rule::parameter("id", &file, Fault::Rate(pace)));
+    let lateness = Lateness::watch();
+    let record = studio.start(json!({ "start_with_slate": false })).await;
+    let on_air = studio.until(&record, "an encoder on air", |status| {
+        status["now"]["index"] == 0 && status["pid"].is_u64()
+    });
+    kill(on_air.await["pid"].as_u64().unwrap()).await;
+    studio.stage.world().clear_faults();
+    let next = studio.until(&record, "the next item", |status| {
+        status["now"]["index"] == 1
+    });
+    let slate = next.await["faults"]["slate_ms"].as_u64().unwrap();
+    println!("{slate} ms of slate after a killed encoder, gate 3000");
+    assert!(slate <= 3000, "{slate} ms");
+    studio
+        .until(&record, "the end", |status| status["status"] == "stopped")
+        .await;
+    let got = studio.only();
+    assert_smooth(&got);
+    assert_no_gap(&got, &lateness);
+    let marks = marks(&studio, &got).await;
+    assert_eq!(marks.flashes.len(), SECONDS as usize + 4);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use serverrs::broadcast::flv::Tag;
 
 use super::LIST;
-use super::air::{Studio, assert_smooth, video};
+use super::air::{Studio, assert_smooth, kill, video};
 use crate::harness::film::Shape;
 use crate::harness::ingest::{Marks, Publication};
 use crate::harness::lateness::Lateness;
