@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use semver::{Version, VersionReq};
-use serde_json::Value;
+use serde_json::{Value, json};
 use toml::Table;
 
 use crate::harness::{run, skip};
@@ -182,7 +182,7 @@ async fn everything_linked_is_allowed() {
             let allowed = allowed.iter().chain(beyond).copied().collect();
             assert!(is_met(license, &allowed), "{name}: {license}");
             let source = package["source"].as_str().unwrap_or_default();
-            assert!(source.starts_with("registry+"), "{name}: {source}");
+            assert!(is_from_registry(source), "{name}: {source}");
             sources.insert(source.to_owned());
             assert!(!banned.contains(name), "{name}");
             *licenses.entry(license.to_owned()).or_default() += 1;
@@ -195,20 +195,110 @@ async fn everything_linked_is_allowed() {
     assert_eq!(sources.len(), 1, "{sources:?}");
 }
 
-/// The versions of every crate in a lock file.
-fn locked(folder: &str) -> BTreeMap<String, BTreeSet<String>> {
+fn is_from_registry(source: &str) -> bool {
+    source.starts_with("registry+") || source.starts_with("sparse+")
+}
+
+/// Why a dependency that a crate declares is none that `[sources]` and `bans.wildcards` let be, if so.
+fn fault_of(dependency: &Value, is_own: bool) -> Option<&'static str> {
+    let source = dependency["source"].as_str();
+    let is_path = dependency["path"].is_string();
+    match () {
+        () if !dependency["registry"].is_null() => Some("of another registry than cargo's own"),
+        () if source.is_some_and(|source| !is_from_registry(source)) => Some("of no registry"),
+        () if is_path && !is_own => Some("of a folder"),
+        // Packages that nobody publishes may name a folder alone (`allow-wildcard-paths`).
+        () if dependency["req"] == "*" && !is_path => Some("of any version"),
+        () => None,
+    }
+}
+
+#[test]
+fn dependencies_of_other_sources_and_of_any_version_are_seen() {
+    let path = json!({ "req": "*", "source": null, "registry": null, "path": "/a" });
+    let plain = json!({ "req": "^1", "source": "registry+https://a.example/b", "registry": null });
+    assert_eq!(fault_of(&path, true), None);
+    assert_eq!(fault_of(&plain, false), None);
+    let changed = |key: &str, value: &str| {
+        let mut changed = plain.clone();
+        changed[key] = value.into();
+        changed
+    };
+    for (dependency, fault) in [
+        (path, "of a folder"),
+        (changed("req", "*"), "of any version"),
+        (
+            changed("source", "git+https://a.example/b"),
+            "of no registry",
+        ),
+        (
+            changed("registry", "https://a.example/b"),
+            "of another registry than cargo's own",
+        ),
+    ] {
+        assert_eq!(fault_of(&dependency, false), Some(fault), "{dependency}");
+    }
+}
+
+#[tokio::test]
+async fn every_crate_comes_from_the_one_registry_in_versions_that_are_named() {
+    let rules = rules();
+    for (part, rule) in [
+        ("sources", "unknown-registry"),
+        ("sources", "unknown-git"),
+        ("bans", "wildcards"),
+    ] {
+        assert_eq!(rules[part][rule].as_str(), Some("deny"), "{part}.{rule}");
+    }
+    for exception in ["allow-registry", "allow-git", "allow-org", "private"] {
+        assert!(rules["sources"].get(exception).is_none(), "{exception}");
+    }
+    assert_eq!(rules["bans"]["allow-wildcard-paths"].as_bool(), Some(true));
+    let mut sources = BTreeSet::new();
+    for folder in PACKAGES {
+        sources.extend(lock_of(folder).into_iter().filter_map(|package| {
+            let source = package.get("source")?;
+            Some(source.as_str().expect("a text").to_owned())
+        }));
+        let manifest = manifest_of(folder);
+        for replaced in ["patch", "replace"] {
+            assert!(manifest.get(replaced).is_none(), "{folder}: [{replaced}]");
+        }
+        let mut declared = 0;
+        for package in packages_of(folder).await.unwrap_or_default() {
+            let is_own = package["source"].is_null();
+            // An empty list of registries: nobody may publish it.
+            assert!(!is_own || package["publish"] == json!([]), "{folder}");
+            for dependency in package["dependencies"].as_array().expect("a list") {
+                let fault = fault_of(dependency, is_own);
+                assert_eq!(fault, None, "{}: {dependency}", package["name"]);
+                declared += 1;
+            }
+        }
+        println!("`{folder}`: {declared} dependencies declared by its crates");
+    }
+    assert_eq!(sources.len(), 1, "{sources:?}");
+}
+
+fn manifest_of(folder: &str) -> Table {
+    let text = std::fs::read_to_string(root().join(folder).join("Cargo.toml"));
+    text.expect("Cargo.toml").parse().expect("TOML")
+}
+
+/// The crates of a lock file.
+fn lock_of(folder: &str) -> Vec<toml::Value> {
     let lock = std::fs::read_to_string(root().join(folder).join("Cargo.lock")).expect("Cargo.lock");
     let lock: Table = lock.parse().expect("TOML");
+    lock["package"].as_array().expect("packages").clone()
+}
+
+/// The versions of every crate in a lock file.
+fn locked(folder: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut versions = BTreeMap::<String, BTreeSet<String>>::new();
-    for package in lock["package"].as_array().expect("packages") {
+    for package in lock_of(folder) {
         let text = |key: &str| package[key].as_str().expect("a text").to_owned();
         if let Some(source) = package.get("source") {
-            assert!(
-                source
-                    .as_str()
-                    .is_some_and(|source| source.starts_with("registry+")),
-                "{package:?}"
-            );
+            assert!(source.as_str().is_some_and(is_from_registry), "{package:?}");
             assert!(package.get("checksum").is_some(), "{package:?}");
         }
         versions
@@ -232,8 +322,7 @@ fn tools_are_locked_to_what_the_server_is_locked_to() {
         }
     }
     // The fuzzer links the server, with all that this needs.
-    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).expect("Cargo.toml");
-    let manifest: Table = manifest.parse().expect("TOML");
+    let manifest = manifest_of(".");
     let fuzzer = locked("fuzz");
     let dependencies = manifest["dependencies"].as_table().expect("a table").iter();
     let is_optional = |value: &toml::Value| value.get("optional").is_some();
@@ -248,8 +337,7 @@ fn tools_are_locked_to_what_the_server_is_locked_to() {
 #[test]
 fn unsafe_code_is_forbidden_everywhere() {
     for folder in PACKAGES {
-        let manifest = std::fs::read_to_string(root().join(folder).join("Cargo.toml"));
-        let manifest: Table = manifest.expect("Cargo.toml").parse().expect("TOML");
+        let manifest = manifest_of(folder);
         assert_eq!(
             manifest["lints"]["rust"]["unsafe_code"].as_str(),
             Some("forbid"),
