@@ -14,8 +14,8 @@ mod store;
 use http::Method;
 use serde_json::{Value, json};
 
-pub(crate) use air::has_ffmpeg;
 pub(crate) use air::srt::has_srt;
+pub(crate) use air::{has_ffmpeg, until};
 
 use crate::harness::{Builder, Fetched, TestServer, fetch};
 

@@ -94,7 +94,7 @@ impl Deck {
         // Pages move while their own host is where it should be, so they go apart.
         for is_page in [false, true] {
             for (place, private) in spellings::addresses().into_iter().enumerate() {
-                rounds.extend(self.round_of_fixed(place, private, is_page));
+                rounds.extend(self.rounds_of_fixed(place, private, is_page));
             }
         }
         let mut open = Round::default();
@@ -108,10 +108,10 @@ impl Deck {
         rounds
     }
 
-    /// The entries whose few hosts are all put at an address.
-    fn round_of_fixed(&mut self, place: usize, private: Private, is_page: bool) -> Option<Round> {
-        let mut cases = Vec::new();
-        let mut names = Vec::new();
+    /// The entries whose few hosts are all put at an address. What has the same names goes one after the other, so that
+    /// each case is known by the questions for its own.
+    fn rounds_of_fixed(&mut self, place: usize, private: Private, is_page: bool) -> Vec<Round> {
+        let mut rounds: Vec<(Vec<Case>, Vec<&'static str>)> = Vec::new();
         for (turn, entry) in self.entries.clone().into_iter().enumerate() {
             let Some(host) = entry.fixed_hosts().first() else {
                 continue;
@@ -119,13 +119,20 @@ impl Deck {
             if (entry == Entry::Page) != is_page || !self.draws(place + turn) {
                 continue;
             }
-            names.extend_from_slice(entry.fixed_hosts());
-            for status in self.statuses(entry, private) {
-                cases.push(self.case(entry, (*host).to_owned(), status));
+            for (turn, status) in self.statuses(entry, private).into_iter().enumerate() {
+                let case = self.case(entry, (*host).to_owned(), status);
+                if rounds.len() == turn {
+                    rounds.push(Default::default());
+                }
+                rounds[turn].0.push(case);
+                rounds[turn].1.extend_from_slice(entry.fixed_hosts());
             }
         }
-        let put = Some((names, private.address));
-        (!cases.is_empty()).then_some(Round { cases, put })
+        let put = |(cases, names)| Round {
+            cases,
+            put: Some((names, private.address)),
+        };
+        rounds.into_iter().map(put).collect()
     }
 
     /// The cases of an entry with names of their own at an address.

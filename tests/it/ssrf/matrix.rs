@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt as _, stream};
 
 use super::deck::{Deck, Round};
-use super::entries::{Case, Entry, Heard, Posts, Scene, Videos};
+use super::entries::{Case, Entry, Heard, Posts, REFUSED, Scene, Videos};
+use super::is_strange;
 use super::names::{self, SITES};
 use super::territory::{Arrivals, Territory};
-use super::{FOREIGN, is_word};
 use crate::harness::skip;
 use crate::harness::upstream::{Answer, Fault, Page, Rule, World};
 
@@ -44,6 +44,18 @@ pub(super) enum Stop {
 }
 
 impl Stop {
+    /// What has stopped a case, by what was seen of it; `None` when no one thing did.
+    fn seen(case: &Case, heard: &Heard, is_looked_up: bool) -> Option<Self> {
+        match (heard, case.entry) {
+            (Heard::LeftOut, _) => (!is_looked_up).then_some(Self::LeftOut),
+            (Heard::Answer(_), _) if is_looked_up => Some(Self::Address),
+            (Heard::Answer(_), Entry::Posted) => Some(Self::Link),
+            // Both times nothing was asked; here the redirect is known to have been served.
+            (Heard::Answer(_), Entry::CaptionsMove) => Some(Self::NotFollowed),
+            (Heard::Answer(_), _) => Some(Self::Host),
+        }
+    }
+
     /// What stops a host here that says itself that it isn't one of the site's.
     fn of_strangers(entry: Entry) -> Self {
         match entry {
@@ -125,6 +137,9 @@ impl<'a> Play<'a> {
         for host in Entry::ALL.into_iter().flat_map(Entry::fixed_hosts) {
             stage.world().fault(Rule::host(host, Fault::HangUp));
         }
+        let content_type = "text/html";
+        let refused = Rule::path_prefix(REFUSED, Fault::Html { content_type });
+        stage.world().fault(refused);
         // What is found there is nothing, which is no trouble of the site's.
         for (host, path) in NOTHING {
             let missing = Answer::new(404, "text/html", "Not Found");
@@ -182,8 +197,12 @@ impl<'a> Play<'a> {
 
     async fn round(&self, round: &Round, is_own: bool) -> Result<Tally, Vec<String>> {
         self.put(round);
-        let names = round.cases.iter().flat_map(looked_up);
-        let before: HashMap<String, usize> = names
+        let names = || round.cases.iter().flat_map(looked_up);
+        // Of hosts that are to be looked up each has names of its own, so that it is known to have been.
+        let differing: HashSet<String> = names().collect();
+        assert!(!is_own || differing.len() == names().count());
+        let before: HashMap<String, usize> = differing
+            .into_iter()
             .map(|name| (name.clone(), self.territory.asked.count_of(&name)))
             .collect();
         let played: Vec<_> = stream::iter(&round.cases)
@@ -194,8 +213,11 @@ impl<'a> Play<'a> {
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
+        let is_looked_up = |case: &Case| {
+            let is_new = |name: &String| self.territory.asked.count_of(name) > before[name];
+            looked_up(case).iter().any(is_new)
+        };
         let (mut tally, mut wrong) = (Tally::default(), Vec::new());
-        let mut wanted: HashMap<Vec<String>, (usize, String)> = HashMap::new();
         for (case, heard, took) in played {
             let heard = match heard {
                 Ok(heard) => heard,
@@ -204,22 +226,12 @@ impl<'a> Play<'a> {
                     continue;
                 }
             };
-            let right = expected(case.entry, is_own);
-            if matches!(heard, Heard::LeftOut) != (right == Stop::LeftOut) {
-                wrong.push(format!("{case:?}: {heard}"));
+            let seen = Stop::seen(case, &heard, is_looked_up(case));
+            if let Some(seen) = seen {
+                tally.note(case, seen, took);
             }
-            let (count, last) = wanted.entry(looked_up(case)).or_default();
-            *count += usize::from(right == Stop::Address);
-            *last = format!("{case:?} after {took:?}: {heard}");
-            tally.note(case, right, took);
-        }
-        for (names, (wanted, last)) in wanted {
-            let count = |name: &String| self.territory.asked.count_of(name) - before[name];
-            let asked: usize = names.iter().map(count).sum();
-            // Every one that its address stopped was looked up; none of the others was.
-            if asked < wanted || wanted == 0 && asked > 0 {
-                let asked = format!("{asked} questions for {wanted} cases");
-                wrong.push(format!("{names:?}: {asked}, {last}"));
+            if seen != Some(expected(case.entry, is_own)) {
+                wrong.push(format!("{case:?} after {took:?}: {seen:?}, {heard}"));
             }
         }
         if wrong.is_empty() {
@@ -292,12 +304,6 @@ fn expected(entry: Entry, is_own: bool) -> Stop {
     } else {
         Stop::of_strangers(entry)
     }
-}
-
-/// Whether a name is none that the sites have: one of the test's, or what was made of an address.
-fn is_strange(name: &str) -> bool {
-    let is_name = name.split('.').next_back().is_some_and(is_word);
-    !is_name || name.starts_with("at-") || name.ends_with(FOREIGN)
 }
 
 /// The names of which a case asks one at least, if any.

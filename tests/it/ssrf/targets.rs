@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::names::{self, SITES};
 use super::territory::{INGEST, SRT, Territory};
-use super::{FOREIGN, own_proxy, spellings};
+use super::{FOREIGN, PROXIES, own_proxies, spellings};
 use crate::broadcasts::{LIST, TOKEN, ask, get, has_ffmpeg, has_srt, made, route};
 use crate::harness::upstream::youtube::WWW;
 use crate::harness::upstream::{Fault, Gate, Rule};
@@ -33,7 +33,7 @@ async fn enter(test: &str) -> Option<(Territory, Gate)> {
         return None;
     }
     let territory = Territory::enter_with(test, |builder, upstream| {
-        let ways = format!("plain=direct,bound={SITES},{}", own_proxy(upstream));
+        let ways = format!("plain=direct,bound={SITES},{}", own_proxies(upstream));
         let allowed = [INGEST, SRT].map(|port| format!("{ALLOWED}:{port}"));
         builder
             .env("BROADCAST_API_TOKEN", TOKEN)
@@ -59,11 +59,12 @@ async fn targets_that_say_so_themselves_are_refused_at_once() {
     };
     let server = &territory.stage.server;
     let spellings = spellings::all();
+    let ways = [&WAYS[..], &PROXIES.map(|(name, _)| Some(name))].concat();
     let mut forbidden = 0;
     for (number, spelling) in spellings.iter().enumerate() {
         let scheme = ["rtmp", "rtmps", "srt"][number % 3];
         let path = ["/broadcasts", "/broadcasts/validate"][number / 3 % 2];
-        let way = [None, Some("plain"), Some("bound"), Some("proxy")][number / 6 % 4];
+        let way = ways[number / 6 % ways.len()];
         let target = target(scheme, &spelling.host);
         let body = json!({ "title": "T", "playlist_id": LIST, "target_url": target, "proxy": way });
         let answer = ask(server, Method::POST, path, Some(body)).await;
@@ -235,8 +236,10 @@ async fn names_of_targets_are_left_to_a_proxy() {
     let addresses = spellings::addresses();
     for (number, one) in addresses.iter().enumerate().step_by(2 * SHORT_FORM) {
         let host = spellings::name_of(one.address, number, FOREIGN);
-        let scheme = ["rtmp", "rtmps"][number / 12 % 2];
-        let record = start(server, (scheme, Some("proxy")), &host).await;
+        let place = number / (2 * SHORT_FORM);
+        let scheme = ["rtmp", "rtmps"][place % 2];
+        let (way, _) = PROXIES[place % PROXIES.len()];
+        let record = start(server, (scheme, Some(way)), &host).await;
         let world = territory.stage.world();
         let what = format!("the proxy is asked for {host}");
         let authority = format!("{host}:{INGEST}");

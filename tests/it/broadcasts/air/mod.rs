@@ -297,7 +297,7 @@ async fn follow(server: &TestServer, record: &Value) -> reqwest::Response {
 }
 
 /// Waits until this holds of the status; returns it.
-pub(super) async fn until(
+pub(crate) async fn until(
     server: &TestServer,
     record: &Value,
     what: &str,

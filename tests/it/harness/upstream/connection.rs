@@ -1,6 +1,7 @@
 //! One connection: tunnel, requests in turn, and the answers exactly as planned.
 
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use rustls::server::Acceptor;
@@ -13,6 +14,7 @@ use super::fault::TunnelFault;
 use super::media::Payload;
 use super::plan::{Cut, Framing, Opening, Plan};
 use super::record::{Progress, Record};
+use super::socks::{self, Reply};
 use super::wire::{Head, Request, Socket, Wire, find_header};
 use super::world::World;
 
@@ -42,6 +44,9 @@ impl Drop for Counted<'_> {
 
 /// Serves a client of the proxy until one side ends it.
 pub(super) async fn serve(site: &Site, tcp: TcpStream) -> io::Result<()> {
+    if socks::is_spoken(&tcp).await? {
+        return serve_socks(site, tcp).await;
+    }
     let connection = site.world.connected();
     let _counted = Counted(&site.world);
     let mut wire = Wire::new(Socket::Plain(tcp));
@@ -55,6 +60,25 @@ pub(super) async fn serve(site: &Site, tcp: TcpStream) -> io::Result<()> {
         return serve_requests(site, connection, wire, None, Some(&host)).await;
     }
     serve_requests(site, connection, wire, Some(head), None).await
+}
+
+/// Serves a client that speaks SOCKS with the proxy. It knows no faults of tunnels.
+async fn serve_socks(site: &Site, mut tcp: TcpStream) -> io::Result<()> {
+    let (host, port) = socks::asked(&mut tcp).await?;
+    let authority = format!("{host}:{port}");
+    let is_faulty = site.world.tunnelled(&authority, &host).is_some();
+    if is_faulty || !is_known(&host, port) {
+        site.world
+            .update(|traffic| traffic.unknown.push(format!("SOCKS {authority}")));
+        return socks::answer(&mut tcp, Reply::Refused).await;
+    }
+    socks::answer(&mut tcp, Reply::Granted).await?;
+    serve_direct(site, tcp).await
+}
+
+/// Whether tunnels may lead there: to names, where they speak TLS.
+fn is_known(host: &str, port: u16) -> bool {
+    port == 443 && host.parse::<IpAddr>().is_err()
 }
 
 /// Serves a client that came without a proxy: TLS from its first byte, the host by the name that it asks for.
@@ -87,9 +111,9 @@ async fn open_tunnel(
         tokio::io::copy_bidirectional(&mut tcp, &mut far).await?;
         return Ok(None);
     }
-    let is_known_port = port == "443" && host.parse::<std::net::IpAddr>().is_err();
+    let is_known = is_known(host, port.parse().unwrap_or_default());
     let status = match &fault {
-        _ if !is_known_port => {
+        _ if !is_known => {
             site.world
                 .update(|traffic| traffic.unknown.push(format!("CONNECT {authority}")));
             502

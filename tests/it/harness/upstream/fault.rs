@@ -148,7 +148,7 @@ impl Fault {
 }
 
 /// Which requests a rule looks at.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Scope {
     Address(String),
     Host(String),
@@ -244,6 +244,16 @@ impl Rule {
     pub(crate) fn besides_tail(mut self) -> Self {
         self.part = Part::BesidesTail;
         self
+    }
+
+    /// Whether the other one is for the same requests.
+    pub(super) fn is_for_same(&self, other: &Self) -> bool {
+        self.scope == other.scope
+    }
+
+    /// Whether it is for the paths that begin so.
+    pub(super) fn is_for_prefix(&self, prefix: &str) -> bool {
+        self.scope == Scope::PathPrefix(prefix.to_owned())
     }
 
     /// Counts a request and returns the fault if it is this request's turn.

@@ -17,6 +17,7 @@ mod plan;
 mod proxy;
 mod record;
 pub(crate) mod recorded;
+mod socks;
 pub(crate) mod tiktok;
 mod wire;
 mod world;

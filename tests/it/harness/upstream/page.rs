@@ -1,5 +1,6 @@
 //! Pages and API endpoints: which requests they answer, and with what.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -105,6 +106,52 @@ impl Page {
         self.served += 1;
         (Arc::clone(&self.respond), self.served - 1)
     }
+}
+
+/// The pages of a world. They are found by the ends of their paths, because there may be tens of thousands.
+#[derive(Debug, Default)]
+pub(super) struct Pages {
+    /// In the order in which they came.
+    all: Vec<Page>,
+    /// Places of those whose last segment is fixed, by host and that segment.
+    by_end: HashMap<(String, String), Vec<usize>>,
+    /// Places of the others.
+    open: Vec<usize>,
+}
+
+impl Pages {
+    pub(super) fn push(&mut self, page: Page) {
+        let place = self.all.len();
+        match last_segment(&page.path) {
+            end if end.contains('*') => self.open.push(place),
+            end => {
+                let key = (page.host.clone(), end.to_owned());
+                self.by_end.entry(key).or_default().push(place);
+            }
+        }
+        self.all.push(page);
+    }
+
+    /// The newest page that answers a request.
+    pub(super) fn find(&mut self, request: &Request) -> Option<&mut Page> {
+        let key = (
+            request.host.clone(),
+            last_segment(request.path()).to_owned(),
+        );
+        let fixed = self.by_end.get(&key).map_or(&[][..], Vec::as_slice);
+        let newest = |places: &[usize]| {
+            let mut places = places.iter().rev().copied();
+            places.find(|place| self.all[*place].matches(request))
+        };
+        // No place is less than any.
+        let place = newest(fixed).max(newest(&self.open))?;
+        self.all.get_mut(place)
+    }
+}
+
+/// What follows the last slash.
+fn last_segment(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
 }
 
 fn path_matches(pattern: &str, path: &str) -> bool {

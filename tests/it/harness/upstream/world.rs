@@ -10,7 +10,7 @@ use super::answer::{Answer, Reply};
 use super::cdn::{Cdn, Ruling};
 use super::fault::{Fault, Rule, TunnelFault};
 use super::media::{Media, Need, Payload};
-use super::page::Page;
+use super::page::{Page, Pages};
 use super::plan::{Plan, is_suffix};
 use super::record::{Record, Traffic};
 use super::wire::Request;
@@ -30,7 +30,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    pages: Vec<Page>,
+    pages: Pages,
     cdns: Vec<Cdn>,
     media: HashMap<String, Media>,
     /// Address -> values of the cookie set beside it.
@@ -89,6 +89,19 @@ impl World {
     /// Lets something go wrong.
     pub(crate) fn fault(&self, rule: Rule) {
         self.state().rules.push(rule);
+    }
+
+    /// As [`World::fault`], in place of what went wrong with the same requests.
+    pub(crate) fn replace_fault(&self, rule: Rule) {
+        let rules = &mut self.state().rules;
+        rules.retain(|other| !other.is_for_same(&rule));
+        rules.push(rule);
+    }
+
+    /// Ends what goes wrong with paths that begin so.
+    pub(crate) fn end_fault(&self, prefix: &str) {
+        let rules = &mut self.state().rules;
+        rules.retain(|rule| !rule.is_for_prefix(prefix));
     }
 
     /// Ends all faults of answers.
@@ -260,12 +273,7 @@ impl World {
     fn find_page(&self, request: &Request) -> Option<Answer> {
         let (respond, nth) = {
             let mut state = self.state();
-            let page = state
-                .pages
-                .iter_mut()
-                .rev()
-                .find(|page| page.matches(request))?;
-            page.next()
+            state.pages.find(request)?.next()
         };
         Some(respond(request, nth))
     }

@@ -9,9 +9,10 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::spellings::name_of;
+use crate::harness::upstream::{Record, Traffic};
 use crate::harness::{Fetched, Stage};
 
-pub(super) use tiktok::Posts;
+pub(super) use tiktok::{Posts, REFUSED};
 pub(super) use youtube::Videos;
 
 /// Redirects, in turn.
@@ -282,6 +283,27 @@ impl Case {
         };
         format!("{scheme}://{host}/@harbour.keeper/video/{}", self.id())
     }
+}
+
+/// Waits for an answer, and makes sure that a redirect of this status was served on the way to it.
+///
+/// # Panics
+/// There was none: what follows it was not tried.
+async fn redirected<T>(
+    stage: &Stage,
+    status: u16,
+    is_meant: impl Fn(&Record) -> bool,
+    answer: impl Future<Output = T>,
+) -> T {
+    let records_of = |traffic: &Traffic| traffic.records.len();
+    let before = stage.world().look(records_of);
+    let answer = answer.await;
+    let is_served = stage.world().look(|traffic| {
+        let mut since = traffic.records[before..].iter();
+        since.any(|record| record.status == status && is_meant(record))
+    });
+    assert!(is_served, "no redirect with {status} was served");
+    answer
 }
 
 /// Follows the link at `pointer` of what the server says of a post, when it gives one.

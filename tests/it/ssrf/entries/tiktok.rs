@@ -3,15 +3,18 @@
 use serde_json::json;
 use tokio::sync::Mutex;
 
-use super::{Case, Heard, Scene, follow};
+use super::{Case, Heard, Scene, follow, redirected};
 use crate::harness::upstream::tiktok::{Item, WWW};
-use crate::harness::upstream::{Answer, Fault, Page, Rule};
+use crate::harness::upstream::{Answer, Fault, Page, Record, Rule};
 use crate::harness::{Fetched, Stage, address, link};
 
 /// A format that every made-up video has.
 const PLAY: &str = "h264_720p_1490112";
 /// Where its files lie.
 const FOLDER: &str = "/video/tos/test/tos-test-ve-0068c001";
+
+/// What lies below is no media.
+pub(in crate::ssrf) const REFUSED: &str = "/refused/";
 
 /// Posts that were resolved, each with the link to its video: media move, posts stay.
 pub(in crate::ssrf) struct Posts(Vec<Mutex<(Item, String)>>);
@@ -44,8 +47,10 @@ impl Posts {
         let prefix = format!("{FOLDER}/{}-", item.id());
         let to = to.to_owned();
         let redirect = Fault::Redirect { status, to };
-        stage.world().fault(Rule::path_prefix(&prefix, redirect));
-        stage.api().get(play).await
+        let rule = Rule::path_prefix(&prefix, redirect);
+        stage.world().replace_fault(rule);
+        let is_moved = |record: &Record| record.target.starts_with(&prefix);
+        redirected(stage, status, is_moved, stage.api().get(play)).await
     }
 }
 
@@ -60,14 +65,18 @@ impl Case {
         let answer = Answer::redirect(self.status, &url);
         let page = Page::new("vt.tiktok.com", &path, vec![answer]);
         stage.world().page(page);
-        stage.post(&format!("https://vt.tiktok.com{path}")).await
+        let link = format!("https://vt.tiktok.com{path}");
+        let is_link = |record: &Record| record.address == link;
+        redirected(stage, self.status, is_link, stage.post(&link)).await
     }
 
     pub(super) async fn page(&self, stage: &Stage) -> Fetched {
         let path = format!("/@*/video/{}", self.id());
         let answer = Answer::redirect(self.status, &self.url());
         stage.world().page(Page::new(WWW, &path, vec![answer]));
-        stage.post(&self.post_url(WWW)).await
+        let (url, id) = (self.post_url(WWW), self.id());
+        let is_page = |record: &Record| record.host == WWW && record.target.contains(&id);
+        redirected(stage, self.status, is_page, stage.post(&url)).await
     }
 
     pub(super) async fn media(&self, scene: &Scene<'_>) -> Fetched {
@@ -83,13 +92,8 @@ impl Case {
     }
 
     pub(super) async fn second_mirror(&self, stage: &Stage) -> Heard {
-        let first = format!(
-            "https://v16-webapp-prime.tiktok.com/refused/{}/",
-            self.number
-        );
-        let content_type = "text/html";
-        let refused = Rule::address(&first, Fault::Html { content_type });
-        stage.world().fault(refused);
+        let number = self.number;
+        let first = format!("https://v16-webapp-prime.tiktok.com{REFUSED}{number}/");
         let item = self.item_at(&[&first, &self.url()]);
         let answer = stage.post(&stage.serve(&item)).await;
         follow(stage, answer, "/download_link/no_watermark").await

@@ -3,9 +3,9 @@
 use serde_json::json;
 use tokio::sync::Mutex;
 
-use super::{Case, Heard, Scene, follow};
+use super::{Case, Heard, Scene, follow, redirected};
 use crate::harness::upstream::youtube::{Track, Video, WWW, YouTube, joinable_tracks};
-use crate::harness::upstream::{Answer, Fault, Page, Rule, sha256_hex};
+use crate::harness::upstream::{Answer, Fault, Page, Record, Rule, sha256_hex};
 use crate::harness::{Fetched, Stage, link, text};
 use crate::ssrf::names::SITES;
 
@@ -68,9 +68,12 @@ impl Case {
         let named = format!("o-{}", &sha256_hex(id.as_bytes())[..20]);
         let (status, to) = (self.status, self.url());
         let redirect = Fault::Redirect { status, to };
-        let world = scene.stage.world();
-        world.fault(Rule::parameter("id", &named, redirect));
-        scene.stage.api().get(link).await
+        let rule = Rule::parameter("id", &named, redirect);
+        let stage = scene.stage;
+        stage.world().replace_fault(rule);
+        let parameter = format!("id={named}");
+        let is_moved = |record: &Record| record.target.contains(&parameter);
+        redirected(stage, status, is_moved, stage.api().get(link)).await
     }
 
     /// The length of a file with a picture is known when it is offered, so the picture is asked for then.
@@ -111,7 +114,10 @@ impl Case {
         let page = Page::new(WWW, SUBTITLES, vec![answer]).with_query("v", &id);
         scene.stage.world().page(page);
         let address = format!("https://{WWW}{SUBTITLES}?v={id}&lang=en");
-        self.subtitles(scene, &address).await
+        let named = format!("{SUBTITLES}?v={id}&");
+        let is_asked = |record: &Record| record.target.starts_with(&named);
+        let asking = self.subtitles(scene, &address);
+        redirected(scene.stage, self.status, is_asked, asking).await
     }
 
     async fn subtitles(&self, scene: &Scene<'_>, address: &str) -> Heard {

@@ -50,6 +50,8 @@ pub(crate) struct Show {
     media: Option<String>,
     /// Where segments have moved.
     moved: Option<String>,
+    /// Where its list of variants is said to lie.
+    named: Option<String>,
     /// Answers whose addresses are good.
     events: BTreeSet<String>,
 }
@@ -90,6 +92,7 @@ impl Show {
             master: None,
             media: None,
             moved: None,
+            named: None,
             events: BTreeSet::new(),
         }
     }
@@ -109,6 +112,12 @@ impl Show {
     /// Sends requests for segments on to this address.
     pub(crate) fn moved_to(mut self, address: &str) -> Self {
         self.moved = Some(address.to_owned());
+        self
+    }
+
+    /// Says that its list of variants lies at this address.
+    pub(crate) fn lying_at(mut self, address: &str) -> Self {
+        self.named = Some(address.to_owned());
         self
     }
 
@@ -144,6 +153,9 @@ impl Show {
             return None;
         }
         self.events.insert(event.to_owned());
+        if self.named.is_some() {
+            return self.named.clone();
+        }
         let kind = if is_split { "/demuxed/1" } else { "" };
         Some(format!(
             "https://{MANIFESTS}/api/manifest/hls_variant/id/{video}.1/ei/{event}{kind}/file/index.m3u8"
