@@ -1,6 +1,7 @@
 //! Every target with many inputs made from its corpus, the same in every run; each input within a time, all of them within
 //! a memory.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
@@ -59,11 +60,7 @@ fn within_limits(target: &Target, inputs: impl FnOnce(&mut dyn FnMut(&[u8])) + S
             match read.recv_timeout(PATIENCE) {
                 Ok(()) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {
-                    // The thread can't be ended, so the process is.
-                    eprintln!("{}: an input takes longer than {PATIENCE:?}", target.name);
-                    std::process::abort();
-                }
+                Err(RecvTimeoutError::Timeout) => give_up(target),
             }
         }
         if let Err(panic) = reader.join() {
@@ -72,6 +69,18 @@ fn within_limits(target: &Target, inputs: impl FnOnce(&mut dyn FnMut(&[u8])) + S
     });
     let peak = peak_memory();
     assert!(peak <= MOST_MEMORY, "{}: {peak} KiB", target.name);
+}
+
+/// Says which target doesn't come to an end, and ends the process, for a thread can't be ended.
+fn give_up(target: &Target) -> ! {
+    // Past what holds back the output of tests: nobody would print it after this.
+    let mut stderr = std::io::stderr();
+    let _ = writeln!(
+        stderr,
+        "{}: an input takes longer than {PATIENCE:?}",
+        target.name
+    );
+    std::process::abort();
 }
 
 /// The most that this process ever had resident, in KiB.

@@ -15,6 +15,7 @@ mod environment;
 mod errors;
 mod faults;
 mod forgeries;
+mod fuzzer;
 mod harness;
 mod health;
 mod hostile;
