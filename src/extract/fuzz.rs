@@ -3,7 +3,7 @@
 use std::str::FromStr as _;
 
 use super::selector::{Candidate, Selection, Selector, Value};
-use super::{tiktok, youtube};
+use super::{douyin, tiktok, youtube};
 
 /// Posted addresses: read without I/O, to a source of the site or to nothing.
 pub(crate) fn address(data: &[u8]) {
@@ -17,6 +17,26 @@ pub(crate) fn address(data: &[u8]) {
 /// A post's page.
 pub(crate) fn post_page(data: &[u8]) {
     tiktok::fuzz::page(data);
+}
+
+/// An answer of the app's API about a post.
+pub(crate) fn app_answer(data: &[u8]) {
+    tiktok::fuzz::app_answer(data);
+}
+
+/// An answer about a post, and a page with one, of the twin.
+pub(crate) fn twin_answer(data: &[u8]) {
+    douyin::fuzz::answer(data);
+}
+
+/// A page that asks for work.
+pub(crate) fn challenge(data: &[u8]) {
+    tiktok::fuzz::challenge(data);
+}
+
+/// An answer of a provider of tokens.
+pub(crate) fn token_answer(data: &[u8]) {
+    youtube::fuzz::provider(data);
 }
 
 /// A player's answer.

@@ -9,7 +9,7 @@ mod tests;
 
 pub use mutator::Mutator;
 
-use crate::{broadcast, extract, http, links, media, net, transfer};
+use crate::{broadcast, extract, http, links, media, net, services, transfer};
 
 /// A reader of foreign bytes.
 #[derive(Debug, Clone, Copy)]
@@ -32,11 +32,15 @@ macro_rules! targets {
 /// All of them.
 pub const TARGETS: &[Target] = targets![
     address = extract::fuzz::address,
+    app_answer = extract::fuzz::app_answer,
     boxes = media::fuzz::boxes,
+    challenge = extract::fuzz::challenge,
+    chunks = net::fuzz::chunks,
     content_range = transfer::fuzz::content_range,
     cookie_file = net::fuzz::cookie_file,
     disposition = http::fuzz::disposition,
     ebml = media::fuzz::ebml,
+    egress = net::fuzz::egress,
     entity_tag = transfer::fuzz::entity_tag,
     fields = http::fuzz::fields,
     flv = broadcast::fuzz::flv,
@@ -48,14 +52,20 @@ pub const TARGETS: &[Target] = targets![
     player_script = extract::fuzz::player_script,
     playlist = extract::fuzz::playlist,
     post_page = extract::fuzz::post_page,
+    proxy = net::fuzz::proxy,
     range = transfer::fuzz::range,
+    redis_reply = net::fuzz::redis_reply,
     rtmp_chunks = broadcast::fuzz::rtmp_chunks,
     rtmp_reply = broadcast::fuzz::rtmp_reply,
     said = media::fuzz::said,
     selector = extract::fuzz::selector,
     set_cookie = net::fuzz::set_cookie,
+    shared = services::fuzz::shared,
     srt_key = broadcast::fuzz::srt_key,
     target = broadcast::fuzz::target,
+    token_answer = extract::fuzz::token_answer,
+    twin_answer = extract::fuzz::twin_answer,
+    vpn_answer = net::fuzz::vpn_answer,
     watch_page = extract::fuzz::watch_page,
     webp = media::fuzz::webp,
 ];

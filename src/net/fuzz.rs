@@ -3,7 +3,8 @@
 use url::Url;
 
 use super::guard::HostList;
-use super::{cookies, wire};
+use super::proxy::Proxies;
+use super::{cookies, egress, store, wire};
 
 /// A cookie file.
 pub(crate) fn cookie_file(data: &[u8]) {
@@ -18,6 +19,44 @@ pub(crate) fn set_cookie(data: &[u8]) {
 /// Heads of answers.
 pub(crate) fn head(data: &[u8]) {
     wire::fuzz::head(data);
+}
+
+/// Bodies in chunks.
+pub(crate) fn chunks(data: &[u8]) {
+    wire::fuzz::chunks(data);
+}
+
+/// Lists of ways out.
+pub(crate) fn egress(data: &[u8]) {
+    egress::fuzz::list(data);
+}
+
+/// Answers of a VPN's control server.
+pub(crate) fn vpn_answer(data: &[u8]) {
+    egress::fuzz::answer(data);
+}
+
+/// Replies of Redis.
+pub(crate) fn redis_reply(data: &[u8]) {
+    store::fuzz::reply(data);
+}
+
+/// Addresses of proxies: nothing of what stands before the host is shown.
+pub(crate) fn proxy(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let Some(proxies) = Proxies::of(&text) else {
+        return;
+    };
+    let url = proxies.for_tunnels();
+    let shown = proxies.to_string();
+    let bare = Url::parse(&shown.replace("***@", ""));
+    assert!(
+        bare.is_ok_and(|bare| bare.username().is_empty()
+            && bare.password().is_none()
+            && Some(bare.host_str()) == url.map(Url::host_str)
+            && Some(bare.port()) == url.map(Url::port)),
+        "{shown}"
+    );
 }
 
 /// Addresses: one that may be asked is of a listed host, without anything that leads elsewhere.

@@ -16,6 +16,8 @@ mod deliver;
 mod egress;
 mod feed;
 mod flight;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod jobs;
 mod joined;
 mod lists;

@@ -146,21 +146,7 @@ impl Shared {
     pub(super) async fn get(&self, place: &Place, post: &Source) -> Option<Found> {
         let sealed = self.store.get(&place.0, MAX_BYTES).await.ok()??;
         let value = self.sealer.open_secret(&place.context(), &sealed).await?;
-        let read: Read = serde_json::from_slice(&value).ok()?;
-        let (SourceKey::Post(id) | SourceKey::Short(id)) = &post.key;
-        if read.extraction.site != post.site || read.extraction.id != *id {
-            return None;
-        }
-        let now = self.clock.unix_seconds();
-        if read.at > now.saturating_add(CLOCK_SLACK) {
-            return None;
-        }
-        let age = Duration::from_secs(now.saturating_sub(read.at));
-        let left = self.ttl.checked_sub(age).filter(|left| !left.is_zero())?;
-        Some(Found {
-            extraction: read.extraction,
-            left,
-        })
+        find(&value, post, self.clock.unix_seconds(), self.ttl)
     }
 
     /// Lays an extraction down for the others.
@@ -220,4 +206,22 @@ impl Shared {
             let _ = self.store.unlock(lock).await;
         }
     }
+}
+
+/// The extraction in a value, if it is one of `post` that may still be served.
+pub(super) fn find(value: &[u8], post: &Source, now: u64, ttl: Duration) -> Option<Found> {
+    let read: Read = serde_json::from_slice(value).ok()?;
+    let (SourceKey::Post(id) | SourceKey::Short(id)) = &post.key;
+    if read.extraction.site != post.site || read.extraction.id != *id {
+        return None;
+    }
+    if read.at > now.saturating_add(CLOCK_SLACK) {
+        return None;
+    }
+    let age = Duration::from_secs(now.saturating_sub(read.at));
+    let left = ttl.checked_sub(age).filter(|left| !left.is_zero())?;
+    Some(Found {
+        extraction: read.extraction,
+        left,
+    })
 }

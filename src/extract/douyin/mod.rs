@@ -18,6 +18,8 @@ use crate::config::Env;
 use crate::net::{Client, CookieFile, HostList, MediaSession, OperatorCookies};
 
 mod answer;
+#[cfg(any(test, feature = "fuzz"))]
+pub(super) mod fuzz;
 mod identity;
 mod request;
 mod url;

@@ -254,7 +254,7 @@ fn uuid(bits: u128) -> String {
 }
 
 /// The post with this id in an answer.
-fn read(body: &[u8], id: &str) -> Result<Aweme, ExtractError> {
+pub(super) fn read(body: &[u8], id: &str) -> Result<Aweme, ExtractError> {
     if body.is_empty() {
         return Err(shape("empty app answer"));
     }

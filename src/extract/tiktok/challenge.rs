@@ -129,7 +129,11 @@ pub(in crate::extract) async fn solve(
 }
 
 /// The cookies for a challenge.
-fn answer(challenge: &Challenge, domain: String, limit: u32) -> Result<Answer, &'static str> {
+pub(super) fn answer(
+    challenge: &Challenge,
+    domain: String,
+    limit: u32,
+) -> Result<Answer, &'static str> {
     let mut task = read_task(&challenge.task)?;
     let prefix = bytes_at(&task, "/v/a").ok_or("no prefix")?;
     let expected = bytes_at(&task, "/v/c").ok_or("no expected digest")?;

@@ -1,12 +1,19 @@
 //! Addresses, answers, pages and scripts, for [`crate::fuzz`].
 
+use std::sync::LazyLock;
+use std::time::{Duration, UNIX_EPOCH};
+
 use ::url::Url;
 
+use super::clients::ProviderRules;
 use super::formats::{Mapping, Stream};
 use super::hosts::Hosts;
 use super::metadata::{Answers, describe};
+use super::provider::{self, Provider};
 use super::response::player::Player;
 use super::{VideoId, js, page as settings, playability, playlist, url};
+use crate::clock::Clock;
+use crate::config::Env;
 use crate::extract::Content;
 use crate::net::MediaSession;
 
@@ -69,4 +76,20 @@ pub(in crate::extract) fn page(data: &[u8]) {
 /// The script is cut up without being run.
 pub(in crate::extract) fn script(data: &[u8]) {
     js::read_anything(data);
+}
+
+/// A provider that is never asked.
+static PROVIDER: LazyLock<Option<Provider>> = LazyLock::new(|| {
+    let mut env = Env::from_pairs([("YOUTUBE_POT_PROVIDER_URL", "http://127.0.0.1:9")]);
+    let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    Provider::from_env(&mut env, ProviderRules::default(), Clock::Fixed(now))
+});
+
+/// Answers of the operator's token provider.
+pub(in crate::extract) fn provider(data: &[u8]) {
+    let provider = PROVIDER.as_ref();
+    assert!(provider.is_some());
+    if let Some(provider) = provider {
+        provider::read_anything(provider, data);
+    }
 }

@@ -27,6 +27,8 @@ use crate::net::{NetError, OwnService, ServiceRequest};
 
 /// Largest answer in bytes; a token is some 200 long.
 const MAX_ANSWER: usize = 64 * 1024;
+/// Characters of its version that are told.
+const MAX_VERSION: usize = 32;
 /// Tokens that are kept.
 const MAX_TOKENS: u64 = 1000;
 /// Longest life that is believed.
@@ -155,9 +157,7 @@ impl Provider {
         if !status.is_success() {
             return Err(ProviderError::Status(status));
         }
-        let answer: Answer =
-            serde_json::from_slice(&body).map_err(|_| ProviderError::Answer("answered no JSON"))?;
-        let minted = self.read(&answer, binding)?;
+        let minted = self.read(&body, binding)?;
         *self.health() = Health::Good;
         Ok(Arc::new(minted))
     }
@@ -179,14 +179,15 @@ impl Provider {
         if !status.is_success() {
             return Err(ProviderError::Status(status));
         }
-        let ping: Ping =
-            serde_json::from_slice(&body).map_err(|_| ProviderError::Answer("is no provider"))?;
-        let version: String = ping.version.text().chars().take(32).collect();
+        let version = version(&body)?;
         info!(site = SITE, version, "token provider is there");
         Ok(())
     }
 
-    fn read(&self, answer: &Answer, binding: &str) -> Result<Minted, ProviderError> {
+    /// The token for `binding` in an answer.
+    fn read(&self, body: &[u8], binding: &str) -> Result<Minted, ProviderError> {
+        let answer: Answer =
+            serde_json::from_slice(body).map_err(|_| ProviderError::Answer("answered no JSON"))?;
         let token = answer.po_token.text();
         if !is_token(token) {
             return Err(ProviderError::Answer("gave no token"));
@@ -235,6 +236,25 @@ impl Provider {
     }
 }
 
+/// The version in an answer to a ping.
+fn version(body: &[u8]) -> Result<String, ProviderError> {
+    let ping: Ping =
+        serde_json::from_slice(body).map_err(|_| ProviderError::Answer("is no provider"))?;
+    Ok(ping.version.text().chars().take(MAX_VERSION).collect())
+}
+
+/// Reads any bytes as both kinds of answer: a token is one, for what was asked, and its life is bounded.
+#[cfg(any(test, feature = "fuzz"))]
+pub(super) fn read_anything(provider: &Provider, data: &[u8]) {
+    if let Ok(minted) = provider.read(data, "visitor") {
+        assert!(is_token(&minted.token), "{}", minted.token);
+        assert!(minted.life <= MAX_LIFE, "{:?}", minted.life);
+    }
+    if let Ok(version) = version(data) {
+        assert!(version.chars().count() <= MAX_VERSION, "{version}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,8 +267,7 @@ mod tests {
     }
 
     fn read(json: &serde_json::Value) -> Result<(String, u64), String> {
-        let answer = serde_json::from_str(&json.to_string()).unwrap();
-        let minted = provider().read(&answer, "visitor");
+        let minted = provider().read(json.to_string().as_bytes(), "visitor");
         minted
             .map(|minted| (minted.token, minted.life.as_secs()))
             .map_err(|error| error.to_string())

@@ -11,7 +11,7 @@ use crate::net::target::Via;
 use crate::net::{ClientConfig, NetError, TargetConfig, TargetDialer};
 
 /// Ways out at most; each has connections of its own.
-const MAX_WAYS: usize = 64;
+pub(super) const MAX_WAYS: usize = 64;
 /// Characters of a name; it stands in links.
 const MAX_NAME: usize = 32;
 
@@ -112,7 +112,7 @@ fn add_gluetun(env: &mut Env, ways: &mut [Way]) {
     }
 }
 
-fn named(env: &mut Env, base: &ClientConfig, list: &str) -> Vec<Way> {
+pub(super) fn named(env: &mut Env, base: &ClientConfig, list: &str) -> Vec<Way> {
     let mut names = BTreeSet::new();
     let mut ways = Vec::new();
     let entries = list.split(',').map(str::trim);

@@ -5,6 +5,8 @@
 //! benched for that site, longer each time; the others share the work.
 
 mod config;
+#[cfg(any(test, feature = "fuzz"))]
+pub(super) mod fuzz;
 mod gluetun;
 mod standing;
 

@@ -7,6 +7,8 @@
 
 mod config;
 mod connection;
+#[cfg(any(test, feature = "fuzz"))]
+pub(super) mod fuzz;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -209,7 +211,7 @@ impl Store {
     pub async fn get(&self, key: &str, max: usize) -> Result<Option<Vec<u8>>, StoreError> {
         // One byte more than is taken: a longer value is known by it, and never read whole.
         let value: Vec<u8> = self.call(cmd("GETRANGE").arg(key).arg(0).arg(max)).await?;
-        Ok(Some(value).filter(|value| !value.is_empty() && value.len() <= max))
+        Ok(bounded(value, max))
     }
 
     /// Keeps `value` at `key` for `ttl`.
@@ -262,11 +264,7 @@ impl Store {
         let mut eval = cmd("EVAL");
         eval.arg(PACE).arg(1).arg(key);
         eval.arg(micros(interval)).arg(micros(window));
-        let (is_over, ahead): (u8, u64) = self.call(&eval).await?;
-        Ok(Paced {
-            ahead: Duration::from_micros(ahead).min(window),
-            is_over: is_over == 1,
-        })
+        Ok(paced(self.call(&eval).await?, window))
     }
 
     async fn call<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
@@ -361,6 +359,19 @@ impl Store {
         if !std::mem::replace(is_told, true) {
             tracing::warn!(err = %error, "no connection to Redis; it is tried again");
         }
+    }
+}
+
+/// What lies at a key, of which one byte more was read than may be.
+fn bounded(value: Vec<u8>, max: usize) -> Option<Vec<u8>> {
+    Some(value).filter(|value| !value.is_empty() && value.len() <= max)
+}
+
+/// What [`PACE`] gives.
+fn paced((is_over, ahead): (u8, u64), window: Duration) -> Paced {
+    Paced {
+        ahead: Duration::from_micros(ahead).min(window),
+        is_over: is_over == 1,
     }
 }
 

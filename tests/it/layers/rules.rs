@@ -112,6 +112,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "links",
             "media",
             "net",
+            "services",
             "transfer",
         ],
     ),

@@ -19,6 +19,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use crate::clock::Clock;
 use crate::net::NetError;
 
+#[cfg(any(test, feature = "fuzz"))]
+pub(in crate::net) use control::read_anything;
 pub(super) use control::{ControlServer, GluetunConfig};
 
 /// Between stopping and starting.
