@@ -1,11 +1,13 @@
-//! Facts about our own process: memory and open files, and the limit on the latter.
+//! Facts about our own process: memory and open files, and the limit on the latter; and who may look into it.
 //!
 //! Read from `/proc`, a few microseconds each; unknown on systems without it. `/health` shows them, start-up raises
 //! the limit.
 
-use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::{fs, io};
 
+#[cfg(target_os = "linux")]
+use rustix::process::DumpableBehavior;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Descriptors one transfer needs: the client's connection and the upstream's.
@@ -82,6 +84,26 @@ fn open_descriptors() -> Option<u64> {
     let entries = fs::read_dir("/proc/self/fd").ok()?.count();
     // One of them is the handle that reads the folder.
     u64::try_from(entries.saturating_sub(1)).ok()
+}
+
+/// Keeps the memory of this process to itself, with the keys and cookies in it (reliability R6.6): no core file is written of
+/// it, and no other process of its user may read it, or its environment, such as a child taken over by the file that it
+/// reads. Root still may. A program that replaces this one begins anew, but for core files.
+///
+/// What a process finds in its own `/proc/self` can still be read, but no longer be written without being root.
+///
+/// # Errors
+/// The system refuses.
+pub fn keep_to_itself() -> io::Result<()> {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    setrlimit(Resource::Core, none)?;
+    // Where core files go to a program (core(5)), the limit doesn't count, and this alone does.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    Ok(())
 }
 
 /// Raises the soft limit of open files to the hard one, and warns when that is too low for `max_streams` transfers.

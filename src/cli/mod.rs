@@ -22,6 +22,8 @@ mod text;
 
 use exit::Exit;
 
+use crate::process;
+
 /// Turns a link to a post into facts and download links, and streams the bytes without storing them.
 #[derive(Debug, Parser)]
 #[command(
@@ -66,7 +68,14 @@ pub fn run() -> ExitCode {
         Ok(arguments) => arguments,
         Err(message) => return explain(&message),
     };
-    match arguments.command.unwrap_or(Command::Serve) {
+    let command = arguments.command.unwrap_or(Command::Serve);
+    // What becomes FFmpeg knows no secret, and has to write to its own `/proc/self`.
+    if !matches!(command, Command::Launch(_))
+        && let Err(error) = process::keep_to_itself()
+    {
+        complain(&format!("core files can't be turned off: {error}"));
+    }
+    match command {
         Command::Serve => serve::run(),
         Command::Get(get) => get::run(&get),
         Command::Info(info) => info::run(&info),

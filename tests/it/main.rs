@@ -8,6 +8,7 @@ mod cli;
 mod clients;
 mod clients_gone;
 mod config;
+mod cores;
 mod deploy;
 mod docs;
 mod egress;
