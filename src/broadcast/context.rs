@@ -149,7 +149,7 @@ impl Context {
             .unwrap_or_default()
     }
 
-    /// Where a broadcast keeps items for good.
+    /// Where the items of a broadcast lie on disk.
     pub(super) fn kept_items(&self, id: &str) -> PathBuf {
         self.parts.config.shelves.dir.join(id)
     }

@@ -7,6 +7,9 @@ use super::{Item, ItemState, order};
 /// Why an item left the list.
 pub(super) const REMOVED: &str = "removed";
 
+/// What is said when a reading brings no entry.
+pub(super) const EMPTY_LIST: &str = "list read anew: nothing in it, so it stays as it was";
+
 /// An item whose turn it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Turn {
@@ -185,8 +188,11 @@ impl List {
     }
 
     /// Compares the list with a newer reading: what is new comes at the end, what is gone is left out. Returns how many
-    /// came and went.
+    /// came and went. A reading of nothing at all changes nothing: it is more likely to be the site's fault than its list.
     pub(super) fn refresh(&mut self, read: Vec<Item>) -> (usize, usize) {
+        if read.is_empty() {
+            return (0, 0);
+        }
         let mut known: HashMap<String, usize> = HashMap::new();
         let is_here = |item: &&Item| item.reason.as_deref() != Some(REMOVED);
         for item in self.items.iter().filter(is_here) {
@@ -319,5 +325,8 @@ mod tests {
         assert_eq!(play(&mut list), ["b", "c", "d"]);
         assert_eq!(list.refresh(items(&["b", "d", "c", "a"])), (0, 0));
         assert_eq!(list.items().len(), 5);
+        assert_eq!(list.refresh(Vec::new()), (0, 0));
+        list.begin_cycle(None);
+        assert_eq!(play(&mut list), ["a", "b", "c", "d"]);
     }
 }

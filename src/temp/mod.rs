@@ -123,6 +123,10 @@ impl Temp {
     fn new_job(&self, bytes: u64) -> Result<JobDir, TempError> {
         let mut reservation = Reservation::new(&self.run.quota);
         self.make_room(&mut reservation, bytes)?;
+        self.dir_for(reservation)
+    }
+
+    fn dir_for(&self, reservation: Reservation) -> Result<JobDir, TempError> {
         let dir = self.run.dir.join(format!("{:016x}", rand::random::<u64>()));
         make_private(&dir, false)?;
         Ok(JobDir {
@@ -130,6 +134,24 @@ impl Temp {
             temp: self.clone(),
             reservation: Some(Mutex::new(reservation)),
         })
+    }
+
+    /// A directory for one job that has so many bytes on the same file system already: they count, but the disk needs no
+    /// room for them.
+    ///
+    /// # Errors
+    /// [`TempError::Busy`] when the quota has no room for them, [`TempError`] when the directory can't be made.
+    pub async fn job_holding(&self, bytes: u64) -> Result<JobDir, TempError> {
+        let temp = self.clone();
+        blocking(move || {
+            let mut reservation = Reservation::new(&temp.run.quota);
+            if reservation.grow(bytes) {
+                temp.dir_for(reservation)
+            } else {
+                Err(TempError::Busy)
+            }
+        })
+        .await
     }
 
     /// Adds to a reservation; where there is no room, what can be given up is, piece by piece.

@@ -52,6 +52,21 @@ fn run_of_a_dead_process_is_swept_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn bytes_that_are_there_already_need_the_quota_and_no_room_on_disk() {
+    let root = TempDir::new().unwrap();
+    let full = TempConfig {
+        min_free_bytes: u64::MAX,
+        ..config(root.path())
+    };
+    let temp = Temp::open(&full).unwrap();
+    assert!(matches!(temp.job(1).await, Err(TempError::Busy)));
+    let job = temp.job_holding(600).await.unwrap();
+    assert!(matches!(temp.job_holding(600).await, Err(TempError::Busy)));
+    job.remove().await;
+    temp.job_holding(600).await.unwrap();
+}
+
+#[tokio::test]
 async fn job_goes_with_its_files_and_gives_its_room_back() {
     let root = TempDir::new().unwrap();
     let temp = Temp::open(&config(root.path())).unwrap();

@@ -2,6 +2,7 @@
 //! them over; when it is changed or deleted before, they go.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Reading;
-use super::fetching::Fetcher;
+use super::fetching::{Fetcher, NoRoom};
 use crate::broadcast::context::{About, Context};
 use crate::broadcast::list::List;
 use crate::broadcast::redact::Redactor;
@@ -26,7 +27,15 @@ struct Fetched {
     settings: Settings,
     shelf: Arc<Shelf>,
     /// Ends with the entry.
-    _task: AbortOnDropHandle<()>,
+    task: AbortOnDropHandle<()>,
+}
+
+impl Fetched {
+    /// Gives up what was fetched; no more is.
+    async fn forget(self) {
+        self.task.abort();
+        self.shelf.close().await;
+    }
 }
 
 impl Early {
@@ -40,7 +49,7 @@ impl Early {
         let (id, settings) = (&broadcast.id, &broadcast.settings);
         let early = &context.early;
         // What is there from the time before is not fetched again.
-        let kept = early.take(id, settings);
+        let kept = early.take(id, settings).await;
         let shelf = match kept {
             Some(shelf) => Some(shelf),
             None => shelf::open(context, id, settings).await.map(Arc::new),
@@ -69,18 +78,23 @@ impl Early {
         let fetched = Fetched {
             settings: settings.clone(),
             shelf,
-            _task: AbortOnDropHandle::new(task),
+            task: AbortOnDropHandle::new(task),
         };
         early.all().insert(id.clone(), fetched);
     }
 
     /// The items that were fetched for these settings, for the run that begins; those for others go. No more are fetched.
-    pub(in crate::broadcast) fn take(&self, id: &str, settings: &Settings) -> Option<Arc<Shelf>> {
+    pub(in crate::broadcast) async fn take(
+        &self,
+        id: &str,
+        settings: &Settings,
+    ) -> Option<Arc<Shelf>> {
         let fetched = self.all().remove(id)?;
-        fetched
-            .settings
-            .is_fetched_alike(settings)
-            .then_some(fetched.shelf)
+        if fetched.settings.is_fetched_alike(settings) {
+            return Some(fetched.shelf);
+        }
+        fetched.forget().await;
+        None
     }
 
     /// The items that were fetched so far.
@@ -89,16 +103,24 @@ impl Early {
     }
 
     /// Gives them up, unless they are as good for these settings; whether it has.
-    pub(in crate::broadcast) fn forget_unless(
+    pub(in crate::broadcast) async fn forget_unless(
         &self,
         id: &str,
         settings: Option<&Settings>,
     ) -> bool {
-        let mut all = self.all();
         let is_other = |fetched: &Fetched| {
             settings.is_none_or(|settings| !fetched.settings.is_fetched_alike(settings))
         };
-        all.get(id).is_some_and(is_other) && all.remove(id).is_some()
+        let other = {
+            let mut all = self.all();
+            let is_other = all.get(id).is_some_and(is_other);
+            is_other.then(|| all.remove(id)).flatten()
+        };
+        let Some(other) = other else {
+            return false;
+        };
+        other.forget().await;
+        true
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<String, Fetched>> {
@@ -127,7 +149,13 @@ impl Work {
                 continue;
             }
             let id = Some(item.video_id.as_str());
-            match self.fetcher.fetch(&item).await {
+            let is_told = AtomicBool::new(false);
+            let waits = |line: &str| {
+                if !is_told.swap(true, Ordering::Relaxed) {
+                    self.say(LogLevel::Info, id, line);
+                }
+            };
+            match self.fetcher.fetch(&item, NoRoom::Wait(&waits)).await {
                 Ok(()) => self.say(LogLevel::Info, id, "fetched ahead"),
                 Err(error) => {
                     let message = format!("not fetched ahead: {error}");

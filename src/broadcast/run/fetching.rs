@@ -9,6 +9,7 @@ use crate::broadcast::context::Context;
 use crate::broadcast::shelf::{Part, Shelf, ShelfError};
 use crate::broadcast::{Item, Settings};
 use crate::services::{PlayoutError, Taste};
+use crate::temp::TempError;
 
 /// Pauses before an item is fetched on, when nothing came.
 const PAUSES: [Duration; 5] = [
@@ -19,6 +20,9 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(16),
 ];
 
+/// How often it is looked whether there is room again.
+const LOOK_FOR_ROOM: Duration = Duration::from_secs(1);
+
 /// Brings items of a broadcast to a shelf.
 pub(super) struct Fetcher {
     pub(super) context: Arc<Context>,
@@ -26,44 +30,101 @@ pub(super) struct Fetcher {
     pub(super) shelf: Arc<Shelf>,
 }
 
+/// What is done when the disk has no room for an item now.
+#[derive(Clone, Copy)]
+pub(super) enum NoRoom<'a> {
+    /// It is given up.
+    GiveUp,
+    /// Room is waited for, however long that takes. This is told.
+    Wait(&'a (dyn Fn(&str) + Send + Sync)),
+}
+
 impl Fetcher {
     /// Fetches an item whole, at as many goes as it takes while each brings something.
     ///
     /// # Errors
     /// Why it isn't there, for the log.
-    pub(super) async fn fetch(&self, item: &Item) -> Result<(), String> {
+    pub(super) async fn fetch(&self, item: &Item, no_room: NoRoom<'_>) -> Result<(), String> {
+        let fetched = Box::pin(self.fetch_whole(item, no_room)).await;
+        fetched.map_err(|error| error.to_string())
+    }
+
+    async fn fetch_whole(&self, item: &Item, no_room: NoRoom<'_>) -> Result<(), FetchError> {
         let told = item.duration_s.map(Duration::from_secs);
-        check_length(told, &self.settings).map_err(|error| error.to_string())?;
-        let shelf = &self.shelf;
-        let begin = async || shelf.begin().await.map_err(|error| error.to_string());
-        let mut part = begin().await?;
+        check_length(told, &self.settings)?;
+        let mut part = None;
         let mut pauses = PAUSES.into_iter();
         let mut is_fresh = false;
         loop {
-            let before = part.held();
-            let Err(error) = self.fetch_part(&mut part, item, is_fresh).await else {
-                let put = shelf.put(item, part).await;
-                return put.map_err(|error| error.to_string());
+            let before = part.as_ref().map_or(0, Part::held);
+            let Err(error) = self.fetch_on(&mut part, item, is_fresh).await else {
+                return Ok(());
             };
+            if matches!(error, FetchError::Shelf(ShelfError::Temp(TempError::Busy))) {
+                part = Some(self.until_room(part, no_room).await?);
+                continue;
+            }
             if !error.is_passing() {
-                return Err(error.to_string());
+                return Err(error);
             }
-            if matches!(error, FetchError::Shelf(ShelfError::Temp(_))) {
-                if shelf.make_room().await {
-                    continue;
-                }
-                return Err(error.to_string());
-            }
+            let held = part.as_ref().map_or(0, Part::held);
             if matches!(error, FetchError::Shelf(ShelfError::Changed)) {
-                part = begin().await?;
-            } else if part.held() > before {
+                part = None;
+            } else if held > before {
                 pauses = PAUSES.into_iter();
             }
             let Some(pause) = pauses.next() else {
-                return Err(error.to_string());
+                return Err(error);
             };
             sleep(pause).await;
             is_fresh = true;
+        }
+    }
+
+    /// Goes on with a file, or begins it; what is there of it when that breaks off stays.
+    async fn fetch_on(
+        &self,
+        held: &mut Option<Part>,
+        item: &Item,
+        is_fresh: bool,
+    ) -> Result<(), FetchError> {
+        let mut part = match held.take() {
+            Some(part) => part,
+            None => self.shelf.begin(0).await?,
+        };
+        match self.fetch_part(&mut part, item, is_fresh).await {
+            Ok(()) => Ok(self.shelf.put(item, part).await?),
+            Err(error) => {
+                *held = Some(part);
+                Err(error)
+            }
+        }
+    }
+
+    /// The file anew, once there is room for as much as it wanted. Nothing is held meanwhile: another one may need it.
+    async fn until_room(
+        &self,
+        part: Option<Part>,
+        no_room: NoRoom<'_>,
+    ) -> Result<Part, FetchError> {
+        let mut wanted = 0;
+        if let Some(part) = part {
+            wanted = part.wanted();
+            part.discard().await;
+        }
+        loop {
+            let busy = match self.shelf.begin(wanted).await {
+                Err(ShelfError::Temp(error @ TempError::Busy)) => error,
+                begun => return Ok(begun?),
+            };
+            if self.shelf.make_room().await {
+                continue;
+            }
+            let NoRoom::Wait(tell) = no_room else {
+                return Err(ShelfError::from(busy).into());
+            };
+            tell(&format!("waits for room on disk: {busy}"));
+            sleep(LOOK_FOR_ROOM).await;
         }
     }
 
@@ -93,6 +154,11 @@ pub(super) fn taste(settings: &Settings, side: Option<u32>) -> Taste {
     }
 }
 
+/// Whether an item would not be played, as far as the list tells its length.
+pub(super) fn is_too_long(item: &Item, settings: &Settings) -> bool {
+    check_length(item.duration_s.map(Duration::from_secs), settings).is_err()
+}
+
 /// What would not be played is not fetched.
 fn check_length(length: Option<Duration>, settings: &Settings) -> Result<(), FetchError> {
     match (length, settings.longest_item()) {
@@ -116,7 +182,7 @@ impl FetchError {
     fn is_passing(&self) -> bool {
         match self {
             Self::Playout(error) => error.is_passing(),
-            Self::Shelf(_) => true,
+            Self::Shelf(error) => matches!(error, ShelfError::Upstream(_) | ShelfError::Changed),
             Self::TooLong(_) => false,
         }
     }

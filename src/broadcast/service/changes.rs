@@ -104,7 +104,7 @@ impl Broadcasts {
         }
         self.timetable().remove(&id);
         // None are fetched for it any more.
-        self.inner.context.early.forget_unless(&id, None);
+        self.inner.context.early.forget_unless(&id, None).await;
         drop(starting);
         shelf::forget(&self.inner.context.kept_items(&id)).await;
         self.inner.context.bus.close(&id);

@@ -7,12 +7,13 @@ use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use super::{Broadcasts, key_context, to_its_end};
+use crate::broadcast::list::{EMPTY_LIST, List};
 use crate::broadcast::publisher::{Scheme, Target};
 use crate::broadcast::run::{Actor, Begin, Command, Reading, Running};
 use crate::broadcast::shelf;
 use crate::broadcast::{
-    Broadcast, BroadcastError, Effect, Event, LastError, LogLevel, ServeMode, Settings, Status,
-    StreamSource,
+    Broadcast, BroadcastError, Effect, Event, Item, LastError, LogLevel, ServeMode, Settings,
+    Status, StreamSource,
 };
 use crate::config::Secret;
 
@@ -173,31 +174,51 @@ impl Broadcasts {
     /// # Errors
     /// [`BroadcastError::Playlist`] among others.
     pub async fn refresh(&self, id: &str) -> Result<(usize, usize), BroadcastError> {
-        let broadcast = self.get(id).await?;
-        if let Some(running) = self.running(id) {
-            let (answer, answered) = tokio::sync::oneshot::channel();
-            running.tell(Command::Refresh(answer)).await;
-            return answered.await.unwrap_or(Err(BroadcastError::NotRunning));
+        loop {
+            let broadcast = self.get(id).await?;
+            if let Some(running) = self.running(id) {
+                let (answer, answered) = tokio::sync::oneshot::channel();
+                running.tell(Command::Refresh(answer)).await;
+                return answered.await.unwrap_or(Err(BroadcastError::NotRunning));
+            }
+            let list = &broadcast.settings.playlist_id;
+            if list.is_none() {
+                return Ok((0, 0));
+            }
+            let reading = Reading::anew(&self.inner.context, &broadcast.settings);
+            let read = reading.rest().await.map_err(BroadcastError::Playlist)?;
+            // That takes a while, in which it may have been deleted, started, or given another list.
+            let _starting = self.inner.starting.lock().await;
+            let now = self.get(id).await?;
+            if self.running(id).is_none() && now.settings.playlist_id == *list {
+                return self.compare(&now, read).await;
+            }
         }
-        if broadcast.settings.playlist_id.is_none() {
-            return Ok((0, 0));
+    }
+
+    /// Compares the list of a broadcast that doesn't run with a newer reading.
+    async fn compare(
+        &self,
+        broadcast: &Broadcast,
+        read: Vec<Item>,
+    ) -> Result<(usize, usize), BroadcastError> {
+        let id = &broadcast.id;
+        if read.is_empty() {
+            self.log(id, LogLevel::Warn, EMPTY_LIST);
         }
-        let reading = Reading::anew(&self.inner.context, &broadcast.settings);
-        let read = reading.rest().await;
-        let read = read.map_err(BroadcastError::Playlist)?;
-        let mut list = crate::broadcast::list::List::new(None, 0);
+        let mut list = List::new(None, 0);
         list.append(self.store().items(id).await?);
         let (came, gone) = list.refresh(read);
         self.store().set_items(id, list.items().to_vec()).await?;
         let context = &self.inner.context;
-        let shelf = match context.early.shelf(id) {
-            None if broadcast.settings.serve_mode() == ServeMode::Hybrid => {
-                let opened = shelf::open(context, id, &broadcast.settings).await;
-                opened.map(Arc::new)
-            }
-            early => early,
-        };
-        shelf.inspect(|shelf| shelf.retain(list.items()));
+        if let Some(early) = context.early.shelf(id) {
+            early.retain(list.items());
+        } else if broadcast.settings.serve_mode() == ServeMode::Hybrid
+            && let Some(shelf) = shelf::open(context, id, &broadcast.settings).await
+        {
+            shelf.retain(list.items());
+            shelf.close().await;
+        }
         Ok((came, gone))
     }
 
@@ -295,7 +316,13 @@ impl Broadcasts {
             self.log(id, LogLevel::Warn, "interrupted by the end of the server");
         }
         let is_time = self.resume_times(&broadcast);
-        Ok(broadcast.settings.autostart && is_time)
+        let is_due = broadcast.settings.autostart && is_time;
+        // A run that goes on takes up what was fetched for it.
+        let is_kept = broadcast.settings.serve_mode() == ServeMode::Hybrid;
+        if !is_kept && !is_due && !self.is_awaited(id) {
+            shelf::forget(&self.inner.context.kept_items(id)).await;
+        }
+        Ok(is_due)
     }
 }
 

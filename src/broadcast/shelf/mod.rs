@@ -1,31 +1,29 @@
 //! Items on disk: fetched ahead of their turn (serve mode `download`), kept after it (`hybrid`), or fetched because
 //! they could not be played as they come (`fallback_download`).
 //!
-//! A file is written under another name, synced and renamed, so that what is found is whole. All of them together take
-//! no more than the cap of `STREAM_TEMP_DIR`. Where there is no room, items are played as they come. What is here goes
-//! with its run, but for what `hybrid` keeps: that lies in a directory of the broadcast's own.
+//! A file is written elsewhere, synced and renamed into the directory of its broadcast, so that what is found there is
+//! whole. All of them together take no more than the cap of `STREAM_TEMP_DIR`. Where there is no room, items are played
+//! as they come. What is here goes with its run, but for what `hybrid` keeps, and for what is left by a process that was
+//! killed: a broadcast has one run at a time, so that belongs to the one that was cut off, and the one that goes on takes
+//! it up.
 
 mod part;
+mod stored;
 mod tee;
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use sha2::{Digest, Sha256};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::context::Context;
 use super::list::REMOVED;
 use super::{Item, ServeMode, Settings, StreamSource};
-use crate::temp::{JobDir, Temp, TempError};
+use crate::temp::{Temp, TempError};
 pub(super) use part::Part;
+pub(super) use stored::Saved;
 pub(super) use tee::{Copier, Tee};
-
-/// Characters of the name of a kept file.
-const NAME: usize = 32;
 
 /// Why an item isn't on disk.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +37,9 @@ pub(super) enum ShelfError {
     /// The upstream has other bytes now.
     #[error("the file has changed")]
     Changed,
+    /// Nobody wants it any more.
+    #[error("the run is over")]
+    Closed,
 }
 
 impl From<io::Error> for ShelfError {
@@ -47,21 +48,20 @@ impl From<io::Error> for ShelfError {
     }
 }
 
-/// Files that stay after the run.
-struct Kept {
-    /// Where they lie.
-    dir: PathBuf,
-    /// So many of the first items of the list are kept.
-    count: u32,
-}
-
 /// The files of one run.
 pub(super) struct Shelf {
     temp: Temp,
+    /// Where they lie.
+    dir: PathBuf,
     /// The wanted format: another one is another file.
     format: String,
-    kept: Option<Kept>,
-    files: Mutex<HashMap<String, Filed>>,
+    /// So many of the first items of the list stay after the run; `None` where none do.
+    kept: Option<u32>,
+    files: Arc<Mutex<HashMap<String, Filed>>>,
+    /// Held while files come into the directory; whether none may any more.
+    is_closed: Arc<Mutex<bool>>,
+    /// Copies of what is being played.
+    copies: Mutex<Vec<Weak<Tee>>>,
     /// There was no room once.
     is_tight: AtomicBool,
 }
@@ -71,154 +71,86 @@ struct Filed {
     is_played: bool,
 }
 
-/// A whole file, there as long as this lives.
-#[derive(Clone)]
-pub(super) struct Saved {
-    path: PathBuf,
-    /// Its room.
-    dir: Arc<JobDir>,
-    /// Set where it stays after the run.
-    kept: Option<Arc<KeptFile>>,
-}
-
-/// A file that stays, unless it is given up: then it goes with its last reader.
-struct KeptFile {
-    path: PathBuf,
-    is_given_up: AtomicBool,
-}
-
-impl KeptFile {
-    fn new(path: PathBuf) -> Arc<Self> {
-        Arc::new(Self {
-            path,
-            is_given_up: AtomicBool::new(false),
-        })
-    }
-}
-
-impl Drop for KeptFile {
-    fn drop(&mut self) {
-        if *self.is_given_up.get_mut()
-            && let Err(error) = std::fs::remove_file(&self.path)
-        {
-            tracing::warn!(err = %error, "item that left the list not removed");
-        }
-    }
-}
-
-impl Saved {
-    /// Where it lies.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
 impl Shelf {
-    /// A shelf without files.
-    pub(super) fn new(temp: Temp, format: &str) -> Self {
-        Self {
-            temp,
-            format: format.to_owned(),
-            kept: None,
-            files: Mutex::default(),
-            is_tight: AtomicBool::new(false),
-        }
-    }
-
-    /// A shelf that keeps the first `count` items of a list in `dir`, with what lies there.
+    /// A shelf over a directory, with what lies there as far as it has room; `kept` of the first items stay after the run.
     ///
     /// # Errors
     /// [`ShelfError::Temp`] when the directory can't be used.
-    pub(super) async fn keeping(
+    pub(super) async fn open(
         temp: Temp,
         format: &str,
-        (dir, count): (PathBuf, u32),
+        dir: PathBuf,
+        kept: Option<u32>,
     ) -> Result<Self, ShelfError> {
-        make_private(&dir)?;
+        let place = dir.clone();
         let mut files = HashMap::new();
-        let mut entries = tokio::fs::read_dir(&dir).await?;
-        while let Some(entry) = entries.next_entry().await? {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let facts = entry.metadata().await?;
-            let is_ours = facts.is_file() && name.len() == NAME;
-            // One for which there is no room any more goes too.
-            let room = if is_ours {
-                temp.job(facts.len()).await.ok()
-            } else {
-                None
-            };
-            let Some(room) = room else {
-                let _ = tokio::fs::remove_file(entry.path()).await;
+        for found in blocking(move || Ok(stored::find(&place)?)).await? {
+            let Ok(room) = temp.job_holding(found.length).await else {
+                let _ = tokio::fs::remove_file(&found.path).await;
                 continue;
             };
-            let saved = Saved {
-                kept: Some(KeptFile::new(entry.path())),
-                path: entry.path(),
-                dir: Arc::new(room),
-            };
+            let key = found.key.clone();
             let filed = Filed {
-                saved,
-                is_played: true,
+                saved: found.with_room(room, kept.is_some()),
+                is_played: false,
             };
-            files.insert(name, filed);
+            files.insert(key, filed);
         }
         Ok(Self {
-            kept: Some(Kept { dir, count }),
-            files: Mutex::new(files),
-            ..Self::new(temp, format)
+            temp,
+            dir,
+            format: format.to_owned(),
+            kept,
+            files: Arc::new(Mutex::new(files)),
+            is_closed: Arc::default(),
+            copies: Mutex::default(),
+            is_tight: AtomicBool::new(false),
         })
     }
 
     fn files(&self) -> MutexGuard<'_, HashMap<String, Filed>> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.files)
     }
 
-    /// The name of an item's file: of digits, whatever the site calls it.
-    fn name(&self, item: &Item) -> String {
-        let digest = Sha256::digest(format!("{}\n{}", self.format, item.video_id));
-        let mut name = String::with_capacity(NAME);
-        for byte in &digest[..NAME / 2] {
-            // Writing to a text doesn't fail.
-            let _ = write!(name, "{byte:02x}");
-        }
-        name
+    fn key(&self, item: &Item) -> String {
+        stored::key(&self.format, &item.video_id)
     }
 
     /// The file of an item.
     pub(super) fn get(&self, item: &Item) -> Option<Saved> {
         let files = self.files();
-        files.get(&self.name(item)).map(|filed| filed.saved.clone())
+        files.get(&self.key(item)).map(|filed| filed.saved.clone())
     }
 
-    /// Whether an item is among those that are kept.
-    fn keeps(&self, item: &Item) -> bool {
-        self.kept.as_ref().is_some_and(|kept| item.ord < kept.count)
+    /// Whether an item is among those that stay.
+    pub(super) fn keeps(&self, item: &Item) -> bool {
+        self.kept.is_some_and(|count| item.ord < count)
     }
 
     /// Whether an item is to be copied while it is played: one that is kept and isn't yet; where nothing is kept for good,
-    /// one that comes again, as long as everything has had room.
-    pub(super) fn wants(&self, item: &Item, comes_again: bool) -> bool {
+    /// any that `is_wanted`, as long as everything has had room.
+    pub(super) fn wants(&self, item: &Item, is_wanted: bool) -> bool {
         let has_room = || self.kept.is_none() && !self.is_tight.load(Ordering::Relaxed);
-        let is_wanted = self.keeps(item) || (comes_again && has_room());
+        let is_wanted = self.keeps(item) || (is_wanted && has_room());
         is_wanted && self.get(item).is_none()
     }
 
-    /// Gives up the files of items that aren't among these, or left their list; of those that are kept also what lies too
-    /// far behind. One that is being read goes with its reader.
+    /// Gives up the files of items that aren't among these, or left their list; those that are kept no more, for they lie
+    /// too far behind, go with the run. One that is being read goes with its reader. A list of nothing says nothing: it is
+    /// more likely to be the site's fault.
     pub(super) fn retain(&self, items: &[Item]) {
+        if items.is_empty() {
+            return;
+        }
         let is_here = |item: &&Item| item.reason.as_deref() != Some(REMOVED);
-        let names = |items: &mut dyn Iterator<Item = &Item>| -> HashSet<String> {
-            items.map(|item| self.name(item)).collect()
+        let keys = |items: &mut dyn Iterator<Item = &Item>| -> HashSet<String> {
+            items.map(|item| self.key(item)).collect()
         };
-        let all = names(&mut items.iter().filter(is_here));
-        let kept = names(&mut items.iter().filter(is_here).filter(|item| self.keeps(item)));
-        self.files().retain(|name, filed| {
-            let Some(file) = &filed.saved.kept else {
-                return all.contains(name);
-            };
-            let stays = kept.contains(name);
-            file.is_given_up.store(!stays, Ordering::Relaxed);
-            stays
+        let all = keys(&mut items.iter().filter(is_here));
+        let kept = keys(&mut items.iter().filter(is_here).filter(|item| self.keeps(item)));
+        self.files().retain(|key, filed| {
+            filed.saved.stay(kept.contains(key));
+            all.contains(key)
         });
     }
 
@@ -227,81 +159,122 @@ impl Shelf {
         self.kept.is_some() && !self.files().is_empty()
     }
 
-    /// A file of which nothing is there.
+    /// A file of which nothing is there, with room for so many bytes.
     ///
     /// # Errors
     /// [`ShelfError::Temp`].
-    pub(super) async fn begin(&self) -> Result<Part, ShelfError> {
-        Part::begin(&self.temp).await
+    pub(super) async fn begin(&self, bytes: u64) -> Result<Part, ShelfError> {
+        Part::begin(&self.temp, bytes).await
+    }
+
+    /// A copy of what is being played. It goes where room is made for what comes.
+    pub(super) fn copy(self: &Arc<Self>) -> Arc<Tee> {
+        let tee = Arc::new(Tee::new(Arc::clone(self)));
+        let mut copies = lock(&self.copies);
+        copies.retain(|copy| copy.strong_count() > 0);
+        copies.push(Arc::downgrade(&tee));
+        tee
     }
 
     /// Takes a whole file in.
     ///
     /// # Errors
-    /// [`ShelfError::Temp`]; nothing is left of it then.
+    /// [`ShelfError::Temp`], [`ShelfError::Closed`]; nothing is left of it then.
     pub(super) async fn put(&self, item: &Item, part: Part) -> Result<(), ShelfError> {
-        let name = self.name(item);
-        let (mut path, dir) = part.finish().await?;
-        let mut file = None;
-        if let Some(kept) = self.kept.as_ref().filter(|_| self.keeps(item)) {
-            let stays = kept.dir.join(&name);
-            tokio::fs::rename(&path, &stays).await?;
-            file = Some(KeptFile::new(stays.clone()));
-            path = stays;
-        }
-        let saved = Saved {
-            path,
-            dir: Arc::new(dir),
-            kept: file,
-        };
-        let filed = Filed {
-            saved,
-            is_played: false,
-        };
-        self.files().insert(name, filed);
-        Ok(())
+        let whole = part.finish().await?;
+        let (key, stays) = (self.key(item), self.keeps(item));
+        let (dir, files) = (self.dir.clone(), Arc::clone(&self.files));
+        let is_closed = Arc::clone(&self.is_closed);
+        blocking(move || {
+            let is_closed = lock(&is_closed);
+            if *is_closed {
+                return Err(ShelfError::Closed);
+            }
+            let filed = Filed {
+                saved: stored::take_in(&dir, &key, whole, stays)?,
+                is_played: false,
+            };
+            lock(&files).insert(key, filed);
+            Ok(())
+        })
+        .await
     }
 
     /// An item was played: its file goes, unless it is kept, or comes again and everything has had room.
     pub(super) fn played(&self, item: &Item, comes_again: bool) {
-        let name = self.name(item);
+        let key = self.key(item);
         let mut files = self.files();
-        let Some(filed) = files.get_mut(&name) else {
+        let Some(filed) = files.get_mut(&key) else {
             return;
         };
         filed.is_played = true;
         if !self.keeps(item) && (!comes_again || self.is_tight.load(Ordering::Relaxed)) {
-            files.remove(&name);
+            files.remove(&key);
         }
     }
 
-    /// Gives up the files that only wait for the next cycle; whether there were any. From now on none is kept for it.
+    /// Gives up what only waits for the next cycle, and what is copied for it; whether there was any. From now on nothing
+    /// is kept for it.
     pub(super) async fn make_room(&self) -> bool {
         self.is_tight.store(true, Ordering::Relaxed);
         if self.kept.is_some() {
             return false;
         }
+        let copies = std::mem::take(&mut *lock(&self.copies));
+        let mut has_some = false;
+        for tee in copies.iter().filter_map(Weak::upgrade) {
+            has_some |= tee.give_up().await;
+        }
         let played: Vec<Filed> = {
             let mut files = self.files();
-            let names: Vec<String> = files
+            let keys: Vec<String> = files
                 .iter()
                 .filter(|(_, filed)| filed.is_played)
-                .map(|(name, _)| name.clone())
+                .map(|(key, _)| key.clone())
                 .collect();
-            names.iter().filter_map(|name| files.remove(name)).collect()
+            keys.iter().filter_map(|key| files.remove(key)).collect()
         };
-        let has_some = !played.is_empty();
+        has_some |= !played.is_empty();
         for filed in played {
-            // One that is being read goes with its reader.
-            if let Some(dir) = Arc::into_inner(filed.saved.dir) {
-                dir.remove().await;
-            }
+            filed.saved.remove().await;
         }
         has_some
     }
+
+    /// Removes all but what is kept, and the directory with it; nothing comes in any more.
+    pub(super) async fn close(&self) {
+        let (dir, files) = (self.dir.clone(), Arc::clone(&self.files));
+        let is_closed = Arc::clone(&self.is_closed);
+        let closing = move || {
+            let mut is_closed = lock(&is_closed);
+            *is_closed = true;
+            let all = std::mem::take(&mut *lock(&files));
+            for filed in all.values() {
+                filed.saved.remove_now();
+            }
+            // What is kept lies in it.
+            let _ = std::fs::remove_dir(&dir);
+            Ok(())
+        };
+        if let Err(error) = blocking(closing).await {
+            tracing::warn!(%error, "items on disk not removed");
+        }
+    }
 }
 
-/// The shelf of a broadcast. What it has kept goes when it keeps nothing any more.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits for the disk where that holds up nobody else.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ShelfError> + Send + 'static,
+) -> Result<T, ShelfError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(io::Error::from)?
+}
+
+/// The shelf of a broadcast, with what lies in its directory; that goes where nothing is put on disk.
 pub(super) async fn open(context: &Context, id: &str, settings: &Settings) -> Option<Shelf> {
     let dir = context.kept_items(id);
     if settings.stream_source == StreamSource::MediaFiles {
@@ -309,29 +282,22 @@ pub(super) async fn open(context: &Context, id: &str, settings: &Settings) -> Op
         return None;
     }
     let temp = context.parts.shelves.clone()?;
-    if settings.serve_mode() != ServeMode::Hybrid {
+    if settings.serve_mode() == ServeMode::Direct {
         forget(&dir).await;
-        return Some(Shelf::new(temp, &settings.format));
     }
-    let kept = (dir, u32::from(settings.cache_first));
-    let opened = Shelf::keeping(temp, &settings.format, kept).await;
+    let is_kept = settings.serve_mode() == ServeMode::Hybrid;
+    let kept = is_kept.then_some(u32::from(settings.cache_first));
+    let opened = Shelf::open(temp, &settings.format, dir, kept).await;
     opened
-        .inspect_err(|error| tracing::warn!(%error, "directory of kept items not usable"))
+        .inspect_err(|error| tracing::warn!(%error, "directory of items not usable"))
         .ok()
 }
 
-/// Makes a directory that only this user can use.
-fn make_private(dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let mut builder = std::fs::DirBuilder::new();
-    builder.mode(0o700).recursive(true).create(dir)
-}
-
-/// Removes what a broadcast has kept.
+/// Removes what a broadcast has on disk.
 pub(super) async fn forget(dir: &Path) {
     match tokio::fs::remove_dir_all(dir).await {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::warn!(err = %error, "kept items not removed");
+            tracing::warn!(err = %error, "items on disk not removed");
         }
         _ => {}
     }

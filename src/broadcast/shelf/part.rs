@@ -2,7 +2,7 @@
 //!
 //! Bytes come in any order: in one go when a file is fetched, in pieces when it is copied while it is played.
 
-use std::io::SeekFrom;
+use std::io::{self, SeekFrom};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -16,8 +16,6 @@ use crate::services::Playable;
 use crate::temp::{JobDir, Temp, TempError};
 use crate::transfer::{Head, Transfer};
 
-/// Name of a whole file.
-pub(super) const WHOLE: &str = "item";
 /// Name of a file that is being written.
 const PART: &str = "item.part";
 /// Room that is asked for at a time where the length isn't known beforehand: more than a piece has.
@@ -27,10 +25,12 @@ const STEP: u64 = 8 * 1024 * 1024;
 pub(in crate::broadcast) struct Part {
     dir: JobDir,
     file: File,
-    /// Where the file is written next.
-    at: u64,
+    /// Where the file is written next; `None` when that isn't known.
+    at: Option<u64>,
     /// Bytes for which there is room.
     room: u64,
+    /// Bytes for which room was asked for.
+    wanted: u64,
     covered: Covered,
     total: Option<u64>,
     /// What the upstream calls the bytes; `None` before the first answer.
@@ -38,20 +38,21 @@ pub(in crate::broadcast) struct Part {
 }
 
 impl Part {
-    /// A file of which nothing is there.
+    /// A file of which nothing is there, with room for so many bytes.
     ///
     /// # Errors
     /// [`ShelfError::Temp`].
-    pub(in crate::broadcast) async fn begin(temp: &Temp) -> Result<Self, ShelfError> {
-        let dir = temp.job(0).await?;
+    pub(super) async fn begin(temp: &Temp, bytes: u64) -> Result<Self, ShelfError> {
+        let dir = temp.job(bytes).await?;
         let file = File::create(dir.path(PART))
             .await
             .map_err(TempError::from)?;
         Ok(Self {
             dir,
             file,
-            at: 0,
-            room: 0,
+            at: Some(0),
+            room: bytes,
+            wanted: bytes,
             covered: Covered::default(),
             total: None,
             name: None,
@@ -63,10 +64,21 @@ impl Part {
         self.covered.sum()
     }
 
+    /// Bytes for which there must be room, as far as that is known.
+    pub(in crate::broadcast) fn wanted(&self) -> u64 {
+        self.wanted
+    }
+
+    /// Whether nothing is missing.
+    pub(in crate::broadcast) fn is_whole(&self) -> bool {
+        self.missing().is_none()
+    }
+
     /// Makes room for what an answer announces.
     ///
     /// # Errors
-    /// [`ShelfError::Changed`] when it is about other bytes than those before, [`ShelfError::Temp`].
+    /// [`ShelfError::Changed`] when it is about other bytes than those before, [`ShelfError::Upstream`] when it is about
+    /// none, [`ShelfError::Temp`].
     pub(in crate::broadcast) async fn accept(&mut self, head: &Head) -> Result<(), ShelfError> {
         let name = [&head.etag, &head.last_modified].map(|text| text.as_deref().unwrap_or(""));
         let name = name.concat();
@@ -75,12 +87,20 @@ impl Part {
         if !is_same || !is_as_long {
             return Err(ShelfError::Changed);
         }
-        let wanted = head.total.unwrap_or(0);
-        if wanted > self.room {
-            self.dir.reserve(wanted - self.room).await?;
-            self.room = wanted;
+        if head.total == Some(0) {
+            return Err(empty());
         }
+        self.make_room(head.total.unwrap_or(0)).await?;
         (self.name, self.total) = (Some(name), head.total);
+        Ok(())
+    }
+
+    async fn make_room(&mut self, bytes: u64) -> Result<(), ShelfError> {
+        self.wanted = self.wanted.max(bytes);
+        if bytes > self.room {
+            self.dir.reserve(bytes - self.room).await?;
+            self.room = bytes;
+        }
         Ok(())
     }
 
@@ -95,16 +115,16 @@ impl Part {
     ) -> Result<(), ShelfError> {
         let end = at.saturating_add(piece.len() as u64);
         if end > self.room {
-            let more = STEP.max(end - self.room);
-            self.dir.reserve(more).await?;
-            self.room += more;
+            self.make_room(end.max(self.room.saturating_add(STEP)))
+                .await?;
         }
-        if self.at != at {
+        // A write that fails leaves it anywhere.
+        if self.at.take() != Some(at) {
             let sought = self.file.seek(SeekFrom::Start(at)).await;
             sought.map_err(TempError::from)?;
         }
         self.file.write_all(piece).await.map_err(TempError::from)?;
-        self.at = end;
+        self.at = Some(end);
         self.covered.add(at..end);
         Ok(())
     }
@@ -129,6 +149,9 @@ impl Part {
                 self.write(at, &piece).await?;
                 at += piece.len() as u64;
             }
+            if at == 0 {
+                return Err(empty());
+            }
             // Where nobody told the length, the proven end does.
             self.total.get_or_insert(at);
         }
@@ -150,18 +173,44 @@ impl Part {
         Some((!is_all).then(|| format!("bytes={}-{}", gap.start, gap.end - 1)))
     }
 
-    /// Gives the file its name; returns where it lies, and its room.
+    /// Ends the writing, and makes sure that all of it is on disk.
     ///
     /// # Errors
-    /// [`ShelfError::Temp`].
-    pub(super) async fn finish(self) -> Result<(PathBuf, JobDir), ShelfError> {
-        let Self { dir, file, .. } = self;
-        file.sync_all().await.map_err(TempError::from)?;
-        let path = dir.path(WHOLE);
-        let renamed = tokio::fs::rename(dir.path(PART), &path).await;
-        renamed.map_err(TempError::from)?;
-        Ok((path, dir))
+    /// [`ShelfError::Temp`], also when it isn't as long as it should be.
+    pub(super) async fn finish(mut self) -> Result<Whole, ShelfError> {
+        // A write that failed is told by the next one, which this is.
+        self.file.flush().await.map_err(TempError::from)?;
+        self.file.sync_all().await.map_err(TempError::from)?;
+        let length = self.file.metadata().await.map_err(TempError::from)?.len();
+        if length == 0 || self.total.is_some_and(|total| total != length) {
+            let error = io::Error::other(format!("{length} bytes were written"));
+            return Err(error.into());
+        }
+        Ok(Whole {
+            path: self.dir.path(PART),
+            length,
+            room: self.dir,
+        })
     }
+
+    /// Gives it up; its room is free then.
+    pub(in crate::broadcast) async fn discard(self) {
+        self.dir.remove().await;
+    }
+}
+
+/// A file that is whole, and has no name yet.
+pub(super) struct Whole {
+    /// Where it lies.
+    pub(super) path: PathBuf,
+    /// Bytes of it.
+    pub(super) length: u64,
+    /// Its room.
+    pub(super) room: JobDir,
+}
+
+fn empty() -> ShelfError {
+    ShelfError::Upstream("the file is empty".to_owned())
 }
 
 /// Which bytes of a file are there: ranges in order that don't touch.

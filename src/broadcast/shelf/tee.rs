@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Part, Shelf, ShelfError};
+use crate::temp::TempError;
 use crate::transfer::Head;
 
 /// Pieces on their way to the disk: a few mebibytes.
@@ -43,7 +44,7 @@ enum State {
 
 impl Tee {
     /// A copy for this shelf.
-    pub(in crate::broadcast) fn new(shelf: Arc<Shelf>) -> Self {
+    pub(super) fn new(shelf: Arc<Shelf>) -> Self {
         Self {
             shelf,
             state: Mutex::new(State::Idle),
@@ -79,7 +80,7 @@ impl Tee {
     }
 
     async fn begin(&self, head: &Head) -> Result<State, ShelfError> {
-        let mut part = self.shelf.begin().await?;
+        let mut part = self.shelf.begin(0).await?;
         part.accept(head).await?;
         let (pieces, mut receiver) = mpsc::channel(PIECES);
         let writer = tokio::spawn(async move {
@@ -94,6 +95,23 @@ impl Tee {
             pieces,
             writer: AbortOnDropHandle::new(writer),
         })
+    }
+
+    /// Gives its room to others; whether it had any.
+    pub(super) async fn give_up(&self) -> bool {
+        let mut state = self.state.lock().await;
+        if matches!(*state, State::Off(_)) {
+            return false;
+        }
+        let tight = State::Off(Some(TempError::Busy.into()));
+        let State::Writing { pieces, writer, .. } = std::mem::replace(&mut *state, tight) else {
+            return false;
+        };
+        let _ = pieces.send(Piece::End).await;
+        if let Ok(Ok(part)) = writer.await {
+            part.discard().await;
+        }
+        true
     }
 
     /// Ends it; what was written, or why there is nothing.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::*;
 use crate::broadcast::ItemState;
 use crate::temp::TempConfig;
+use crate::transfer::Head;
 
 fn temp(dir: &Path, quota: u64) -> Temp {
     let config = TempConfig {
@@ -30,17 +31,48 @@ fn item(ord: u32) -> Item {
     }
 }
 
+fn head(total: Option<u64>) -> Head {
+    Head {
+        total,
+        ..Head::default()
+    }
+}
+
+async fn open(dir: &Path, quota: u64, kept: Option<u32>) -> Shelf {
+    let place = dir.join("broadcast");
+    let opened = Shelf::open(temp(dir, quota), "best", place, kept);
+    opened.await.unwrap()
+}
+
 async fn put(shelf: &Shelf, ord: u32, bytes: &'static [u8]) -> Result<(), ShelfError> {
-    let mut part = shelf.begin().await?;
+    let mut part = shelf.begin(0).await?;
     part.write(0, &Bytes::from_static(bytes)).await?;
     shelf.put(&item(ord), part).await
 }
 
+/// Names of what lies in the directory of the broadcast.
+fn names(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir.join("broadcast")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.collect()
+}
+
+/// Waits for what is removed beside the tasks.
+async fn until_left(dir: &Path, count: usize) {
+    while names(dir).len() != count {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Room is asked for in steps of 8 MiB: there is some for two files.
+const FOR_TWO: u64 = 20 << 20;
+/// Room for all of them.
+const ENOUGH: u64 = 100 << 20;
+
 #[tokio::test]
 async fn played_file_stays_for_the_next_cycle_until_there_is_no_room() {
     let dir = tempfile::tempdir().unwrap();
-    // Room is asked for in steps of 8 MiB.
-    let shelf = Shelf::new(temp(dir.path(), 20 << 20), "best");
+    let shelf = open(dir.path(), FOR_TWO, None).await;
     put(&shelf, 0, b"first").await.unwrap();
     put(&shelf, 1, b"second").await.unwrap();
     shelf.played(&item(0), true);
@@ -61,43 +93,114 @@ async fn played_file_stays_for_the_next_cycle_until_there_is_no_room() {
 }
 
 #[tokio::test]
+async fn copy_of_what_is_played_gives_way_to_what_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let shelf = Arc::new(open(dir.path(), FOR_TWO, None).await);
+    assert!(shelf.wants(&item(0), true) && !shelf.wants(&item(0), false));
+    let idle = shelf.copy();
+    let copy = shelf.copy();
+    let mut copier = copy.follow(&head(Some(15 << 20))).await.unwrap();
+    copier.copy(&Bytes::from_static(b"the first bytes"));
+    let full = shelf.begin(10 << 20).await;
+    assert!(matches!(full, Err(ShelfError::Temp(TempError::Busy))));
+    assert!(shelf.make_room().await);
+    let part = shelf.begin(10 << 20).await.unwrap();
+    assert!(matches!(
+        copy.finish().await,
+        Err(ShelfError::Temp(TempError::Busy))
+    ));
+    assert!(idle.follow(&head(Some(1))).await.is_none());
+    assert!(!shelf.wants(&item(0), true), "there was no room once");
+    part.discard().await;
+}
+
+#[tokio::test]
 async fn kept_files_outlive_their_run_within_the_cap() {
     let dir = tempfile::tempdir().unwrap();
-    let kept = dir.path().join("kept");
-    let open =
-        async |quota| Shelf::keeping(temp(dir.path(), quota), "best", (kept.clone(), 2)).await;
-    let shelf = open(100 << 20).await.unwrap();
+    let shelf = open(dir.path(), ENOUGH, Some(2)).await;
     assert!(shelf.wants(&item(0), false) && !shelf.wants(&item(2), true));
     put(&shelf, 0, b"first").await.unwrap();
     put(&shelf, 2, b"third").await.unwrap();
     shelf.played(&item(0), false);
     shelf.played(&item(2), false);
+    shelf.close().await;
+    let late = put(&shelf, 1, b"second").await;
+    assert!(matches!(late, Err(ShelfError::Closed)));
+    assert_eq!(names(dir.path()).len(), 1);
     drop(shelf);
-    std::fs::write(kept.join("somebody's"), "no name of ours").unwrap();
-    let shelf = open(100 << 20).await.unwrap();
+    let shelf = open(dir.path(), ENOUGH, Some(2)).await;
     let saved = shelf.get(&item(0)).unwrap();
     assert_eq!(std::fs::read(saved.path()).unwrap(), b"first");
     assert!(shelf.get(&item(2)).is_none() && !shelf.wants(&item(0), false));
-    assert_eq!(std::fs::read_dir(&kept).unwrap().count(), 1);
-    let other = Shelf {
-        format: "worst".to_owned(),
-        ..shelf
-    };
-    assert!(other.get(&item(0)).is_none(), "a file of another format");
+    shelf.retain(&[]);
+    assert!(shelf.get(&item(0)).is_some(), "a list of nothing");
     let gone = Item {
         reason: Some(REMOVED.to_owned()),
         ..item(0)
     };
-    other.retain(&[gone]);
-    drop(other);
+    shelf.retain(&[gone]);
     assert!(saved.path().exists(), "it is being read");
+    // Another copy is no matter of the one that goes.
+    put(&shelf, 0, b"first again").await.unwrap();
     drop(saved);
-    assert_eq!(std::fs::read_dir(&kept).unwrap().count(), 0);
-    put(&open(100 << 20).await.unwrap(), 0, b"first")
-        .await
-        .unwrap();
-    let without_room = open(2).await.unwrap();
+    until_left(dir.path(), 1).await;
+    let again = shelf.get(&item(0)).unwrap();
+    assert_eq!(std::fs::read(again.path()).unwrap(), b"first again");
+    shelf.close().await;
+    let other = temp(dir.path(), ENOUGH);
+    let other = Shelf::open(other, "worst", dir.path().join("broadcast"), Some(2)).await;
+    let other = other.unwrap();
+    assert!(other.get(&item(0)).is_none(), "a file of another format");
+    let without_room = open(dir.path(), 2, Some(2)).await;
     assert!(without_room.get(&item(0)).is_none());
-    forget(&kept).await;
-    assert!(!kept.exists());
+    assert_eq!(names(dir.path()).len(), 0);
+    forget(&dir.path().join("broadcast")).await;
+    assert!(!dir.path().join("broadcast").exists());
+}
+
+#[tokio::test]
+async fn whole_files_of_a_killed_process_are_taken_up_and_go_with_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let killed = open(dir.path(), ENOUGH, None).await;
+    for ord in 0..3 {
+        put(&killed, ord, b"a whole file").await.unwrap();
+    }
+    let half = killed.get(&item(1)).unwrap().path().to_owned();
+    // Nothing is dropped in it.
+    std::mem::forget(killed);
+    let shorter = std::fs::OpenOptions::new().write(true).open(half).unwrap();
+    shorter.set_len(5).unwrap();
+    for name in ["item.part", "somebody's", &"0".repeat(32)] {
+        std::fs::write(dir.path().join("broadcast").join(name), "no name of ours").unwrap();
+    }
+    let shelf = open(dir.path(), ENOUGH, None).await;
+    assert_eq!(names(dir.path()).len(), 2);
+    assert!(shelf.get(&item(1)).is_none(), "half of it");
+    let saved = shelf.get(&item(2)).unwrap();
+    assert_eq!(std::fs::read(saved.path()).unwrap(), b"a whole file");
+    shelf.retain(&[item(0), item(1)]);
+    assert!(shelf.get(&item(2)).is_none(), "not in the list any more");
+    drop(saved);
+    until_left(dir.path(), 1).await;
+    let reader = shelf.get(&item(0)).unwrap();
+    shelf.close().await;
+    assert!(!dir.path().join("broadcast").exists());
+    drop(reader);
+}
+
+#[tokio::test]
+async fn file_without_a_byte_or_of_another_length_is_not_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let shelf = open(dir.path(), ENOUGH, None).await;
+    let mut part = shelf.begin(0).await.unwrap();
+    let empty = part.accept(&head(Some(0))).await;
+    assert!(matches!(empty, Err(ShelfError::Upstream(_))));
+    assert!(!part.is_whole());
+    assert!(shelf.put(&item(0), part).await.is_err());
+    let mut part = shelf.begin(0).await.unwrap();
+    part.accept(&head(Some(10))).await.unwrap();
+    part.write(0, &Bytes::from_static(b"five.")).await.unwrap();
+    assert!(!part.is_whole());
+    assert!(shelf.put(&item(0), part).await.is_err());
+    assert!(shelf.get(&item(0)).is_none());
 }

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Actor, Begin, Fault, NOTHING_PLAYS};
+use crate::broadcast::list::EMPTY_LIST;
 use crate::broadcast::pump::PumpHandle;
 use crate::broadcast::run::driver::Driver;
 use crate::broadcast::run::reading::Reading;
@@ -215,6 +216,9 @@ impl Actor {
             self.log(LogLevel::Warn, LogSource::Resolver, &message);
             BroadcastError::Playlist(error)
         })?;
+        if items.is_empty() {
+            self.log(LogLevel::Warn, LogSource::Resolver, EMPTY_LIST);
+        }
         let (came, gone) = self.list.lock().refresh(items);
         self.drop_files();
         if (came, gone) != (0, 0) {

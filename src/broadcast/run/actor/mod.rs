@@ -185,11 +185,12 @@ impl Actor {
         if let Err(fault) = ended {
             self.fail(fault).await;
             tokio::join!(finish(&handle, task), self.programs_end());
-            return;
+            return self.close_shelf().await;
         }
         self.note_position();
         self.become_after(Event::Stop).await;
         tokio::join!(finish(&handle, task), self.programs_end());
+        self.close_shelf().await;
         self.become_after(Event::Ended).await;
         self.log(LogLevel::Info, LogSource::Manager, "stopped");
     }
@@ -199,6 +200,13 @@ impl Actor {
         self.programs.close();
         if timeout(PROGRAMS_END, self.programs.wait()).await.is_err() {
             tracing::error!(id = self.id, "a program of a broadcast doesn't end");
+        }
+    }
+
+    /// Removes what goes with the run from the disk, so that the next one finds none of it.
+    async fn close_shelf(&mut self) {
+        if let Some(shelf) = self.shelf.take() {
+            shelf.close().await;
         }
     }
 

@@ -11,11 +11,12 @@ use super::{Desk, Driver, News};
 use crate::broadcast::feed::{Content, Feed};
 use crate::broadcast::files;
 use crate::broadcast::list::Turn;
-use crate::broadcast::run::fetching::{Fetcher, taste};
-use crate::broadcast::shelf::{ShelfError, Tee};
+use crate::broadcast::run::fetching::{Fetcher, NoRoom, is_too_long, taste};
+use crate::broadcast::shelf::{Shelf, ShelfError, Tee};
 use crate::broadcast::tuner::Tuner;
 use crate::broadcast::{Item, ItemState, ServeMode, StreamSource};
 use crate::services::PlayoutError;
+use crate::temp::TempError;
 
 /// Pauses before an item is looked for again, when that may help.
 const FIND_PAUSES: [Duration; 3] = [
@@ -34,12 +35,13 @@ pub(super) struct Wanted {
 }
 
 impl Desk {
-    /// How an item is wanted at first.
+    /// How an item is wanted at first. In the mode `download` what is played as it comes, such as the first item, is saved
+    /// meanwhile.
     pub(super) fn wanted(&self, item: &Item) -> Wanted {
-        let comes_again = self.comes_again();
+        let is_saved = self.fetches_ahead();
         let shelf = self.shelf.as_ref();
-        let shelf = shelf.filter(|shelf| shelf.wants(item, comes_again));
-        let tee = shelf.map(|shelf| Arc::new(Tee::new(Arc::clone(shelf))));
+        let shelf = shelf.filter(|shelf| shelf.wants(item, is_saved));
+        let tee = shelf.map(Shelf::copy);
         Wanted { side: None, tee }
     }
 
@@ -120,9 +122,11 @@ impl Driver {
             if self.desk.lock_fetching().as_ref() == Some(&turn.item.video_id) {
                 self.fetching = None;
             }
-            let news = News::Direct(turn.item.video_id.clone());
-            // One line of the log less when nobody has the time to hear it.
-            let _ = self.desk.news.try_send(news);
+            if !is_too_long(&turn.item, &self.desk.settings.borrow()) {
+                let news = News::Direct(turn.item.video_id.clone());
+                // One line of the log less when nobody has the time to hear it.
+                let _ = self.desk.news.try_send(news);
+            }
         }
         let is_fetching = self
             .fetching
@@ -134,25 +138,7 @@ impl Driver {
         let desk = Arc::clone(&self.desk);
         let most = desk.context.parts.config.prefetch_items;
         let coming = desk.list.lock().coming(most);
-        let fetching = async move {
-            for item in coming {
-                if desk.is_saved(&item) {
-                    continue;
-                }
-                *desk.lock_fetching() = Some(item.video_id.clone());
-                let fetched = desk.fetch(&item).await;
-                *desk.lock_fetching() = None;
-                let item = item.video_id;
-                desk.tell(match fetched {
-                    Ok(()) => News::Fetched(item),
-                    Err(message) => News::Line {
-                        line: format!("not fetched ahead: {message}"),
-                        item,
-                    },
-                })
-                .await;
-            }
-        };
+        let fetching = desk.fetch_all_ahead(coming);
         let fetching = tokio::spawn(self.desk.programs.track_future(fetching));
         self.fetching = Some(AbortOnDropHandle::new(fetching));
     }
@@ -167,8 +153,45 @@ impl Desk {
         self.shelf.is_some() && self.settings.borrow().serve_mode() == ServeMode::Download
     }
 
+    /// Tells [`Desk::once`] without waiting.
+    fn say_once(&self, item: &str, line: &str) {
+        if let Some(news) = self.once(item, line) {
+            // One line of the log less when nobody has the time to hear it.
+            let _ = self.news.try_send(news);
+        }
+    }
+
+    /// Fetches items whole, one after the other.
+    async fn fetch_all_ahead(self: Arc<Self>, items: Vec<Item>) {
+        for item in items.iter().filter(|item| !self.is_saved(item)) {
+            let id = item.video_id.as_str();
+            *self.lock_fetching() = Some(id.to_owned());
+            let waits = |line: &str| self.say_once(id, line);
+            let fetched = self.fetch(item, NoRoom::Wait(&waits)).await;
+            *self.lock_fetching() = None;
+            let news = match fetched {
+                Ok(()) => Some(News::Fetched(id.to_owned())),
+                Err(message) => self.once(id, &format!("not fetched ahead: {message}")),
+            };
+            if let Some(news) = news {
+                self.tell(news).await;
+            }
+        }
+    }
+
+    /// A line about an item that is not fetched ahead, unless it is what was said of it before: each cycle comes to the
+    /// same.
+    fn once(&self, item: &str, line: &str) -> Option<News> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = told.insert(item.to_owned(), line.to_owned());
+        (before.as_deref() != Some(line)).then(|| News::Line {
+            item: item.to_owned(),
+            line: line.to_owned(),
+        })
+    }
+
     /// Fetches an item whole.
-    pub(super) async fn fetch(&self, item: &Item) -> Result<(), String> {
+    pub(super) async fn fetch(&self, item: &Item, no_room: NoRoom<'_>) -> Result<(), String> {
         let Some(shelf) = &self.shelf else {
             return Err("there is no room".to_owned());
         };
@@ -177,7 +200,7 @@ impl Desk {
             settings: self.settings.borrow().clone(),
             shelf: Arc::clone(shelf),
         };
-        fetcher.fetch(item).await
+        fetcher.fetch(item, no_room).await
     }
 
     /// Keeps the copy that was made of an item while it was played.
@@ -200,7 +223,7 @@ impl Desk {
 
     /// Where there is no room for all, nothing is kept for the next cycle.
     async fn give_way(&self, error: &ShelfError) {
-        if let (Some(shelf), ShelfError::Temp(_)) = (&self.shelf, error) {
+        if let (Some(shelf), ShelfError::Temp(TempError::Busy)) = (&self.shelf, error) {
             shelf.make_room().await;
         }
     }
@@ -212,6 +235,10 @@ impl Desk {
         let Some(mut part) = tee.finish().await? else {
             return Ok(false);
         };
+        // What was left out on the way is read again, if it is going to be played again.
+        if !part.is_whole() && !self.comes_again() && !shelf.keeps(item) {
+            return Ok(false);
+        }
         part.complete(post).await?;
         shelf.put(item, part).await?;
         Ok(true)

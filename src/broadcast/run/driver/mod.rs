@@ -11,7 +11,7 @@ mod play;
 mod rescue;
 mod watch;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -104,6 +104,8 @@ struct Desk {
     shelf: Option<Arc<Shelf>>,
     /// Id of the item that is being fetched ahead.
     fetching: Mutex<Option<String>>,
+    /// What was said last of items that are not fetched ahead, by their ids.
+    told: Mutex<HashMap<String, String>>,
     /// Number of the item queued last.
     serial: AtomicU64,
     /// What is queued at the pump.
@@ -183,7 +185,7 @@ impl Driver {
         (news, programs): (mpsc::Sender<News>, TaskTracker),
     ) -> Self {
         let now = settings.borrow().clone();
-        let shelf = match context.early.take(id, &now) {
+        let shelf = match context.early.take(id, &now).await {
             Some(shelf) => Some(shelf),
             None => shelf::open(&context, id, &now).await.map(Arc::new),
         };
@@ -199,6 +201,7 @@ impl Driver {
             news,
             shelf,
             fetching: Mutex::default(),
+            told: Mutex::default(),
             serial: AtomicU64::new(0),
             queued: Mutex::default(),
             stirred: Notify::new(),

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use super::Desk;
 use crate::broadcast::list::Turn;
+use crate::broadcast::run::fetching::NoRoom;
 
 /// Items that wait to be fetched; further ones are passed over.
 const MOST: usize = 8;
@@ -40,7 +41,7 @@ impl Rescues {
         self.fetches.spawn(async move {
             // It is closed by nobody.
             let _place = place.acquire_owned().await;
-            let fetched = desk.fetch(&turn.item).await;
+            let fetched = desk.fetch(&turn.item, NoRoom::GiveUp).await;
             (turn, fetched)
         });
     }

@@ -304,7 +304,8 @@ impl Broadcasts {
         let schedule = settings.schedule.as_ref();
         let is_wanted = schedule.is_some_and(|schedule| schedule.prefetch.is_some());
         let early = &self.inner.context.early;
-        if !early.forget_unless(&broadcast.id, is_wanted.then_some(settings)) {
+        let wanted = is_wanted.then_some(settings);
+        if !early.forget_unless(&broadcast.id, wanted).await {
             return;
         }
         let now = self.timestamp();
@@ -349,6 +350,14 @@ impl Broadcasts {
         entry.resume(now);
         self.timetable().insert(broadcast.id.clone(), entry);
         is_time
+    }
+
+    /// Whether it is to go on air by itself some time.
+    pub(super) fn is_awaited(&self, id: &str) -> bool {
+        let timetable = self.timetable();
+        timetable
+            .get(id)
+            .is_some_and(|entry| entry.times.start.is_some())
     }
 
     fn timestamp(&self) -> Timestamp {

@@ -7,15 +7,15 @@ use http::Method;
 use serde_json::json;
 
 use super::scheduled::fetching;
-use super::{LIST, SMALL, Studio, UPRIGHT, WIDE, assert_smooth, grainy_film, has_ffmpeg, video};
-use crate::broadcasts::{ask, get, route};
+use super::{LIST, SMALL, Studio, UPRIGHT, WIDE, assert_smooth, grainy_film, video};
+use crate::broadcasts::{TOKEN, ask, get, made, route};
 use crate::harness::ingest::Manner;
-use crate::harness::upstream::youtube::{Layout, Playlist};
-use crate::harness::upstream::{Fault, Gate, Rule};
-use crate::harness::{Builder, eventually, run, skip};
+use crate::harness::upstream::youtube::{Layout, Playlist, YouTube};
+use crate::harness::upstream::{Fault, Gate, Progress, Rule, Traffic};
+use crate::harness::{Stage, eventually, run, skip};
 
 /// Requests for media of this length so far; `dur` is a part of their addresses.
-fn asked_for(studio: &Studio, seconds: u32) -> usize {
+pub(super) fn asked_for(studio: &Studio, seconds: u32) -> usize {
     let records = studio.stage.world().records();
     let length = format!("dur={seconds}.040");
     let asked = records
@@ -108,7 +108,7 @@ fn run_dir(studio: &Studio) -> PathBuf {
 }
 
 /// Files are removed beside what else is done.
-async fn nothing_is_left(studio: &Studio) {
+pub(super) async fn nothing_is_left(studio: &Studio) {
     let dir = run_dir(studio);
     eventually("an empty directory", async || {
         let mut entries = std::fs::read_dir(&dir).unwrap();
@@ -247,74 +247,6 @@ async fn disk_that_fills_up_while_an_item_is_fetched_costs_the_copy_alone() {
 }
 
 #[tokio::test]
-async fn list_that_fits_is_fetched_once_for_all_cycles() {
-    let Some(studio) = Studio::new([Manner::Keep]).await else {
-        return;
-    };
-    studio.list(&[(WIDE, 4), (UPRIGHT, 3)]).await;
-    let fields = json!({ "stream_source": "playlist", "playlist_serve_mode": "download",
-        "loop_enabled": true });
-    let record = studio.start(fields).await;
-    let asked = || [4, 3].map(|seconds| asked_for(&studio, seconds));
-    let at = async |cycle: u64, index: u64| {
-        let status = studio.until(&record, "a place", |status| {
-            (&status["now"]["cycle"], &status["now"]["index"]) == (&json!(cycle), &json!(index))
-        });
-        status.await["now"]["source"].clone()
-    };
-    assert_eq!(at(0, 0).await, "direct");
-    // The first one was copied while it was played.
-    assert_eq!(at(1, 0).await, "cache");
-    let before = asked();
-    assert_eq!(at(2, 1).await, "cache");
-    assert_eq!(asked(), before, "fetched again");
-    assert_eq!(files_below(&run_dir(&studio)).len(), 2);
-    studio.post(&record, "stop?wait=30").await;
-    assert_smooth(&studio.only());
-    nothing_is_left(&studio).await;
-}
-
-#[tokio::test]
-async fn list_that_does_not_fit_is_not_kept_and_plays_on() {
-    let dir = tempfile::tempdir().unwrap();
-    if !has_ffmpeg().await {
-        return skip("ffmpeg", "ffmpeg is not installed");
-    }
-    let films = [
-        (grainy_film(SMALL, 4, dir.path()).await, 4),
-        (grainy_film(UPRIGHT, 3, dir.path()).await, 3),
-    ];
-    let bytes = |number: usize| films[number].0.len() as u64;
-    // One has room, two have not.
-    let cap = bytes(0).max(bytes(1)).div_ceil(1 << 20);
-    assert!(bytes(0) + bytes(1) > cap << 20, "{films:?}");
-    let with = |builder: Builder| builder.env("BROADCAST_DISK_CAP_MB", &cap.to_string());
-    let Some(studio) = Studio::with([Manner::Keep], with).await else {
-        return;
-    };
-    let list = Playlist::new(LIST, Layout::Classic, 2);
-    for (entry, (film, seconds)) in list.entries.iter().zip(&films) {
-        studio
-            .youtube
-            .video(video(&entry.id, film.clone(), *seconds));
-    }
-    studio.youtube.playlist(list);
-    let fields = json!({ "stream_source": "playlist", "playlist_serve_mode": "download",
-        "loop_enabled": true });
-    let record = studio.start(fields).await;
-    studio
-        .until(&record, "the third cycle", |status| {
-            status["now"]["cycle"] == 2 && status["now"]["index"] == 1
-        })
-        .await;
-    let said = studio.messages(&record).await;
-    assert!(said.contains("temporary space is used up"), "{said}");
-    studio.post(&record, "stop?wait=30").await;
-    assert_smooth(&studio.only());
-    nothing_is_left(&studio).await;
-}
-
-#[tokio::test]
 async fn kept_item_that_left_the_list_goes() {
     let Some(studio) = Studio::new([Manner::Keep]).await else {
         return;
@@ -344,10 +276,59 @@ async fn kept_item_that_left_the_list_goes() {
         .await;
     studio.post(&record, "stop?wait=30").await;
     assert_smooth(&studio.only());
-    // The same when it isn't on air.
-    let mut none = list;
+    // A list of nothing is no reason to throw away what is kept.
+    let mut none = list.clone();
     none.entries.clear();
     studio.youtube.playlist(none);
+    for start in [true, false] {
+        if start {
+            studio.post(&record, "start").await;
+        }
+        assert_eq!(studio.post(&record, "refresh").await["removed"], 0);
+        let said = studio.messages(&record).await;
+        assert!(said.contains("nothing in it"), "{said}");
+        assert_eq!(files_below(&dir).len(), 1);
+        studio.post(&record, "stop?wait=30").await;
+    }
+    // The same as on air when it isn't.
+    let mut other = list;
+    other.entries.remove(1);
+    studio.youtube.playlist(other);
     assert_eq!(studio.post(&record, "refresh").await["removed"], 1);
-    count(0).await;
+    assert_eq!(files_below(&dir).len(), 0);
+}
+
+#[tokio::test]
+async fn broadcast_deleted_while_its_list_is_read_leaves_nothing() {
+    let stage = Stage::with(|builder| {
+        builder
+            .env("BROADCAST_API_TOKEN", TOKEN)
+            .env("STREAM_TEMP_DIR", "streams")
+    })
+    .await;
+    let youtube = YouTube::open(stage.world());
+    youtube.playlist(Playlist::new(LIST, Layout::Classic, 3));
+    let fields = json!({ "stream_source": "playlist", "playlist_serve_mode": "hybrid" });
+    let record = made(&stage.server, fields).await;
+    let path = route(&record);
+    let refresh = format!("{path}/refresh");
+    let gate = Gate::new();
+    let held = Fault::StallBeforeHead(gate.clone());
+    stage.world().fault(Rule::host("www.youtube.com", held));
+    let delete = async {
+        let is_held = |traffic: &Traffic| {
+            let mut records = traffic.records.iter();
+            records.any(|record| record.progress == Progress::Held)
+        };
+        stage.world().wait_for("the list to be read", is_held).await;
+        let deleted = ask(&stage.server, Method::DELETE, &path, None).await;
+        gate.open();
+        deleted
+    };
+    let asked = ask(&stage.server, Method::POST, &refresh, None);
+    let (refreshed, deleted) = tokio::join!(asked, delete);
+    assert_eq!(deleted.status, 204);
+    assert_eq!(refreshed.status, 404, "{}", refreshed.json());
+    let dir = stage.server.dir().join("streams");
+    assert!(!dir.join(record["id"].as_str().unwrap()).exists());
 }

@@ -10,6 +10,7 @@ mod faults;
 mod kept;
 mod plays;
 mod refused;
+mod saved;
 mod scheduled;
 pub(crate) mod srt;
 mod starts;
