@@ -9,7 +9,7 @@ use super::{LIST, SMALL, Studio, UPRIGHT, WIDE, assert_smooth, until, video};
 use crate::broadcasts::{TOKEN, ask, get, made, route};
 use crate::harness::ingest::Manner;
 use crate::harness::upstream::youtube::{Layout, Playlist, YouTube};
-use crate::harness::upstream::{Fault, Rule};
+use crate::harness::upstream::{Fault, Gate, Rule};
 use crate::harness::{Stage, TestServer, eventually};
 
 #[tokio::test]
@@ -135,8 +135,8 @@ async fn items_are_fetched_before_the_time_on_air_and_played_from_disk() {
     assert_eq!(files(studio.server()), 0);
 }
 
-#[tokio::test]
-async fn items_fetched_before_go_when_they_are_not_wanted_any_more() {
+/// A server, and a list of three files that can be fetched and not played.
+async fn stage() -> Stage {
     let stage = Stage::with(|builder| {
         builder
             .env("BROADCAST_API_TOKEN", TOKEN)
@@ -150,6 +150,83 @@ async fn items_fetched_before_go_when_they_are_not_wanted_any_more() {
         youtube.video(video(&entry.id, film.into(), 5));
     }
     youtube.playlist(list);
+    stage
+}
+
+#[tokio::test]
+async fn items_fetched_the_day_before_go_when_others_come_first() {
+    let stage = stage().await;
+    let server = &stage.server;
+    let record = made(server, json!({ "schedule": fetching() })).await;
+    let said = async |what: &str, count: usize| {
+        eventually(what, async || {
+            let path = format!("{}/logs?limit=500", route(&record));
+            let said = get(server, &path).await.to_string();
+            (said.matches(what).count() == count).then_some(())
+        })
+        .await;
+    };
+    said("fetched ahead", 2).await;
+    let one = json!({ "schedule": { "prefetch": { "items": 1 } } });
+    let answer = ask(server, Method::PATCH, &route(&record), Some(one)).await;
+    assert_eq!(answer.status, 200, "{}", answer.json());
+    said("its first items are fetched", 2).await;
+    eventually("one file", async || (files(server) == 1).then_some(())).await;
+    said("fetched ahead", 2).await;
+}
+
+/// Files that make it a while's work to look through a directory.
+const MANY: usize = 40_000;
+
+#[tokio::test]
+async fn start_beside_the_beginning_of_a_fetch_takes_it_over() {
+    let Some(studio) = Studio::new([Manner::Keep, Manner::Keep]).await else {
+        return;
+    };
+    studio.list(&[(UPRIGHT, 3)]).await;
+    // It makes the slate, so that the next start takes no time.
+    let first = studio.start(json!({})).await;
+    studio.to_the_end(&first).await;
+    let fields = json!({ "stream_source": "playlist", "playlist_serve_mode": "hybrid" });
+    let record = studio.make(fields).await;
+    let dir = studio.server().dir().join("streams");
+    let dir = dir.join(record["id"].as_str().unwrap());
+    std::fs::create_dir(&dir).unwrap();
+    for number in 0..MANY {
+        std::fs::write(dir.join(number.to_string()), "").unwrap();
+    }
+    let gate = Gate::new();
+    let world = studio.stage.world();
+    let held = Fault::StallBeforeHead(gate.clone());
+    world.fault(Rule::path_prefix("/videoplayback", held));
+    let patch = json!({ "schedule": fetching() });
+    let answer = ask(studio.server(), Method::PATCH, &route(&record), Some(patch)).await;
+    assert_eq!(answer.status, 200, "{}", answer.json());
+    eventually("the beginning", async || {
+        let said = studio.messages(&record).await;
+        said.contains("its first items are fetched").then_some(())
+    })
+    .await;
+    studio.post(&record, "start").await;
+    eventually("the list", async || {
+        (!studio.items(&record).await.is_empty()).then_some(())
+    })
+    .await;
+    world.clear_faults();
+    gate.open();
+    studio.to_the_end(&record).await;
+    // The run has the item from what it read itself.
+    let said = studio.messages(&record).await;
+    assert!(
+        said.contains("kept") && !said.contains("fetched ahead"),
+        "{said}"
+    );
+    assert_eq!(files_below(&dir).len(), 1);
+}
+
+#[tokio::test]
+async fn items_fetched_before_go_when_they_are_not_wanted_any_more() {
+    let stage = stage().await;
     let server = &stage.server;
     let record = made(server, json!({ "schedule": fetching() })).await;
     let fetched = async |count: usize| {
