@@ -43,6 +43,17 @@ pub(crate) async fn has_tool(program: &str) -> bool {
         .is_some_and(|output| output.status.success())
 }
 
+/// Whether a server can have file systems of its own here; if not, it is said aloud.
+pub(crate) async fn can_mount(dir: &Path) -> bool {
+    let mount = "-rm mount -t tmpfs none .";
+    let mounted = run("unshare", mount.split_whitespace(), &BTreeMap::new(), dir).await;
+    let is_mounted = mounted.status.success();
+    if !is_mounted {
+        skip("mountns", &String::from_utf8_lossy(&mounted.stderr));
+    }
+    is_mounted
+}
+
 /// Runs a program with these variables, and no others besides `PATH` and `HOME`, in `dir`.
 ///
 /// # Panics

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::sound::{assert_mp3, hold, link, serve};
 use super::stage::{ID, Photos, children, files};
 use super::studio::Studio;
-use crate::harness::{Builder, assert_refusal, eventually, skip, text};
+use crate::harness::{Builder, assert_refusal, can_mount, eventually, text};
 
 /// A directory as a dead process leaves it.
 fn leave(temp: &Path, name: &str) {
@@ -170,15 +170,6 @@ async fn kept_videos_make_room_for_new_ones() {
     photos.assert_nothing_left().await;
 }
 
-/// Whether a server can have a file system of its own here; if not, it is said aloud.
-async fn may_mount(studio: &Studio) -> bool {
-    let unshare = studio.run("unshare", "-rm mount -t tmpfs none .").await;
-    if !unshare.status.success() {
-        skip("mount namespaces", "this user may not make any");
-    }
-    unshare.status.success()
-}
-
 /// A server whose `TEMP_DIR` is such a file system, of 24 MiB, and has no limit of its own.
 fn on_small_disk(studio: &Studio, builder: Builder) -> Builder {
     let temp = studio.dir().join("small");
@@ -205,7 +196,7 @@ async fn disk_that_fills_up_during_a_rendering_is_told_and_nothing_is_left() {
     let Some(studio) = Studio::open() else {
         return;
     };
-    if !may_mount(&studio).await {
+    if !can_mount(studio.dir()).await {
         return;
     }
     // Fills the disk as a real encoder would, with what doesn't fit.
@@ -253,7 +244,7 @@ async fn disk_that_fills_up_while_a_track_is_read_is_told_and_the_next_job_runs(
     let Some(studio) = Studio::open() else {
         return;
     };
-    if !may_mount(&studio).await {
+    if !can_mount(studio.dir()).await {
         return;
     }
     let photos = Photos::with(on_small_disk).await.expect("a studio");
@@ -297,7 +288,7 @@ async fn unset_quota_is_a_tenth_of_what_is_free_at_the_start() {
     let Some(studio) = Studio::open() else {
         return;
     };
-    if !may_mount(&studio).await {
+    if !can_mount(studio.dir()).await {
         return;
     }
     // One picture takes 21 MiB of room, two take 26.

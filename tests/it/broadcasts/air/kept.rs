@@ -12,7 +12,7 @@ use crate::broadcasts::{TOKEN, ask, get, made, route};
 use crate::harness::ingest::Manner;
 use crate::harness::upstream::youtube::{Layout, Playlist, YouTube};
 use crate::harness::upstream::{Fault, Gate, Progress, Rule, Traffic};
-use crate::harness::{Stage, eventually, run, skip};
+use crate::harness::{Stage, can_mount, eventually, run, skip};
 
 /// Requests for media of this length so far; `dur` is a part of their addresses.
 pub(super) fn asked_for(studio: &Studio, seconds: u32) -> usize {
@@ -148,16 +148,6 @@ async fn items_for_which_the_disk_has_no_room_are_played_as_they_come() {
         let files = files_below(&seen_by(&studio, dir.path()));
         assert_eq!(files, Vec::<PathBuf>::new(), "{mode}");
     }
-}
-
-/// Whether this user may mount file systems of its own.
-async fn can_mount(dir: &Path) -> bool {
-    let mount = "-rm mount -t tmpfs none .";
-    let mounted = run("unshare", mount.split_whitespace(), &BTreeMap::new(), dir).await;
-    if !mounted.status.success() {
-        skip("mount namespaces", "this user may not make any");
-    }
-    mounted.status.success()
 }
 
 /// A directory as the server sees it.
