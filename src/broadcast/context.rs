@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::bus::Bus;
+use super::children::Children;
 use super::feed::Feeds;
 use super::normaliser::{Encoding, NormaliseError};
 use super::publisher::{Outlet, Rtmp, Scheme, Srt, SrtOptions, Target};
@@ -56,6 +57,8 @@ pub(super) struct Context {
     pub(super) parts: Parts,
     pub(super) bus: Bus,
     pub(super) feeds: Arc<Feeds>,
+    /// The programs that run.
+    pub(super) children: Children,
     /// Items that were fetched before a time on air.
     pub(super) early: Early,
     /// Slates are the same for a profile, and cost a run of the encoder.
@@ -80,6 +83,7 @@ impl Context {
     pub(super) fn new(parts: Parts) -> Self {
         let context = Self {
             feeds: Feeds::new(parts.lifecycle.clone()),
+            children: Children::new(parts.store.clone(), parts.lifecycle.clone()),
             parts,
             bus: Bus::default(),
             early: Early::default(),
@@ -247,7 +251,8 @@ impl Context {
             return Err(NoOutlet::Program);
         }
         let temp = self.parts.shelves.clone().ok_or(NoOutlet::Directory)?;
-        let srt = Srt::new(dialer, (target, options), ffmpeg, temp);
+        let programs = (ffmpeg, self.children.clone());
+        let srt = Srt::new(dialer, (target, options), programs, temp);
         Ok(Outlet::Srt(Box::new(srt)))
     }
 
@@ -257,6 +262,7 @@ impl Context {
             ffmpeg: self.parts.ffmpeg.clone()?,
             config: self.parts.config.encoder.clone(),
             lifecycle: self.parts.lifecycle.clone(),
+            children: self.children.clone(),
         })
     }
 

@@ -4,6 +4,7 @@
 //! [`Broadcasts`] is what the API asks. Stands on `services` for posts and lists; knows no site.
 
 mod bus;
+mod children;
 mod config;
 mod context;
 mod encoding;

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::children::{Children, Known};
 use super::source::{SourceError, SourceSink};
 use super::{EncoderConfig, Profile, SlateImage, VideoMode};
 use crate::lifecycle::Lifecycle;
@@ -46,6 +47,8 @@ pub(super) struct Encoding {
     pub(super) config: EncoderConfig,
     /// Waits for runs that are being ended.
     pub(super) lifecycle: Lifecycle,
+    /// Knows them all.
+    pub(super) children: Children,
 }
 
 /// Why an item ended early.
@@ -122,6 +125,7 @@ impl Encoding {
         let mut job = self.job(arguments, time_limit);
         job.reads_stdin = image.is_some();
         let mut child = self.ffmpeg.start(&job)?;
+        let _known = self.children.note(child.id());
         let (stdin, stdout) = (child.stdin(), child.stdout());
         let feeding = async {
             if let (Some(mut stdin), Some(image)) = (stdin, image) {
@@ -159,8 +163,10 @@ impl Encoding {
             VideoMode::Copy => normalise::copy(input),
         };
         let job = self.job(arguments, ITEM_LIMIT);
+        let child = self.ffmpeg.start_heard(&job, sender)?;
         Ok(Normaliser {
-            child: Some(self.ffmpeg.start_heard(&job, sender)?),
+            known: Some(self.children.note(child.id())),
+            child: Some(child),
             ear: Ear::new(lines),
             lifecycle: self.lifecycle.clone(),
             token: None,
@@ -201,17 +207,18 @@ pub(super) struct Normaliser {
     child: Option<Child>,
     ear: Ear,
     lifecycle: Lifecycle,
-    /// Held until the program has ended.
+    /// Both are held until the program has ended.
     token: Option<TaskTrackerToken>,
+    known: Option<Known>,
 }
 
 impl Drop for Normaliser {
     fn drop(&mut self) {
-        let token = self.token.take();
+        let held = (self.token.take(), self.known.take());
         if let Some(child) = self.child.take() {
             self.lifecycle.spawn(async move {
                 child.stop().await;
-                drop(token);
+                drop(held);
             });
         }
     }

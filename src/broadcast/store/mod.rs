@@ -5,6 +5,7 @@
 //! it and nothing else: every call then says why.
 
 mod broadcasts;
+mod children;
 mod items;
 mod logs;
 mod schema;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 /// Each brings the tables from the version that is its place to the next one. Never changed, only added to.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     "CREATE TABLE broadcasts (
         id TEXT PRIMARY KEY, title TEXT NOT NULL, description TEXT NOT NULL, owner TEXT NOT NULL,
         stream_source TEXT NOT NULL, media_files TEXT NOT NULL, playlist_id TEXT,
@@ -38,6 +38,10 @@ const MIGRATIONS: [&str; 5] = [
     "ALTER TABLE broadcasts ADD COLUMN next_start_at TEXT;
      ALTER TABLE broadcasts ADD COLUMN next_stop_at TEXT;",
     "ALTER TABLE broadcasts ADD COLUMN next_prefetch_at TEXT;",
+    "CREATE TABLE children (
+        pid INTEGER PRIMARY KEY, parent INTEGER NOT NULL, started INTEGER NOT NULL, boot_id TEXT NOT NULL,
+        executable TEXT NOT NULL
+     ) STRICT;",
 ];
 
 /// Sets the connection up, checks the file and brings its tables up to date.

@@ -5,6 +5,7 @@ mod air;
 mod gates;
 mod lists;
 mod live;
+mod orphans;
 mod races;
 mod records;
 mod schedule;

@@ -45,6 +45,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "net",
             "temp",
             "lifecycle",
+            // Programs that outlived a server.
+            "process",
         ],
     ),
     (

@@ -23,6 +23,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Connect, PublishError, Publisher, PublisherStats, Target};
+use crate::broadcast::children::{Children, Known};
 use crate::broadcast::flv::{Tag, write_header, write_tag};
 use crate::media::ffmpeg::{Child, Ffmpeg, Job};
 use crate::media::launch::Bounds;
@@ -62,15 +63,16 @@ pub struct Srt {
     target: Target,
     options: SrtOptions,
     ffmpeg: Ffmpeg,
+    children: Children,
     temp: Temp,
 }
 
 impl Srt {
-    /// A publisher for `target`, one of SRT, by this program; `temp` is where it gets a pipe.
-    pub fn new(
+    /// A publisher for `target`, one of SRT, by this program, which is made known while it runs; `temp` is where it gets a pipe.
+    pub(in crate::broadcast) fn new(
         dialer: Arc<TargetDialer>,
         (target, options): (Target, SrtOptions),
-        ffmpeg: Ffmpeg,
+        (ffmpeg, children): (Ffmpeg, Children),
         temp: Temp,
     ) -> Self {
         Self {
@@ -78,6 +80,7 @@ impl Srt {
             target,
             options,
             ffmpeg,
+            children,
             temp,
         }
     }
@@ -96,6 +99,7 @@ pub struct SrtSession {
     last_way: Duration,
     _listening: AbortOnDropHandle<()>,
     _telling: AbortOnDropHandle<()>,
+    _known: Known,
     /// Its pipe lies there.
     _dir: JobDir,
 }
@@ -160,6 +164,7 @@ impl Connect for Srt {
         let (sender, lines) = mpsc::channel(LINES);
         let started = self.ffmpeg.start_heard(&job, sender);
         let mut child = started.map_err(io::Error::other)?;
+        let known = self.children.note(child.id());
         let heard = Arc::new(Heard::default());
         let listening = Arc::clone(&heard).listen(lines, self.options.clone());
         let mut session = SrtSession {
@@ -174,6 +179,7 @@ impl Connect for Srt {
             last_way: (self.options.latency() + LAST_WAY).min(LONGEST_WAY),
             _listening: AbortOnDropHandle::new(tokio::spawn(listening)),
             _telling: AbortOnDropHandle::new(tokio::spawn(tell(path, self.options.clone()))),
+            _known: known,
             _dir: dir,
         };
         let mut header = Vec::new();

@@ -1,11 +1,15 @@
-//! Facts about our own process: memory and open files, and the limit on the latter; and who may look into it.
+//! Facts about our own process: memory and open files, and the limit on the latter; who may look into it; and which
+//! process a number stands for.
 //!
 //! Read from `/proc`, a few microseconds each; unknown on systems without it. `/health` shows them, start-up raises
 //! the limit.
 
+mod identity;
+
 use std::os::unix::fs::MetadataExt;
 use std::{fs, io};
 
+pub use identity::{Fate, Identity};
 #[cfg(target_os = "linux")]
 use rustix::process::DumpableBehavior;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
