@@ -104,7 +104,7 @@ fn whole(executable: PathBuf) -> PathBuf {
     replaced.map(PathBuf::from).unwrap_or(executable)
 }
 
-/// What of proc_pid_stat(5) is used.
+/// What of `proc_pid_stat(5)` is used.
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
     parent: u32,

@@ -68,7 +68,7 @@ impl Store {
     }
 }
 
-/// A number of 64 bits in the form in which SQLite keeps such.
+/// A number of 64 bits in the form in which `SQLite` keeps such.
 fn cell(number: u64) -> i64 {
     number.cast_signed()
 }

@@ -147,7 +147,7 @@ async fn program_that_outlived_its_server_is_ended_at_the_next_start_and_no_othe
     for _ in 0..3 {
         others.push(Orphan::of("setsid sleep 600").await);
     }
-    let in_anothers_group = Orphan::of("sleep 600").await;
+    let of_foreign_group = Orphan::of("sleep 600").await;
     let child = child();
     let kept = Row::of(child.id().unwrap()).unwrap();
     let later = Row {
@@ -173,7 +173,7 @@ async fn program_that_outlived_its_server_is_ended_at_the_next_start_and_no_othe
             later,
             another_program,
             another_boot,
-            in_anothers_group.noted(),
+            of_foreign_group.noted(),
             kept.clone(),
             gone,
         ],
@@ -185,7 +185,7 @@ async fn program_that_outlived_its_server_is_ended_at_the_next_start_and_no_othe
     eventually("a tidied table", tidied).await;
     let ended = async || (!is_alive(orphan.row.pid)).then_some(());
     eventually("the orphan's end", ended).await;
-    for other in others.iter().chain([&in_anothers_group]) {
+    for other in others.iter().chain([&of_foreign_group]) {
         assert!(is_alive(other.row.pid), "{other:?}", other = other.row);
     }
     assert!(is_alive(kept.pid));
