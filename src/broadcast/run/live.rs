@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::driver::SharedList;
+use crate::broadcast::list::{AtEnd, Turn};
 use crate::broadcast::pump::{PumpHandle, PumpStatus};
+use crate::broadcast::shelf::Shelf;
 use crate::broadcast::source::Monitor;
 use crate::broadcast::splicer::Origin;
-use crate::broadcast::{Position, Status};
+use crate::broadcast::{Item, Position, Settings, Status};
 use crate::media::normalise::Report;
 
 /// An item on its way, or on air.
@@ -49,7 +53,10 @@ pub(in crate::broadcast) struct Live {
     pub(super) earlier_ms: u64,
     pub(super) target: String,
     pub(super) pump: Option<PumpHandle>,
-    pub(super) list: Option<std::sync::Arc<SharedList>>,
+    pub(super) list: Option<Arc<SharedList>>,
+    pub(super) settings: watch::Receiver<Settings>,
+    /// Items on disk, as long as there are any.
+    pub(super) shelf: Weak<Shelf>,
     pub(super) now: Option<OnAir>,
     /// Number under which it was queued.
     pub(super) serial: u64,
@@ -239,21 +246,42 @@ impl Live {
         })
     }
 
-    /// What is at the pump behind the item on air; else what the list says.
+    /// What is at the pump behind the item on air; else what is being made ready for it, or will be.
     fn next(&self) -> Value {
-        if let Some((_, next)) = self.queued.range(self.serial + 1..).next() {
+        let behind = self.queued.range(self.serial + 1..);
+        let mut waiting = behind.filter(|(_, queued)| !queued.monitor.is_over());
+        if let Some((_, next)) = waiting.next() {
             let held = next.monitor.buffered();
             return json!({
                 "index": next.item.index, "id": next.item.id, "title": next.item.title,
                 "ready": held.gops > 0, "buffered_ms": millis(held.duration),
             });
         }
-        let list = self.list.as_ref().map(|list| list.lock());
-        let following = list.as_ref().and_then(|list| list.following());
-        following.map_or(
-            Value::Null,
-            |item| json!({"index": null, "id": item.video_id, "title": item.title, "ready": false, "buffered_ms": 0}),
-        )
+        self.following().map_or(Value::Null, |turn| {
+            json!({
+                "index": turn.index, "id": turn.item.video_id, "title": turn.item.title,
+                "ready": false, "buffered_ms": 0,
+            })
+        })
+    }
+
+    /// The item that is being found, or whose turn is next.
+    fn following(&self) -> Option<Turn> {
+        let shared = self.list.as_ref()?;
+        let at_end = {
+            let settings = self.settings.borrow();
+            if settings.loop_enabled {
+                AtEnd::Again(settings.seed())
+            } else {
+                AtEnd::Stop
+            }
+        };
+        let shelf = self.shelf.upgrade();
+        let shelf = shelf.filter(|shelf| shared.is_offline() && shelf.has_kept());
+        let may = |item: &Item| shelf.as_ref().is_none_or(|shelf| shelf.get(item).is_some());
+        let list = shared.lock();
+        let found = list.begun().cloned();
+        found.or_else(|| list.following(Instant::now(), at_end, may))
     }
 }
 

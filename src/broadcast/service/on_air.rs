@@ -208,7 +208,7 @@ impl Broadcasts {
         }
         let mut list = List::new(None, 0);
         list.append(self.store().items(id).await?);
-        let (came, gone) = list.refresh(read);
+        let reread = list.refresh(read);
         self.store().set_items(id, list.items().to_vec()).await?;
         let context = &self.inner.context;
         if let Some(early) = context.early.shelf(id) {
@@ -219,7 +219,7 @@ impl Broadcasts {
             shelf.retain(list.items());
             shelf.close().await;
         }
-        Ok((came, gone))
+        Ok((reread.came, reread.gone))
     }
 
     /// What a broadcast is doing (broadcast.md §3.1).

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Actor, Begin, Fault, NOTHING_PLAYS};
-use crate::broadcast::list::EMPTY_LIST;
+use crate::broadcast::list::{EMPTY_LIST, Reread};
 use crate::broadcast::pump::PumpHandle;
 use crate::broadcast::run::driver::Driver;
 use crate::broadcast::run::reading::Reading;
@@ -55,6 +55,7 @@ impl Actor {
         )
         .await;
         self.shelf = driver.shelf();
+        self.live().shelf = self.shelf.as_ref().map(Arc::downgrade).unwrap_or_default();
         let is_kept = settings.serve_mode() == ServeMode::Hybrid;
         // What is kept is played even when the list can't be read.
         let known = if begin.position.is_some() || is_kept {
@@ -219,10 +220,15 @@ impl Actor {
         if items.is_empty() {
             self.log(LogLevel::Warn, LogSource::Resolver, EMPTY_LIST);
         }
-        let (came, gone) = self.list.lock().refresh(items);
+        let reread = self.list.lock().refresh(items);
+        let Reread {
+            came,
+            gone,
+            changed,
+        } = reread;
         self.drop_files();
-        if (came, gone) != (0, 0) {
-            let message = format!("list read anew: {came} came, {gone} went");
+        if reread != Reread::default() {
+            let message = format!("list read anew: {came} came, {gone} went, {changed} changed");
             self.log(LogLevel::Info, LogSource::Resolver, &message);
             self.write_items().await;
         }

@@ -4,7 +4,7 @@ mod lists;
 mod news;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use serde_json::json;
@@ -122,6 +122,8 @@ impl Actor {
             target: target.to_string(),
             pump: None,
             list: None,
+            settings: settings_receiver.clone(),
+            shelf: Weak::new(),
             now: None,
             serial: 0,
             offset: Duration::ZERO,

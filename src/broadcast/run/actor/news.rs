@@ -1,6 +1,7 @@
 //! What the task of a broadcast makes of what it hears.
 
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::lists::{OFFLINE, READ_AGAIN};
 use super::{Actor, Fault, NOTHING_PLAYS};
@@ -21,6 +22,7 @@ impl Actor {
                 source,
                 monitor,
             } => {
+                let ord = turn.item.ord;
                 let item = OnAir {
                     index: turn.index,
                     cycle: turn.cycle,
@@ -35,6 +37,7 @@ impl Actor {
                     child: None,
                 };
                 self.live().queued.insert(serial, queued);
+                self.list.lock().found(ord);
             }
             News::Child { serial, pid } => {
                 self.live().note_child(serial, pid);
@@ -95,7 +98,9 @@ impl Actor {
         message: &str,
     ) {
         let now = self.context.now();
-        let news = self.list.lock().note(item.ord, state, reason, &now);
+        let now = (now.as_str(), Instant::now());
+        let noted = self.list.lock().note(item.ord, state, reason, now);
+        let is_news = noted.as_ref().is_some_and(|noted| noted.is_news);
         match state {
             ItemState::Skipped => self.live().skipped += 1,
             ItemState::Failed => {
@@ -106,7 +111,8 @@ impl Actor {
             ItemState::Ok => self.live().played += 1,
             ItemState::Pending => {}
         }
-        if let Some(reason) = reason {
+        // What still can't be played was told when that was found out.
+        if let Some(reason) = reason.filter(|_| is_news || state == ItemState::Failed) {
             let message = format!("{reason}: {message}");
             self.log_item(
                 LogLevel::Warn,
@@ -115,8 +121,8 @@ impl Actor {
                 &message,
             );
         }
-        if let Some(item) = news
-            && let Err(error) = self.context.store().set_item(&self.id, item).await
+        if let Some(noted) = noted
+            && let Err(error) = self.context.store().set_item(&self.id, noted.item).await
         {
             tracing::error!(%error, "item not written");
         }

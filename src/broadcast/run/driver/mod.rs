@@ -72,7 +72,7 @@ impl SharedList {
         self.is_offline.store(is_offline, Ordering::Relaxed);
     }
 
-    fn is_offline(&self) -> bool {
+    pub(super) fn is_offline(&self) -> bool {
         self.is_offline.load(Ordering::Relaxed)
     }
 
@@ -292,20 +292,11 @@ impl Driver {
     }
 
     /// What is next: an item that was fetched after all, or one of the list; while the site is away one that is kept.
-    fn next(&mut self) -> Next {
-        if let Some(turn) = self.rescues.next() {
-            return Next::Turn(Box::new(turn));
-        }
-        loop {
-            let next = self.desk.list.lock().next();
-            let is_away = match &next {
-                Next::Turn(turn) if self.desk.is_offline() => !self.desk.is_saved(&turn.item),
-                _ => false,
-            };
-            if !is_away {
-                return next;
-            }
-        }
+    fn next(&self) -> Next {
+        let desk = &self.desk;
+        let is_offline = desk.is_offline();
+        let may = |item: &Item| !is_offline || desk.is_saved(item);
+        desk.list.lock().next(Instant::now(), may)
     }
 
     /// Whether the end of a cycle isn't its end yet.
@@ -328,17 +319,18 @@ impl Driver {
     }
 
     async fn take(&mut self, ended: Ended) {
-        let (item, failure) = match ended {
+        let (turn, fetched) = match ended {
             Ended::Play(ended) => return self.take_end(ended).await,
             Ended::Rescue(ended) => ended,
             Ended::Nothing => return,
         };
-        let news = match failure {
-            Some(message) => News::Line {
+        let item = turn.item.video_id.clone();
+        let news = match fetched.map(|()| self.desk.list.lock().put_before(turn)) {
+            Ok(()) => News::Fetched(item),
+            Err(message) => News::Line {
                 line: format!("not fetched: {message}"),
                 item,
             },
-            None => News::Fetched(item),
         };
         self.desk.tell(news).await;
     }
@@ -437,6 +429,7 @@ impl Driver {
             // A list that was read anew may have something.
             let _ = timeout(self.back_off, self.desk.list.changed.notified()).await;
             self.back_off = (self.back_off * 2).min(LAST_BACK_OFF);
+            self.desk.list.lock().retry_all();
         } else {
             self.back_off = FIRST_BACK_OFF;
         }
@@ -450,8 +443,8 @@ impl Driver {
 enum Ended {
     /// The playing of an item.
     Play(PlayEnd),
-    /// The fetching of one, with its id and why it failed, if it did.
-    Rescue((String, Option<String>)),
+    /// The fetching of one, and why it failed, if it did.
+    Rescue((Turn, Result<(), String>)),
     Nothing,
 }
 

@@ -1,6 +1,5 @@
 //! Items that could not be played as they come: fetched whole meanwhile, and played then (`fallback_download`).
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
@@ -18,7 +17,6 @@ pub(super) struct Rescues {
     fetches: JoinSet<(Turn, Result<(), String>)>,
     /// One at a time: the site may be in trouble.
     place: Arc<Semaphore>,
-    fetched: VecDeque<Turn>,
 }
 
 impl Default for Rescues {
@@ -26,7 +24,6 @@ impl Default for Rescues {
         Self {
             fetches: JoinSet::new(),
             place: Arc::new(Semaphore::new(1)),
-            fetched: VecDeque::new(),
         }
     }
 }
@@ -46,28 +43,18 @@ impl Rescues {
         });
     }
 
-    /// An item that was fetched.
-    pub(super) fn next(&mut self) -> Option<Turn> {
-        self.fetched.pop_front()
-    }
-
-    /// Whether some are being fetched, or wait to be played.
+    /// Whether some are being fetched.
     pub(super) fn is_busy(&self) -> bool {
-        !self.fetches.is_empty() || !self.fetched.is_empty()
+        !self.fetches.is_empty()
     }
 
-    /// Returns when one was fetched, or with its id and why it could not be; `None` when none is being fetched.
-    pub(super) async fn ended(&mut self) -> Option<(String, Option<String>)> {
-        let (turn, fetched) = loop {
+    /// Returns when one was fetched, or why it could not be; `None` when none is being fetched.
+    pub(super) async fn ended(&mut self) -> Option<(Turn, Result<(), String>)> {
+        loop {
             match self.fetches.join_next().await? {
-                Ok(ended) => break ended,
+                Ok(ended) => return Some(ended),
                 Err(error) => tracing::error!(%error, "fetching an item broke"),
             }
-        };
-        let id = turn.item.video_id.clone();
-        if fetched.is_ok() {
-            self.fetched.push_back(turn);
         }
-        Some((id, fetched.err()))
     }
 }

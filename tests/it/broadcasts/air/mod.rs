@@ -1,5 +1,6 @@
 //! Playlists on air: the shipped binary between the simulated site, real FFmpeg and a recording ingest.
 
+mod again;
 mod ahead;
 mod copy;
 mod crashes;

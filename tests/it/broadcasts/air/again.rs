@@ -1,0 +1,63 @@
+//! Items that can't be played: when they are tried again, and what is told to come next.
+
+use std::sync::Mutex;
+
+use serde_json::{Value, json};
+
+use super::{SMALL, Studio, assert_smooth};
+use crate::harness::ingest::Manner;
+use crate::harness::upstream::youtube::State;
+
+/// The item on air with its cycle, and the one that is told to come next.
+type Told = ((String, u64), String);
+
+fn told(status: &Value) -> Option<Told> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let now = (
+        text(&status["now"]["id"])?,
+        status["now"]["cycle"].as_u64()?,
+    );
+    Some((now, text(&status["next"]["id"])?))
+}
+
+#[tokio::test]
+async fn item_that_the_list_calls_private_is_tried_in_the_next_cycle_and_is_not_told_before() {
+    let Some(studio) = Studio::new([Manner::Keep]).await else {
+        return;
+    };
+    let list = studio.list(&[(SMALL, 4), (SMALL, 4), (SMALL, 4)]).await;
+    let ids: Vec<String> = list.entries.iter().map(|entry| entry.id.clone()).collect();
+    // It became public since the list was written.
+    studio.youtube.playlist(list.with_state(2, State::Private));
+    let record = studio.start(json!({ "loop_enabled": true })).await;
+    let seen: Mutex<Vec<Told>> = Mutex::default();
+    let holds = |status: &Value, is_it: &dyn Fn(&str, u64) -> bool| {
+        let Some(told) = told(status) else {
+            return false;
+        };
+        let is_over = is_it(&told.0.0, told.0.1);
+        seen.lock().unwrap().push(told);
+        is_over
+    };
+    let is_again = |status: &Value| holds(status, &|id, cycle| (id, cycle) == (&*ids[1], 1));
+    studio.until(&record, "the private item", is_again).await;
+    let played = async || {
+        let items = studio.items(&record).await;
+        (items[1]["state"] == "ok").then_some(())
+    };
+    crate::harness::eventually("its end", played).await;
+    studio.post(&record, "stop?wait=30").await;
+    assert_smooth(&studio.only());
+    let seen = seen.into_inner().unwrap();
+    for ((now, cycle), next) in &seen {
+        let place = ids.iter().position(|id| id == now).unwrap();
+        let expected = match (place, cycle) {
+            // Passed over in the first cycle.
+            (0, 0) => 2,
+            (place, _) => (place + 1) % 3,
+        };
+        assert_eq!(*next, ids[expected], "after {place} of cycle {cycle}");
+    }
+    let firsts = seen.iter().filter(|((_, cycle), _)| *cycle == 0);
+    assert!(firsts.count() > 1, "{seen:?}");
+}
