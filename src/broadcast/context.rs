@@ -22,7 +22,7 @@ use crate::links::Sealer;
 use crate::media::ffmpeg::Ffmpeg;
 use crate::net::TargetDialer;
 use crate::services::{
-    Account, AccountError, Accounts, Lister, Playout, PlayoutError, ResolveError,
+    Account, AccountError, Accounts, Lister, Playout, PlayoutError, ResolveError, Room,
 };
 use crate::temp::Temp;
 
@@ -57,6 +57,8 @@ pub(super) struct Context {
     pub(super) parts: Parts,
     pub(super) bus: Bus,
     pub(super) feeds: Arc<Feeds>,
+    /// For what is read of live items.
+    pub(super) live_room: Room,
     /// The programs that run.
     pub(super) children: Children,
     /// Items that were fetched before a time on air.
@@ -83,6 +85,7 @@ impl Context {
     pub(super) fn new(parts: Parts) -> Self {
         let context = Self {
             feeds: Feeds::new(parts.lifecycle.clone()),
+            live_room: Room::new(LIVE_BYTES),
             children: Children::new(parts.store.clone(), parts.lifecycle.clone()),
             parts,
             bus: Bus::default(),
@@ -295,6 +298,9 @@ async fn check_encoder(encoding: Encoding) {
     }
 }
 
+/// Bytes of live items that are held at once, of all broadcasts together: on their way to FFmpeg, and what is being read. Three
+/// of the largest segments; an ordinary one has a twentieth of that.
+const LIVE_BYTES: usize = 96 * 1024 * 1024;
 /// Slates that are kept.
 const MAX_SLATES: usize = 32;
 

@@ -52,6 +52,8 @@ pub struct Input<'a> {
 pub struct Live<'a> {
     /// Where its sound is, unless it comes with the picture: an address on this machine that we serve.
     pub sound: Option<&'a str>,
+    /// Microseconds by which that begins after the picture; less than 0 when it begins before.
+    pub sound_delay_us: i64,
 }
 
 impl<'a> Input<'a> {
@@ -69,6 +71,11 @@ impl<'a> Input<'a> {
         words.extend(texts(&["-i", self.url]));
         if let Some(sound) = self.own_sound() {
             words.extend(self.reading());
+            // Each input begins at 0 otherwise, whenever what it holds was recorded.
+            let delay_us = self.live.as_ref().map_or(0, |live| live.sound_delay_us);
+            if delay_us != 0 {
+                words.extend(["-itsoffset".to_owned(), format!("{delay_us}us")]);
+            }
             words.extend(texts(&["-i", sound]));
         }
         words
@@ -384,6 +391,7 @@ mod tests {
             most: None,
             live: Some(Live {
                 sound: Some("http://127.0.0.1:1/t/1/sound"),
+                sound_delay_us: -1_500_000,
             }),
         };
         for words in [item(&input, &OUTPUT), copy(&input)] {
@@ -394,6 +402,8 @@ mod tests {
                 assert!(opening.contains("-analyzeduration 3000000"), "{line}");
             }
             assert!(line.contains("-map 0:v:0 -map 1:a:0"), "{line}");
+            assert!(sound.contains("-itsoffset -1500000us -i http"), "{line}");
+            assert!(!picture.contains("-itsoffset"), "{line}");
         }
         let mute = Input {
             has_audio: false,

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_RANGE;
 use http::{Method, StatusCode};
 use url::Url;
 
+use super::room::{Held, NoRoom, Room};
 use super::{ResolveError, Resolver};
 use crate::extract::{Extractor, LivePost, Source};
 use crate::net::{Jar, MediaRequest, MediaResponse, NetError, RangeAsk};
@@ -32,6 +32,9 @@ pub enum LiveError {
     /// It has more bytes than anything of its kind.
     #[error("more than {0} bytes")]
     TooLarge(usize),
+    /// All the room for such is taken by others; later there will be some.
+    #[error("no room now")]
+    NoRoom,
     /// The upstream gave nothing, or something else than was asked for.
     #[error("{0}")]
     Broken(String),
@@ -104,8 +107,8 @@ impl LiveStream {
         Ok(true)
     }
 
-    /// Reads what lies at an address that a playlist names, or this part of it, whole; what breaks off is taken up
-    /// again at the next byte.
+    /// Reads what lies at an address that a playlist names, or this part of it, whole, at most `limit` bytes, into the common
+    /// room; what breaks off is taken up again at the next byte.
     ///
     /// # Errors
     /// [`LiveError`].
@@ -113,13 +116,13 @@ impl LiveStream {
         &self,
         address: &Url,
         part: Option<Range<u64>>,
-        limit: usize,
-    ) -> Result<Bytes, LiveError> {
+        (limit, room): (usize, &Room),
+    ) -> Result<Held, LiveError> {
         let post = self.post.load_full();
         let client = self
             .resolver
             .client_by(post.session.egress.as_deref(), self.source.site);
-        let mut held = BytesMut::new();
+        let mut held = room.hold();
         let mut tries = 0;
         loop {
             let before = held.len();
@@ -135,7 +138,7 @@ impl LiveStream {
             let family = self.extractor.address_family(address.as_str());
             let message = match Box::pin(client.open_by(family, request)).await {
                 Ok(answer) => match take(answer, part.as_ref(), limit, &mut held).await? {
-                    Step::Whole => return Ok(held.freeze()),
+                    Step::Whole => return Ok(held),
                     Step::Cut(message) => message,
                 },
                 Err(error @ (NetError::Guard(_) | NetError::Redirect { .. })) => {
@@ -166,7 +169,7 @@ async fn take(
     mut answer: MediaResponse,
     part: Option<&Range<u64>>,
     limit: usize,
-    held: &mut BytesMut,
+    held: &mut Held,
 ) -> Result<Step, LiveError> {
     let wanted = part.map_or(0, |part| part.start) + held.len() as u64;
     match answer.status {
@@ -197,7 +200,9 @@ async fn take(
             Ok(Some(piece)) if piece.len() > limit - held.len() => {
                 return Err(LiveError::TooLarge(limit));
             }
-            Ok(Some(piece)) => held.extend_from_slice(&piece),
+            Ok(Some(piece)) => held
+                .extend(&piece, limit)
+                .map_err(|NoRoom| LiveError::NoRoom)?,
             Ok(None) => return Ok(Step::Whole),
             Err(error) => return Ok(Step::Cut(error.to_string())),
         }
@@ -221,9 +226,10 @@ mod tests {
     }
 
     async fn taken(answer: MediaResponse, part: Option<Range<u64>>, before: &str) -> String {
-        let mut held = BytesMut::from(before);
+        let mut held = Room::new(1 << 20).hold();
+        held.extend(before.as_bytes(), 8).unwrap();
         match take(answer, part.as_ref(), 8, &mut held).await {
-            Ok(Step::Whole) => String::from_utf8(held.to_vec()).unwrap(),
+            Ok(Step::Whole) => String::from_utf8(held.freeze().to_vec()).unwrap(),
             Ok(Step::Cut(message)) => format!("cut: {message}"),
             Err(error) => format!("error: {error}"),
         }
@@ -250,6 +256,13 @@ mod tests {
         }
         let told = taken(answer(503, "", ""), None, "").await;
         assert_eq!(told, "cut: status 503");
+    }
+
+    #[tokio::test]
+    async fn what_finds_no_room_is_not_read() {
+        let mut held = Room::new(0).hold();
+        let taken = take(answer(200, "", "abc"), None, 8, &mut held).await;
+        assert!(matches!(taken, Err(LiveError::NoRoom)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Where the playlists of a live item are: its variants, and new addresses when the old ones are refused.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,23 +10,31 @@ use tokio::time::{Instant, sleep_until, timeout};
 use url::Url;
 
 use super::TunerError;
-use super::variants::choose;
+use super::variants::{Choice, choose};
 use crate::extract::ExtractError;
-use crate::media::hls::{self, HlsError, Map, Playlist};
-use crate::services::{LiveError, LiveStream, ResolveError, Taste};
+use crate::media::hls::{self, HlsError, Key, Map, Playlist, Secret, Segment};
+use crate::services::{Held, LiveError, LiveStream, ResolveError, Room, Taste};
 
 /// How often the site is asked for new addresses, at most.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// How long a playlist, or the beginning of segments, may take.
 const SHORT_READ: Duration = Duration::from_secs(20);
+/// How long a segment may take.
+const READ: Duration = Duration::from_secs(30);
+/// Bytes of a segment; ten seconds at 25 Mbit/s.
+const MAX_SEGMENT: usize = 32 * 1024 * 1024;
 /// Bytes of the beginning of segments.
 const MAX_MAP: usize = 1024 * 1024;
+/// Bytes of what calls itself a key.
+const MAX_KEY: usize = 1024;
 
 /// The playlists that are read.
 #[derive(Debug, Clone)]
 pub(super) struct Addresses {
     /// How many were before.
     pub(super) number: u64,
+    /// How often another variant was taken before.
+    pub(super) variant: u32,
     pub(super) picture: Url,
     /// Where the sound is, unless it comes with the picture.
     pub(super) sound: Option<Url>,
@@ -35,9 +43,13 @@ pub(super) struct Addresses {
 /// See the module.
 pub(super) struct Channel {
     pub(super) stream: LiveStream,
+    /// For what is read.
+    room: Room,
     taste: Taste,
     state: Mutex<State>,
     is_ending: AtomicBool,
+    /// Lines at most of the variant that was taken because another one came too slowly, until it is told; 0 for none.
+    lowered: AtomicU32,
 }
 
 #[derive(Default)]
@@ -45,16 +57,42 @@ struct State {
     addresses: Option<Arc<Addresses>>,
     count: u64,
     renewed: Option<Instant>,
+    /// How often another variant was taken.
+    variant: u32,
+    /// Lines at most, once the variant of choice came too slowly.
+    most: Option<u32>,
+    /// Lines at most of the one below that which is played.
+    lower: Option<u32>,
 }
 
 impl Channel {
-    pub(super) fn new(stream: LiveStream, taste: Taste) -> Self {
+    pub(super) fn new(stream: LiveStream, taste: Taste, room: Room) -> Self {
         Self {
             stream,
+            room,
             taste,
             state: Mutex::default(),
             is_ending: AtomicBool::new(false),
+            lowered: AtomicU32::new(0),
         }
+    }
+
+    /// Takes a variant of fewer lines from now on; whether there is one.
+    pub(super) async fn go_lower(&self) -> bool {
+        let mut state = self.state.lock().await;
+        let Some(lower) = state.lower.take() else {
+            return false;
+        };
+        state.most = Some(lower);
+        state.variant += 1;
+        state.addresses = None;
+        self.lowered.store(lower, Ordering::Relaxed);
+        true
+    }
+
+    /// Lines at most of the variant that is taken now, where that is news.
+    pub(super) fn take_lowered(&self) -> Option<u32> {
+        Some(self.lowered.swap(0, Ordering::Relaxed)).filter(|lines| *lines > 0)
     }
 
     /// Notes that what the playlist names now is all.
@@ -111,14 +149,27 @@ impl Channel {
     async fn load(&self, state: &mut State) -> Result<Arc<Addresses>, Unread> {
         let base = Url::parse(&self.stream.playlist()).map_err(|_| TunerError::NoVariant)?;
         let text = self.read_playlist(&base).await?;
+        let taste = state
+            .most
+            .map_or_else(|| self.taste.clone(), Taste::Smaller);
         let chosen = match Playlist::parse(&text, &base).map_err(TunerError::from)? {
-            Playlist::Master(master) => choose(&master, &self.taste),
-            Playlist::Media(_) => Some((base, None)),
+            Playlist::Master(master) => choose(&master, &taste),
+            Playlist::Media(_) => Some(Choice {
+                picture: base,
+                sound: None,
+                lower: None,
+            }),
         };
-        let (picture, sound) = chosen.ok_or(TunerError::NoVariant)?;
+        let Choice {
+            picture,
+            sound,
+            lower,
+        } = chosen.ok_or(TunerError::NoVariant)?;
         state.count += 1;
+        state.lower = lower;
         let addresses = Arc::new(Addresses {
             number: state.count,
+            variant: state.variant,
             picture,
             sound,
         });
@@ -128,19 +179,45 @@ impl Channel {
 
     /// The text of a playlist.
     pub(super) async fn read_playlist(&self, url: &Url) -> Result<Bytes, LiveError> {
-        within(self.stream.read(url, None, hls::MAX_BYTES)).await
+        let limit = (hls::MAX_BYTES, &self.room);
+        let read = within(SHORT_READ, self.stream.read(url, None, limit)).await;
+        read.map(Held::freeze)
     }
 
     /// What stands before segments.
-    pub(super) async fn read_map(&self, map: &Map) -> Result<Bytes, LiveError> {
-        within(self.stream.read(&map.url, map.part.clone(), MAX_MAP)).await
+    pub(super) async fn read_map(&self, map: &Map) -> Result<Held, LiveError> {
+        let limit = (MAX_MAP, &self.room);
+        within(
+            SHORT_READ,
+            self.stream.read(&map.url, map.part.clone(), limit),
+        )
+        .await
+    }
+
+    /// A segment.
+    pub(super) async fn read_segment(&self, segment: &Segment) -> Result<Held, LiveError> {
+        let limit = (MAX_SEGMENT, &self.room);
+        let reading = self.stream.read(&segment.url, segment.part.clone(), limit);
+        within(READ, reading).await
+    }
+
+    /// What a key names; `None` when it is no key.
+    pub(super) async fn read_key(&self, key: &Key) -> Result<Option<Secret>, LiveError> {
+        let limit = (MAX_KEY, &self.room);
+        let read = within(SHORT_READ, self.stream.read(&key.url, None, limit)).await;
+        match read {
+            Ok(bytes) => Ok(Secret::read(bytes.as_ref())),
+            Err(LiveError::TooLarge(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
 async fn within(
-    reading: impl Future<Output = Result<Bytes, LiveError>>,
-) -> Result<Bytes, LiveError> {
-    match timeout(SHORT_READ, Box::pin(reading)).await {
+    limit: Duration,
+    reading: impl Future<Output = Result<Held, LiveError>>,
+) -> Result<Held, LiveError> {
+    match timeout(limit, Box::pin(reading)).await {
         Ok(read) => read,
         Err(_) => Err(LiveError::Broken("too slow".to_owned())),
     }

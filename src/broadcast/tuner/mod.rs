@@ -9,13 +9,15 @@
 
 mod channel;
 mod error;
+mod opener;
+mod pace;
 mod track;
 mod variants;
 mod window;
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 use std::time::Duration;
 
@@ -30,7 +32,7 @@ pub(super) use self::error::TunerError;
 use self::track::{Got, Track};
 use crate::media::Side;
 use crate::media::hls::Map;
-use crate::services::{LiveStream, Taste};
+use crate::services::{LiveStream, Room, Taste};
 
 /// How long a body may bring nothing before it ends: shorter than the program may be silent.
 const STALL: Duration = Duration::from_secs(10);
@@ -51,8 +53,10 @@ pub(super) struct Tuner {
     channel: Arc<Channel>,
     picture: Arc<Mutex<Track>>,
     sound: Arc<Mutex<Track>>,
-    /// Number of the segment by which the present run begins.
+    /// Number of the segment of sound by which the present run begins.
     first: AtomicU64,
+    /// Microseconds by which that begins after the picture's.
+    delay_us: AtomicI64,
     /// The sound of the present run has ended.
     is_mute: AtomicBool,
     end: SyncMutex<Option<End>>,
@@ -60,14 +64,16 @@ pub(super) struct Tuner {
 
 impl Tuner {
     /// Follows what is on air. Nothing is asked for yet.
-    pub(super) fn new(stream: LiveStream, taste: Taste) -> Arc<Self> {
-        let channel = Arc::new(Channel::new(stream, taste));
+    /// What is held of it takes its place in `room`.
+    pub(super) fn new(stream: LiveStream, taste: Taste, room: Room) -> Arc<Self> {
+        let channel = Arc::new(Channel::new(stream, taste, room));
         let track = |side| Arc::new(Mutex::new(Track::new(Arc::clone(&channel), side)));
         Arc::new(Self {
             picture: track(Side::Picture),
             sound: track(Side::Sound),
             channel,
             first: AtomicU64::new(0),
+            delay_us: AtomicI64::new(0),
             is_mute: AtomicBool::new(false),
             end: SyncMutex::default(),
         })
@@ -88,6 +94,17 @@ impl Tuner {
         self.channel.is_ending()
     }
 
+    /// Lines at most of the variant that is played from now on, because another one came too slowly; told once.
+    pub(super) fn take_lowered(&self) -> Option<u32> {
+        self.channel.take_lowered()
+    }
+
+    /// Microseconds by which the sound of the present run begins after its picture, where it has a body of its own; less
+    /// than 0 when it begins before.
+    pub(super) fn sound_delay_us(&self) -> i64 {
+        self.delay_us.load(Ordering::Relaxed)
+    }
+
     /// Waits until there is something for a run to begin with; tells whether its sound has a body of its own. `None` when
     /// the item is over.
     ///
@@ -101,10 +118,28 @@ impl Tuner {
         let Some(got) = track.next().await? else {
             return Ok(None);
         };
-        self.first.store(got.number, Ordering::Relaxed);
+        let (number, moment) = (got.number, got.moment);
         track.hold(got);
-        let addresses = self.channel.addresses().await?;
-        Ok(addresses.map(|addresses| addresses.sound.is_some()))
+        let Some(addresses) = self.channel.addresses().await? else {
+            return Ok(None);
+        };
+        if addresses.sound.is_none() {
+            return Ok(Some(false));
+        }
+        let found = match moment {
+            Some(moment) => self.sound.lock().await.find(moment).await,
+            None => Ok(None),
+        };
+        let found = match found {
+            Err(error @ TunerError::Forbidden(_)) => return Err(error),
+            // What is wrong with it shows again when it is opened.
+            found => found.ok().flatten(),
+        };
+        let first = found.map_or(number, |found| found.number);
+        self.first.store(first, Ordering::Relaxed);
+        let delay = found.map_or(0, |found| found.delay_us);
+        self.delay_us.store(delay, Ordering::Relaxed);
+        Ok(Some(true))
     }
 
     /// Why the body of the picture ended, if it did.
@@ -221,8 +256,7 @@ impl Reader {
     }
 }
 
-/// The track of a side, where the present run begins: that of the sound at the number of the picture's segment, which
-/// both count alike (RFC 8216 §6.2.4 asks for the same times; that the numbers are the same is YouTube's custom).
+/// The track of a side, where the present run begins: that of the sound at the segment in which the picture's begins.
 async fn begin(tuner: &Tuner, side: Side) -> OwnedMutexGuard<Track> {
     match side {
         Side::Picture => Arc::clone(&tuner.picture).lock_owned().await,

@@ -8,15 +8,13 @@ use http::StatusCode;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::channel::{Addresses, Channel};
-use super::window::{Place, place};
+use super::opener::{Opener, Unread, is_media};
+use super::pace::Pace;
+use super::window::{Match, Moment, Place, place};
 use super::{Side, TunerError};
 use crate::media::hls::{HlsError, Map, Playlist, Segment, Segments};
 use crate::services::LiveError;
 
-/// How long a segment may take.
-const READ: Duration = Duration::from_secs(30);
-/// Bytes of a segment; ten seconds at 25 Mbit/s.
-const MAX_SEGMENT: usize = 32 * 1024 * 1024;
 /// How long nothing new is put up with, and nothing at all: sooner than a broadcast is given up that plays nothing.
 const SILENCE: Duration = Duration::from_secs(60);
 const FIRST_SILENCE: Duration = Duration::from_secs(30);
@@ -38,6 +36,8 @@ pub(super) struct Got {
     /// What stands before it.
     pub(super) map: Option<(Arc<Map>, Bytes)>,
     pub(super) duration: Duration,
+    /// When it begins, for the playlist of the other side.
+    pub(super) moment: Option<Moment>,
     /// Whether its times don't go on from those before.
     pub(super) is_break: bool,
 }
@@ -48,6 +48,8 @@ pub(super) struct Track {
     side: Side,
     /// The addresses that were used last.
     addresses: u64,
+    /// The variant that they lead to.
+    variant: u32,
     window: Option<Segments>,
     loaded: Instant,
     /// When the window moved last.
@@ -55,7 +57,12 @@ pub(super) struct Track {
     /// When the site was asked whether it is on air.
     doubted: Instant,
     next: Option<u64>,
-    map: Option<(Arc<Map>, Bytes)>,
+    /// When that begins, as far as it is known.
+    moment: Option<Moment>,
+    /// Where it goes on in a playlist that counts otherwise.
+    join: Option<Moment>,
+    pace: Pace,
+    opener: Opener,
     /// A segment that was read and not handed out.
     held: Option<Got>,
     /// Segments that were handed out since the beginning of a run.
@@ -81,12 +88,16 @@ impl Track {
             channel,
             side,
             addresses: 0,
+            variant: 0,
             window: None,
             loaded: now,
             moved: now,
             doubted: now,
             next: None,
-            map: None,
+            moment: None,
+            join: None,
+            pace: Pace::default(),
+            opener: Opener::default(),
             held: None,
             sent: Vec::new(),
             tries: 0,
@@ -101,7 +112,41 @@ impl Track {
 
     /// Goes on with the segment of this number.
     pub(super) fn seek(&mut self, number: u64) {
-        (self.next, self.held) = (Some(number), None);
+        (self.next, self.moment) = (Some(number), None);
+        (self.join, self.held) = (None, None);
+    }
+
+    /// Goes on with the segment in which a moment lies; tells which that is, or that there will be none.
+    ///
+    /// # Errors
+    /// [`TunerError`].
+    pub(super) async fn find(&mut self, moment: Moment) -> Result<Option<Match>, TunerError> {
+        (self.join, self.held, self.window) = (Some(moment), None, None);
+        patiently(FIRST_SILENCE, self.joined(moment)).await
+    }
+
+    /// Reads the playlist, and waits, until it names the segment in which a moment lies.
+    async fn joined(&mut self, moment: Moment) -> Result<Option<Match>, TunerError> {
+        loop {
+            let Some(window) = &self.window else {
+                match self.load().await? {
+                    Some(Miss::Over) => return Ok(None),
+                    Some(Miss::Again) => sleep(PAUSE).await,
+                    None => {}
+                }
+                continue;
+            };
+            if let Some(found) = moment.find(window) {
+                (self.next, self.join) = (Some(found.number), None);
+                return Ok(Some(found));
+            }
+            if window.is_ended {
+                return Ok(None);
+            }
+            if let Some(Miss::Over) = self.wait().await? {
+                return Ok(None);
+            }
+        }
     }
 
     /// A run begins.
@@ -122,8 +167,8 @@ impl Track {
             end > got
         };
         if let Some((number, _)) = self.sent.iter().find(holds) {
-            self.next = Some(*number);
-            self.held = None;
+            let number = *number;
+            self.seek(number);
         }
     }
 
@@ -142,6 +187,11 @@ impl Track {
     /// Reads the playlist, and waits, until there is a next segment.
     async fn search(&mut self) -> Result<Option<Got>, TunerError> {
         loop {
+            if let Some(moment) = self.join
+                && self.joined(moment).await?.is_none()
+            {
+                return Ok(None);
+            }
             let Some(window) = &self.window else {
                 match self.load().await? {
                     Some(Miss::Over) => return Ok(None),
@@ -204,6 +254,10 @@ impl Track {
             Err(error) => return passing(error).map(Some),
         };
         self.addresses = addresses.number;
+        if self.variant != addresses.variant {
+            self.variant = addresses.variant;
+            self.change_over();
+        }
         let Some(url) = self.of(&addresses) else {
             return Err(TunerError::NoVariant);
         };
@@ -225,6 +279,15 @@ impl Track {
             Err(error) => return Err(error.into()),
         }
         Ok(None)
+    }
+
+    /// Goes on in the playlist of another variant.
+    fn change_over(&mut self) {
+        self.pace = Pace::default();
+        if self.next.take().is_some() {
+            self.is_torn = true;
+            self.join = self.join.or(self.moment);
+        }
     }
 
     fn of<'a>(&self, addresses: &'a Addresses) -> Option<&'a url::Url> {
@@ -254,12 +317,27 @@ impl Track {
             self.leave_out(segment);
             return Ok(Err(Miss::Again));
         }
-        let read = self.read(segment).await;
+        let moment = |number| Moment::of(self.window.as_ref()?, number, self.loaded);
+        let behind = moment(segment.number + 1);
+        self.moment = moment(segment.number);
+        let began = Instant::now();
+        let read = self.opener.read(&self.channel, segment).await;
+        let came = read.as_ref().map_or(Duration::ZERO, |_| segment.duration);
+        let is_slow = self.side == Side::Picture && self.pace.is_slow(began.elapsed(), came);
+        if is_slow && self.channel.go_lower().await {
+            self.window = None;
+            if read.is_err() {
+                return Ok(Err(Miss::Again));
+            }
+        }
         let (map, bytes) = match read {
             Ok(read) => read,
-            Err(error @ LiveError::Forbidden(_)) => return Err(error.into()),
-            Err(LiveError::TooLarge(_)) => return Err(TunerError::Segment("too large")),
-            Err(error) => return self.miss(segment, &error).await.map(Err),
+            Err(Unread::Segment(what)) => return Err(TunerError::Segment(what)),
+            Err(Unread::Live(error @ LiveError::Forbidden(_))) => return Err(error.into()),
+            Err(Unread::Live(LiveError::TooLarge(_))) => {
+                return Err(TunerError::Segment("too large"));
+            }
+            Err(Unread::Live(error)) => return self.miss(segment, &error).await.map(Err),
         };
         if !is_media(map.as_ref().map_or(&bytes, |(_, bytes)| bytes), self.side) {
             return Err(TunerError::Segment("no media"));
@@ -271,31 +349,19 @@ impl Track {
             bytes,
             map,
             duration: segment.duration,
+            moment: std::mem::replace(&mut self.moment, behind),
             is_break: segment.is_discontinuity | std::mem::take(&mut self.is_torn),
         }))
     }
 
-    async fn read(
-        &mut self,
-        segment: &Segment,
-    ) -> Result<(Option<(Arc<Map>, Bytes)>, Bytes), LiveError> {
-        if self.map.as_ref().map(|(map, _)| map) != segment.map.as_ref() {
-            self.map = match &segment.map {
-                Some(map) => Some((Arc::clone(map), self.channel.read_map(map).await?)),
-                None => None,
-            };
-        }
-        let stream = &self.channel.stream;
-        let reading = stream.read(&segment.url, segment.part.clone(), MAX_SEGMENT);
-        let bytes = timeout(READ, Box::pin(reading)).await;
-        let bytes = bytes.unwrap_or_else(|_| Err(LiveError::Broken("too slow".to_owned())))?;
-        Ok((self.map.clone(), bytes))
-    }
-
     /// What is done about a segment that did not come.
     async fn miss(&mut self, segment: &Segment, error: &LiveError) -> Result<Miss, TunerError> {
-        self.tries += 1;
         tracing::debug!(number = segment.number, %error, "segment not read");
+        if matches!(error, LiveError::NoRoom) {
+            // Others have it; the segment is as good as before.
+            return Ok(Miss::Again);
+        }
+        self.tries += 1;
         if self.tries >= TRIES {
             self.leave_out(segment);
             return Ok(Miss::Again);
@@ -337,16 +403,6 @@ fn passing(error: TunerError) -> Result<Miss, TunerError> {
     }
 }
 
-/// Whether bytes begin as media do that are sent in segments: MPEG-TS, MP4, and for sound alone AAC (RFC 8216 §3).
-fn is_media(bytes: &Bytes, side: Side) -> bool {
-    const BOXES: [&[u8]; 6] = [b"ftyp", b"styp", b"sidx", b"moof", b"emsg", b"prft"];
-    let is_ts = bytes.first() == Some(&0x47) && bytes.get(188).is_none_or(|byte| *byte == 0x47);
-    let is_mp4 = bytes.get(4..8).is_some_and(|kind| BOXES.contains(&kind));
-    let is_adts = matches!(bytes.get(..2), Some([0xff, second]) if second & 0xf6 == 0xf0);
-    let is_aac = side == Side::Sound && (is_adts || bytes.starts_with(b"ID3"));
-    is_ts || is_mp4 || is_aac
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -363,27 +419,5 @@ mod tests {
         let found = patiently(FIRST_SILENCE, wait(300)).await;
         assert!(matches!(found, Err(TunerError::Silent(_))), "{found:?}");
         assert_eq!(began.elapsed().as_secs(), 59);
-    }
-
-    #[test]
-    fn media_are_told_from_other_bytes() {
-        let ts = [&[0x47_u8][..], &[0; 187], &[0x47], &[0; 187]].concat();
-        let broken = [&[0x47_u8][..], &[0; 400]].concat();
-        let sound = [0xff_u8, 0xf1, 0x50, 0x80];
-        for (bytes, side, is_so) in [
-            (&ts[..], Side::Picture, true),
-            (&broken[..], Side::Picture, false),
-            (b"\0\0\0\x18ftypmp42", Side::Picture, true),
-            (b"\0\0\0\x18moof", Side::Sound, true),
-            (&sound, Side::Sound, true),
-            (&sound, Side::Picture, false),
-            (b"ID3\x04", Side::Sound, true),
-            (b"#EXTM3U\n", Side::Picture, false),
-            (b"<html>", Side::Sound, false),
-            (b"", Side::Picture, false),
-        ] {
-            let bytes = Bytes::copy_from_slice(bytes);
-            assert_eq!(is_media(&bytes, side), is_so, "{bytes:?}");
-        }
     }
 }

@@ -6,8 +6,22 @@ use crate::extract::{Codec, Container, Format, Tracks};
 use crate::media::hls::{Master, Variant};
 use crate::services::Taste;
 
-/// The playlist of the variant that is wanted, and that of its sound unless it comes with the picture.
-pub(super) fn choose(master: &Master, taste: &Taste) -> Option<(Url, Option<Url>)> {
+/// Short sides that are taken where more can't be had fast enough, as for files.
+const SMALLER: [u32; 2] = [480, 360];
+
+/// A variant that is played.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// Its playlist.
+    pub(super) picture: Url,
+    /// That of its sound, unless it comes with the picture.
+    pub(super) sound: Option<Url>,
+    /// Lines at most of the next smaller one, where there is one and nobody asks for a certain one.
+    pub(super) lower: Option<u32>,
+}
+
+/// The variant that is wanted.
+pub(super) fn choose(master: &Master, taste: &Taste) -> Option<Choice> {
     // Of equals that with both tracks in one file: they can't drift apart.
     let (one, two): (Vec<_>, Vec<_>) = master
         .variants
@@ -21,7 +35,17 @@ pub(super) fn choose(master: &Master, taste: &Taste) -> Option<(Url, Option<Url>
         .collect();
     let id = taste.choose(&formats, &[]).into_iter().next()?;
     let variant = ordered.get(id.parse::<usize>().ok()?)?;
-    Some((variant.url.clone(), master.sound_of(variant).cloned()))
+    let side = formats.iter().find(|format| format.id == id)?.short_side();
+    let smallest = formats.iter().filter_map(Format::short_side).min();
+    let lower = side.zip(smallest).and_then(|(side, smallest)| {
+        let fits = |lower: &&u32| **lower < side && smallest <= **lower;
+        SMALLER.iter().find(fits).copied()
+    });
+    Some(Choice {
+        picture: variant.url.clone(),
+        sound: master.sound_of(variant).cloned(),
+        lower: lower.filter(|_| !matches!(taste, Taste::Selector(_))),
+    })
 }
 
 /// A variant as a file with both tracks; `None` when it has no picture.
@@ -88,7 +112,7 @@ mod tests {
             panic!("no master playlist");
         };
         let path = |url: Url| url.path().to_owned();
-        let (picture, sound) = choose(&master, taste)?;
+        let Choice { picture, sound, .. } = choose(&master, taste)?;
         Some((path(picture), sound.map(path)))
     }
 
@@ -120,6 +144,27 @@ mod tests {
         assert_eq!(chosen(&all, &selector), name("/small"));
         let nothing = Taste::Selector("best[height>4000]".parse().unwrap());
         assert_eq!(chosen(&all, &nothing), None);
+    }
+
+    #[test]
+    fn next_smaller_variant_is_known_unless_a_certain_one_is_asked_for() {
+        let lower = |sizes: &[&str], taste: Taste| {
+            let lines = sizes.iter().map(|size| variant(size, BOTH, "", size));
+            let text = format!("#EXTM3U\n{}", lines.collect::<String>());
+            let base = Url::parse("https://a.example/").unwrap();
+            match Playlist::parse(text.as_bytes(), &base) {
+                Ok(Playlist::Master(master)) => choose(&master, &taste).unwrap().lower,
+                other => panic!("{other:?}"),
+            }
+        };
+        let all = ["1920x1080", "1280x720", "640x360", "256x144"];
+        assert_eq!(lower(&all, Taste::Usual), Some(480));
+        assert_eq!(lower(&all, Taste::Smaller(480)), None);
+        assert_eq!(lower(&["854x480", "640x360"], Taste::Usual), Some(360));
+        assert_eq!(lower(&["720x1280", "480x854"], Taste::Usual), Some(480));
+        assert_eq!(lower(&["1280x720"], Taste::Usual), None);
+        let selector = Taste::Selector("best".parse().unwrap());
+        assert_eq!(lower(&all, selector), None);
     }
 
     #[test]

@@ -2,10 +2,16 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::media::hls::{Segment, Segments};
 
 /// How many of the longest segments lie between the end of a window and where it is joined (RFC 8216 §6.3.3).
 const BEHIND: u32 = 3;
+/// Lengths of segments by which the ends of two windows may differ that were read one after the other.
+const SLACK: u32 = 2;
+/// Beginnings so close to each other are meant to be the same.
+const ALIGNED: Duration = Duration::from_millis(100);
 
 /// What comes next.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,6 +48,107 @@ pub(super) fn place(window: &Segments, next: Option<u64>) -> Place<'_> {
         return Place::At(joint(window, first), true);
     }
     later(window)
+}
+
+/// When a segment begins, so that it is found in another playlist of the same event. Times are the same in all of them;
+/// numbers need not be (RFC 8216 §4.3.3.2, §6.2.4).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    /// Its number in its own playlist.
+    pub(super) number: u64,
+    /// When it was recorded, where the playlist tells.
+    date: Option<Duration>,
+    /// What the window held from there on when it was read.
+    rest: Duration,
+    /// When that was; `None` when nothing comes to it.
+    read: Option<Instant>,
+}
+
+/// Where a moment lies in a playlist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Match {
+    /// The segment.
+    pub(super) number: u64,
+    /// Microseconds by which it begins later; less than 0 when it begins earlier.
+    pub(super) delay_us: i64,
+}
+
+impl Moment {
+    /// The beginning of the segment of this number in a window that was read then, or of the one behind its last.
+    pub(super) fn of(window: &Segments, number: u64, read: Instant) -> Option<Self> {
+        let first = window.list.first()?.number;
+        let place = usize::try_from(number.checked_sub(first)?).ok()?;
+        let from = window.list.get(place..)?;
+        let last = window.list.last().filter(|_| from.is_empty());
+        let end = last.and_then(|last| last.date?.checked_add(last.duration));
+        Some(Self {
+            number,
+            date: from.first().map_or(end, |segment| segment.date),
+            rest: from.iter().map(|segment| segment.duration).sum(),
+            read: (!window.is_ended).then_some(read),
+        })
+    }
+
+    /// Where it lies in another window; `None` when that isn't so far yet.
+    pub(super) fn find(&self, window: &Segments) -> Option<Match> {
+        match self
+            .date
+            .filter(|_| window.list.iter().any(|segment| segment.date.is_some()))
+        {
+            Some(date) => by_date(window, date),
+            None => self.by_rest(window),
+        }
+    }
+
+    /// Without dates: both windows end at about the same time. The number is the same at most sites, so it is taken where it
+    /// fits to that; else whatever is nearest.
+    fn by_rest(&self, window: &Segments) -> Option<Match> {
+        let slack = SLACK * window.target;
+        let age = self.read.map_or(Duration::ZERO, |read| read.elapsed());
+        let (least, most) = (self.rest.saturating_sub(slack), self.rest + age + slack);
+        let same = Self::of(window, self.number, Instant::now());
+        let is_same = same.is_some_and(|same| least <= same.rest && same.rest <= most);
+        let number = if is_same {
+            self.number
+        } else {
+            let mut rest = Duration::ZERO;
+            let backwards = window.list.iter().rev().map(|segment| {
+                rest += segment.duration;
+                (rest.abs_diff(self.rest + age), segment.number)
+            });
+            backwards.min()?.1
+        };
+        let is_there = window.list.last().is_some_and(|last| number <= last.number);
+        is_there.then_some(Match {
+            number,
+            delay_us: 0,
+        })
+    }
+}
+
+/// The segment that was recorded then.
+fn by_date(window: &Segments, date: Duration) -> Option<Match> {
+    let dated = || {
+        window
+            .list
+            .iter()
+            .filter_map(|segment| Some((segment, segment.date?)))
+    };
+    let begins = |begin: Duration| begin <= date + ALIGNED;
+    let found = dated().take_while(|(_, begin)| begins(*begin)).last();
+    let (segment, begin) = match found {
+        Some((segment, begin)) if date < begin + segment.duration => (segment, begin),
+        // It ends before.
+        Some((segment, _)) if window.list.last() == Some(segment) => return None,
+        // A hole, or all of it is later: what comes first.
+        _ => dated().find(|(_, begin)| !begins(*begin))?,
+    };
+    let later = begin.saturating_sub(date).as_micros();
+    let earlier = date.saturating_sub(begin).as_micros();
+    Some(Match {
+        number: segment.number,
+        delay_us: i64::try_from(later).ok()? - i64::try_from(earlier).ok()?,
+    })
 }
 
 fn later(window: &Segments) -> Place<'_> {
@@ -117,5 +224,62 @@ mod tests {
         assert_eq!(number(&place(&window(10, 6, ""), Some(7))), (10, true));
         assert_eq!(place(&window(10, 6, ""), Some(18)), Place::Later);
         assert_eq!(number(&place(&window(0, 6, ""), Some(7794))), (3, true));
+    }
+
+    /// A window of segments of two seconds; with a date for the first one, in milliseconds.
+    fn dated(first: u64, count: u64, ms: Option<u64>) -> Segments {
+        let mut window = window(first, count, "");
+        for (segment, place) in window.list.iter_mut().zip(0..) {
+            segment.date = ms.map(|ms| Duration::from_millis(ms + 2000 * place));
+        }
+        window
+    }
+
+    fn found(window: &Segments, number: u64, other: &Segments) -> Option<(u64, i64)> {
+        let moment = Moment::of(window, number, Instant::now()).unwrap();
+        let found = moment.find(other)?;
+        Some((found.number, found.delay_us / 1000))
+    }
+
+    #[test]
+    fn segment_of_another_playlist_is_found_by_its_date() {
+        let picture = dated(10, 6, Some(100_000));
+        // Recorded at the same time, under other numbers.
+        let same = dated(7000, 8, Some(98_000));
+        assert_eq!(found(&picture, 10, &same), Some((7001, 0)));
+        assert_eq!(found(&picture, 13, &same), Some((7004, 0)));
+        // Cut elsewhere; a little beside.
+        let elsewhere = dated(0, 8, Some(98_500));
+        assert_eq!(found(&picture, 10, &elsewhere), Some((0, -1500)));
+        let beside = dated(0, 8, Some(98_040));
+        assert_eq!(found(&picture, 10, &beside), Some((1, 40)));
+        // It begins later, or isn't so far yet.
+        assert_eq!(
+            found(&picture, 10, &dated(0, 3, Some(101_000))),
+            Some((0, 1000))
+        );
+        assert_eq!(found(&picture, 16, &picture), None);
+        assert_eq!(found(&picture, 15, &dated(0, 3, Some(98_000))), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn segment_of_another_playlist_is_found_without_dates() {
+        let picture = dated(10, 6, None);
+        // Counted alike, read a little later.
+        let read = Moment::of(&picture, 13, Instant::now()).unwrap();
+        let number = |moment: &Moment, window: &Segments| Some(moment.find(window)?.number);
+        assert_eq!(number(&read, &dated(11, 6, Some(0))), Some(13));
+        assert_eq!(number(&read, &dated(8, 20, None)), Some(25));
+        // Counted otherwise: as far from the end.
+        assert_eq!(number(&read, &dated(700, 6, None)), Some(703));
+        assert_eq!(number(&read, &dated(0, 2, None)), Some(0));
+        tokio::time::advance(Duration::from_secs(4)).await;
+        assert_eq!(number(&read, &dated(700, 6, None)), Some(701));
+        assert_eq!(number(&read, &dated(12, 6, None)), Some(13));
+        // Behind the last one.
+        let end = Moment::of(&picture, 16, Instant::now()).unwrap();
+        assert_eq!(number(&end, &picture), None);
+        assert!(Moment::of(&picture, 17, Instant::now()).is_none());
+        assert!(Moment::of(&picture, 9, Instant::now()).is_none());
     }
 }

@@ -19,8 +19,8 @@ pub enum HlsError {
     /// Tags of both kinds of playlists.
     #[error("tags of both kinds of playlists")]
     Mixed,
-    /// Its segments are encrypted.
-    #[error("encrypted segments")]
+    /// Its segments are encrypted in a way that is not known here.
+    #[error("segments that are encrypted otherwise than by AES-128 with a key at an address")]
     Encrypted,
     /// Its segments are single pictures.
     #[error("pictures for fast forward alone")]

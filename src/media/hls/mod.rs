@@ -4,6 +4,7 @@
 //! Every number has a bound, so that a text of whatever length or content costs little memory and time.
 
 mod attributes;
+mod crypt;
 mod error;
 mod master;
 mod segments;
@@ -13,6 +14,7 @@ mod tests;
 use url::Url;
 
 use self::attributes::Attributes;
+pub use self::crypt::{Key, Secret};
 pub use self::error::HlsError;
 pub use self::master::{Master, Rendition, Variant};
 pub use self::segments::{Map, Segment, Segments};

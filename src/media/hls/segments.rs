@@ -4,15 +4,20 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use url::Url;
 
 use super::attributes::number;
+use super::crypt::Key;
 use super::{Addresses, Attributes, HlsError};
 
 /// Segments of a playlist: a day of such as are a few seconds long.
 const MOST: usize = 20_000;
 /// Seconds of a segment.
 const LONGEST: u64 = 600;
+/// Bytes of a date.
+const MAX_DATE: usize = 40;
 
 /// A list of segments.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,12 +41,16 @@ pub struct Segment {
     pub part: Option<Range<u64>>,
     /// How long it lasts.
     pub duration: Duration,
+    /// When what it shows was recorded, since 1970; where the playlist tells it of any segment without a break between.
+    pub date: Option<Duration>,
     /// Whether its times don't go on from those before.
     pub is_discontinuity: bool,
     /// Whether it is missing (`EXT-X-GAP`), so that it is not to be asked for.
     pub is_gap: bool,
     /// What a reader needs before it.
     pub map: Option<Arc<Map>>,
+    /// What it is encrypted under.
+    pub key: Option<Arc<Key>>,
 }
 
 /// The initialisation of segments (`EXT-X-MAP`).
@@ -51,6 +60,8 @@ pub struct Map {
     pub url: Url,
     /// The part of what is there; `None` for all of it. Never empty.
     pub part: Option<Range<u64>>,
+    /// What it is encrypted under; that has an initialisation vector then.
+    pub key: Option<Arc<Key>>,
 }
 
 /// Reads a media playlist line by line.
@@ -61,11 +72,23 @@ pub(super) struct Reader {
     first: u64,
     is_ended: bool,
     map: Option<Arc<Map>>,
+    key: Encryption,
+    /// The date of the next entry.
+    date: Option<Duration>,
     /// What the next entry is said to be.
     duration: Option<Duration>,
     length: Option<Length>,
     is_discontinuity: bool,
     is_gap: bool,
+}
+
+/// How the next entry is encrypted.
+#[derive(Debug, Clone, Default)]
+enum Encryption {
+    #[default]
+    None,
+    Known(Arc<Key>),
+    Unknown,
 }
 
 /// A part whose file is not known yet: bytes, and where they begin unless behind those of the segment before.
@@ -91,16 +114,30 @@ impl Reader {
                 self.first = first.ok_or(HlsError::Tag("EXT-X-MEDIA-SEQUENCE"))?;
             }
             "EXT-X-BYTERANGE" => self.length = Some(length(value, "EXT-X-BYTERANGE")?),
-            "EXT-X-DISCONTINUITY" => self.is_discontinuity = true,
+            "EXT-X-DISCONTINUITY" => (self.is_discontinuity, self.date) = (true, None),
+            "EXT-X-PROGRAM-DATE-TIME" => self.date = date(value),
             "EXT-X-GAP" => self.is_gap = true,
             "EXT-X-ENDLIST" => self.is_ended = true,
             "EXT-X-I-FRAMES-ONLY" => return Err(HlsError::PicturesOnly),
-            "EXT-X-MAP" => self.map = Some(Arc::new(map(value, addresses)?)),
+            "EXT-X-MAP" => {
+                let key = self.key()?;
+                if key.as_ref().is_some_and(|key| key.iv.is_none()) {
+                    return Err(HlsError::Tag("EXT-X-KEY"));
+                }
+                self.map = Some(Arc::new(Map {
+                    key,
+                    ..map(value, addresses)?
+                }));
+            }
             "EXT-X-KEY" => {
                 let attributes = Attributes::read(value, "EXT-X-KEY")?;
-                if attributes.text("METHOD") != Some("NONE") {
-                    return Err(HlsError::Encrypted);
-                }
+                self.key = match (attributes.text("METHOD"), attributes.text("KEYFORMAT")) {
+                    (Some("NONE"), _) => Encryption::None,
+                    (Some("AES-128"), None | Some("identity")) => {
+                        Encryption::Known(Arc::new(Key::read(&attributes, addresses)?))
+                    }
+                    _ => Encryption::Unknown,
+                };
             }
             _ => {}
         }
@@ -112,6 +149,7 @@ impl Reader {
             return Err(HlsError::TooMany("segments"));
         }
         let duration = self.duration.take().ok_or(HlsError::Entry)?;
+        let key = self.key()?;
         let part = match self.length.take() {
             None => None,
             Some((length, at)) => {
@@ -126,11 +164,23 @@ impl Reader {
             url,
             part,
             duration,
+            date: self.date,
             is_discontinuity: std::mem::take(&mut self.is_discontinuity),
             is_gap: std::mem::take(&mut self.is_gap),
             map: self.map.clone(),
+            key,
         });
+        self.date = self.date.and_then(|date| date.checked_add(duration));
         Ok(())
+    }
+
+    /// What the next entry is encrypted under.
+    fn key(&self) -> Result<Option<Arc<Key>>, HlsError> {
+        match &self.key {
+            Encryption::None => Ok(None),
+            Encryption::Known(key) => Ok(Some(Arc::clone(key))),
+            Encryption::Unknown => Err(HlsError::Encrypted),
+        }
     }
 
     /// The byte behind the segment before, where that is a part of the same file.
@@ -150,12 +200,45 @@ impl Reader {
         for (segment, number) in self.list.iter_mut().zip(self.first..) {
             segment.number = number;
         }
+        self.date_backwards();
         Ok(Some(Segments {
             target,
             list: self.list,
             is_ended: self.is_ended,
         }))
     }
+}
+
+impl Reader {
+    /// Dates what stands before the first date, as RFC 8216 §4.3.2.6 allows.
+    fn date_backwards(&mut self) {
+        let mut behind = None;
+        for segment in self.list.iter_mut().rev() {
+            let date = behind.and_then(|date: Duration| date.checked_sub(segment.duration));
+            segment.date = segment.date.or(date);
+            behind = segment.date.filter(|_| !segment.is_discontinuity);
+        }
+    }
+}
+
+/// A date in the form of ISO 8601, since 1970; `None` for another text, since it is a hint and no more.
+fn date(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    if text.len() > MAX_DATE || !text.is_ascii() {
+        return None;
+    }
+    // FFmpeg writes the offset from UTC without its colon.
+    let (front, minutes) = text.split_at_checked(text.len().checked_sub(2)?)?;
+    let sign = front
+        .len()
+        .checked_sub(3)
+        .and_then(|place| front.as_bytes().get(place));
+    let date = match sign {
+        Some(b'+' | b'-') => OffsetDateTime::parse(&format!("{front}:{minutes}"), &Rfc3339),
+        _ => OffsetDateTime::parse(text, &Rfc3339),
+    };
+    let nanos = u64::try_from(date.ok()?.unix_timestamp_nanos()).ok()?;
+    Some(Duration::from_nanos(nanos))
 }
 
 fn map(value: &str, addresses: &mut Addresses<'_>) -> Result<Map, HlsError> {
@@ -170,7 +253,11 @@ fn map(value: &str, addresses: &mut Addresses<'_>) -> Result<Map, HlsError> {
             Some(at..at.checked_add(length).ok_or(HlsError::Tag(TAG))?)
         }
     };
-    Ok(Map { url, part })
+    Ok(Map {
+        url,
+        part,
+        key: None,
+    })
 }
 
 /// `n[@o]`, of at least one byte.

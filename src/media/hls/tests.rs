@@ -83,6 +83,64 @@ fn window_of_a_live_playlist_is_read_with_its_numbers() {
 }
 
 #[test]
+fn segments_are_dated_from_any_date_to_the_next_break() {
+    let entry = "#EXTINF:2.5,\na\n";
+    let dated = |date: &str| format!("#EXT-X-PROGRAM-DATE-TIME:{date}\n{entry}");
+    let head = "#EXTM3U\n#EXT-X-TARGETDURATION:3\n";
+    let text = [
+        head,
+        entry,
+        &dated("1970-01-01T01:00:10.250+01:00"),
+        entry,
+        "#EXT-X-DISCONTINUITY\n",
+        entry,
+        &dated("1970-01-01T00:01:00Z"),
+    ];
+    let dates = |text: &str| -> Vec<Option<u128>> {
+        let list = segments(text).list.into_iter();
+        list.map(|segment| Some(segment.date?.as_millis()))
+            .collect()
+    };
+    let expected = [7750, 10_250, 12_750, 57_500, 60_000].map(Some);
+    assert_eq!(dates(&text.concat()), expected);
+    for (text, expected) in [
+        ("1970-01-01T00:00:01.5+0000", Some(1500)),
+        ("1970-01-01T00:00:00-0030", Some(1_800_000)),
+        ("1969-12-31T23:59:59Z", None),
+        ("yesterday", None),
+        ("", None),
+        ("+0", None),
+        ("\u{20ac}+00\u{20ac}", None),
+    ] {
+        assert_eq!(
+            dates(&format!("{head}{}", dated(text))),
+            [expected],
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn keys_hold_until_the_next_one() {
+    let iv = format!("0X{:032x}", 258);
+    let read = segments(&format!(
+        "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na\n#EXT-X-KEY:METHOD=AES-128,URI=\"k1\",IV={iv}\n\
+         #EXT-X-MAP:URI=\"m\"\n#EXTINF:2,\nb\n#EXTINF:2,\nc\n\
+         #EXT-X-KEY:METHOD=AES-128,KEYFORMAT=\"identity\",URI=\"k2\"\n#EXTINF:2,\nd\n\
+         #EXT-X-KEY:METHOD=NONE\n#EXTINF:2,\ne\n"
+    ));
+    let key = |key: &Option<std::sync::Arc<Key>>| {
+        let key = key.as_ref()?;
+        Some((key.url.path().to_owned(), key.iv.map(u128::from_be_bytes)))
+    };
+    let keys: Vec<_> = read.list.iter().map(|segment| key(&segment.key)).collect();
+    let first = Some(("/live/k1".to_owned(), Some(258)));
+    let second = Some(("/live/k2".to_owned(), None));
+    assert_eq!(keys, [None, first.clone(), first.clone(), second, None]);
+    assert_eq!(key(&read.list[1].map.as_ref().unwrap().key), first);
+}
+
+#[test]
 fn parts_of_files_follow_each_other() {
     let read = segments(
         "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"a.mp4\",BYTERANGE=\"100@0\"\n\
@@ -189,10 +247,6 @@ fn texts_that_are_no_playlists_are_refused() {
             HlsError::Tag("EXT-X-MAP"),
         ),
         (
-            &format!("{head}#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n"),
-            HlsError::Encrypted,
-        ),
-        (
             &format!("{head}#EXT-X-I-FRAMES-ONLY\n"),
             HlsError::PicturesOnly,
         ),
@@ -204,6 +258,35 @@ fn texts_that_are_no_playlists_are_refused() {
     ] {
         let got = parse(text);
         assert_eq!(got, Err(error), "{}", &text[..text.len().min(200)]);
+    }
+}
+
+#[test]
+fn keys_that_can_not_be_used_are_refused() {
+    let head = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n";
+    for (text, error) in [
+        (
+            &format!("{head}#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"k\"\n#EXTINF:1,\na\n"),
+            HlsError::Encrypted,
+        ),
+        (
+            &format!("{head}#EXT-X-KEY:METHOD=AES-128,KEYFORMAT=\"x\",URI=\"k\"\n#EXTINF:1,\na\n"),
+            HlsError::Encrypted,
+        ),
+        (
+            &format!("{head}#EXT-X-KEY:METHOD=AES-128\n"),
+            HlsError::Tag("EXT-X-KEY"),
+        ),
+        (
+            &format!("{head}#EXT-X-KEY:METHOD=AES-128,URI=\"k\",IV=12\n"),
+            HlsError::Tag("EXT-X-KEY"),
+        ),
+        (
+            &format!("{head}#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXT-X-MAP:URI=\"m\"\n"),
+            HlsError::Tag("EXT-X-KEY"),
+        ),
+    ] {
+        assert_eq!(parse(text), Err(error), "{text}");
     }
     let key = format!("{head}#EXT-X-KEY:METHOD=NONE\n#EXTINF:1,\na\n");
     assert!(parse(&key).is_ok());
@@ -220,6 +303,8 @@ proptest! {
                 Just("a.ts".to_owned()),
                 "#EXTINF:[0-9.]{0,6},",
                 "#EXT-X-MEDIA-SEQUENCE:[0-9]{0,21}",
+                "#EXT-X-KEY:METHOD=(NONE|AES-128),URI=\"[a-z]{0,3}\"(,IV=0x[0-9a-f]{0,40})?",
+                "#EXT-X-PROGRAM-DATE-TIME:[0-9]{4}-0[1-9]-1[0-9]T10:00:00(Z|[+-][0-9:]{3,6})",
                 "#EXT-X-BYTERANGE:[0-9]{1,20}(@[0-9]{1,20})?",
                 "#EXT-X-MAP:URI=\"[a-z]{0,3}\"(,BYTERANGE=\"[0-9@]{0,9}\")?",
                 "#EXT-X-STREAM-INF:(BANDWIDTH=[0-9]{1,4},?)?[A-Z=\",x0-9]{0,12}",

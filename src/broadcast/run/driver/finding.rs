@@ -95,7 +95,7 @@ impl Desk {
         let content = match Box::pin(playout.find(list, id, &taste, is_fresh)).await {
             Err(error) if error.is_live() && settings.allow_live => {
                 let stream = Box::pin(playout.tune(list, id)).await?;
-                Content::Live(Tuner::new(stream, taste))
+                Content::Live(Tuner::new(stream, taste, self.context.live_room.clone()))
             }
             found => Content::Post(Arc::new(found?), wanted.tee.clone()),
         };

@@ -67,6 +67,11 @@ impl Item<'_> {
         (began, got): (Instant, Duration),
     ) -> Result<Result<Next, Broken>, Failure> {
         let end = tuner.take_end();
+        if let Some(lines) = tuner.take_lowered() {
+            let line =
+                format!("comes slower than it is played: goes on with at most {lines} lines");
+            self.say(line).await;
+        }
         let outcome = match (outcome, end) {
             (Ok(Played::Unwanted), _) => return Ok(Ok(Next::Unwanted)),
             (_, Some(End::Fault(error))) => {

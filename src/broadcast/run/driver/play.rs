@@ -245,6 +245,7 @@ impl Item<'_> {
             most: rest,
             live: is_live.then_some(Live {
                 sound: has_own_sound.then_some(&sound_url),
+                sound_delay_us: self.feed.live().map_or(0, |live| live.sound_delay_us()),
             }),
         };
         let monitor = self.sink.monitor();

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Show, Studio, assert_smooth, assert_whole, fared, list, marks, played, reel};
 use crate::harness::ingest::Manner;
-use crate::harness::upstream::youtube::Video;
+use crate::harness::upstream::youtube::{LARGE_SEGMENTS, Video};
 use crate::harness::upstream::{Fault, Progress, Rule};
 
 #[tokio::test]
@@ -41,6 +41,45 @@ async fn cut_segments_and_refused_addresses_lose_nothing() {
         cuts >= 12 && refused >= 1,
         "{cuts} cuts, {refused} answers 403"
     );
+    studio.stage.assert_well().await;
+}
+
+#[tokio::test]
+async fn live_item_that_comes_too_slowly_goes_on_with_fewer_lines() {
+    let Some(studio) = Studio::new([Manner::Keep]).await else {
+        return;
+    };
+    let reel = reel(&studio, 32, "").await;
+    let bytes: usize = reel.segments.iter().map(bytes::Bytes::len).sum();
+    // Half of what is played.
+    let slow = Fault::Rate(bytes as u64 / 32 / 2);
+    studio.stage.world().fault(Rule::host(LARGE_SEGMENTS, slow));
+    let list = list(&studio, vec![Show::in_two_sizes(&reel)]).await;
+    let record = studio.start(json!({ "allow_live": true })).await;
+    let (got, marks) = played(&studio, &record).await;
+    assert_smooth(&got);
+    assert_whole(&marks, 32);
+    let logs = studio.messages(&record).await;
+    assert_eq!(logs.matches("with at most 480 lines").count(), 1, "{logs}");
+    let id = &list.entries[0].id;
+    let of_size = |itag: u32| {
+        let segment = format!("/videoplayback/id/{id}.1/");
+        let itag = format!("/itag/{itag}/");
+        studio.stage.world().look(|traffic| {
+            let asked = traffic.records.iter().map(|record| &record.target);
+            asked
+                .filter(|target| target.starts_with(&segment) && target.contains(&itag))
+                .count()
+        })
+    };
+    // 20 s at half the pace are five segments of two seconds; the rest comes in the other size.
+    let (large, small) = (of_size(95), of_size(93));
+    assert!(
+        (5..=8).contains(&large) && small >= 8,
+        "{large} large, {small} small"
+    );
+    let ok = || ("ok".to_owned(), String::new());
+    assert_eq!(fared(&studio, &record).await, [ok(), ok()]);
     studio.stage.assert_well().await;
 }
 

@@ -124,7 +124,7 @@ fn elsewhere(trap: &Trap, media: &Reel) -> Vec<(Show, &'static str)> {
             Show::listing(format!(
                 "{HEAD}#EXT-X-KEY:METHOD=AES-128,URI=\"http://{here}/k\"\n#EXTINF:2,\n{NOWHERE}\n"
             )),
-            "encrypted",
+            "forbidden_address",
         ),
     ]
 }
@@ -137,6 +137,12 @@ fn unfit(trap: &Trap) -> Vec<(Show, &'static str)> {
         segments: vec![bytes.to_owned().into(); 3],
     };
     vec![
+        (
+            Show::listing(format!(
+                "{HEAD}#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"https://{here}/k\"\n#EXTINF:2,\n{NOWHERE}\n"
+            )),
+            "encrypted",
+        ),
         // A list of variants in place of segments, and playlists in place of media.
         (
             Show::listing(format!(

@@ -70,6 +70,49 @@ async fn sound_of_its_own_comes_with_its_picture() {
 }
 
 #[tokio::test]
+async fn sound_that_is_cut_and_counted_otherwise_comes_with_its_picture() {
+    let Some(studio) = Studio::new([Manner::Keep]).await else {
+        return;
+    };
+    let picture = reel(&studio, 16, "-map 0:v").await;
+    // Half a second is missing at its beginning.
+    let sound = reel(&studio, 17, "-map 0:a -ss 0.5").await;
+    let show = Show::split(picture, sound).with_sound_from(7000, 500);
+    list(&studio, vec![show]).await;
+    let record = studio.start(json!({ "allow_live": true })).await;
+    let (got, marks) = played(&studio, &record).await;
+    assert_smooth(&got);
+    assert_whole(&marks, 16);
+    // The first tone is not in it.
+    let offsets = marks.offsets();
+    assert!((17..=19).contains(&offsets.len()), "{offsets:?}");
+    let is_together = |offset: &f64| (-60.0..=80.0).contains(offset);
+    assert!(offsets[1..].iter().all(is_together), "{offsets:?}");
+    studio.stage.assert_well().await;
+}
+
+#[tokio::test]
+async fn encrypted_segments_are_played() {
+    let Some(studio) = Studio::new([Manner::Keep]).await else {
+        return;
+    };
+    let show = Show::new(reel(&studio, 12, "").await).encrypted(*b"0123456789abcdef");
+    list(&studio, vec![show]).await;
+    let record = studio.start(json!({ "allow_live": true })).await;
+    let (got, marks) = played(&studio, &record).await;
+    assert_smooth(&got);
+    assert_whole(&marks, 12);
+    let keys = studio.stage.world().look(|traffic| {
+        let asked = traffic.records.iter().map(|record| &record.target);
+        asked
+            .filter(|target| target.ends_with("/sq/key/file/key"))
+            .count()
+    });
+    assert_eq!(keys, 1, "readings of the key");
+    studio.stage.assert_well().await;
+}
+
+#[tokio::test]
 async fn fragments_and_times_that_begin_anew_are_one_item() {
     let Some(studio) = Studio::new([Manner::Keep]).await else {
         return;

@@ -5,7 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use aes::Aes128;
 use bytes::Bytes;
+use cbc::Encryptor;
+use cbc::cipher::block_padding::Pkcs7;
+use cbc::cipher::{BlockModeEncrypt as _, KeyIvInit as _};
 
 use super::super::cdn::{Ruling, Served};
 use super::super::media::{Media, Payload};
@@ -15,8 +19,11 @@ use super::super::wire::Request;
 const MANIFESTS: &str = "manifest.googlevideo.com";
 /// Host of segments.
 const SEGMENTS: &str = "rr1---sn-live.googlevideo.com";
-/// The variant with both tracks.
+/// Host of those of the large variant.
+pub(crate) const LARGE_SEGMENTS: &str = "rr2---sn-live.googlevideo.com";
+/// The variant with both tracks, and a larger one.
 const BOTH: u32 = 93;
+const LARGE: u32 = 95;
 /// The variant with the picture, and its sound.
 const PICTURE: u32 = 230;
 const SOUND: u32 = 234;
@@ -52,6 +59,10 @@ pub(crate) struct Show {
     moved: Option<String>,
     /// Where its list of variants is said to lie.
     named: Option<String>,
+    /// Where the sound is counted from, and milliseconds by which its segments begin later; dates tell it.
+    sound: Option<(usize, usize)>,
+    /// What segments are encrypted under.
+    key: Option<[u8; 16]>,
     /// Answers whose addresses are good.
     events: BTreeSet<String>,
 }
@@ -65,6 +76,29 @@ impl Show {
     /// A show whose picture and sound come apart.
     pub(crate) fn split(picture: Reel, sound: Reel) -> Self {
         Self::of([(PICTURE, picture), (SOUND, sound)])
+    }
+
+    /// A show in 720 lines, and in 360.
+    pub(crate) fn in_two_sizes(reel: &Reel) -> Self {
+        Self::of([(LARGE, reel.clone()), (BOTH, reel.clone())])
+    }
+
+    /// Counts the segments of the sound from another number on than those of the picture, and lets each begin so many
+    /// milliseconds later than the picture's of its place. All are dated.
+    pub(crate) fn with_sound_from(mut self, number: usize, later_ms: usize) -> Self {
+        self.sound = Some((number, later_ms));
+        self
+    }
+
+    /// Encrypts all segments, each with its number as the initialisation vector.
+    pub(crate) fn encrypted(mut self, key: [u8; 16]) -> Self {
+        self.key = Some(key);
+        for reel in self.reels.values_mut() {
+            for (segment, number) in reel.segments.iter_mut().zip(0_u128..) {
+                *segment = sealed(segment, key, number);
+            }
+        }
+        self
     }
 
     /// A show whose list of segments is this text.
@@ -93,6 +127,8 @@ impl Show {
             media: None,
             moved: None,
             named: None,
+            sound: None,
+            key: None,
             events: BTreeSet::new(),
         }
     }
@@ -200,11 +236,17 @@ impl Show {
         };
         let head = "#EXTM3U\n#EXT-X-INDEPENDENT-SEGMENTS\n";
         let variants = if self.reels.contains_key(&BOTH) {
-            format!(
-                "#EXT-X-STREAM-INF:BANDWIDTH=829500,CODECS=\"mp4a.40.2,avc1.4d401e\",RESOLUTION=640x360,FRAME-RATE=30,\
+            let large = format!(
+                "#EXT-X-STREAM-INF:BANDWIDTH=2593500,CODECS=\"mp4a.40.2,avc1.4d401f\",RESOLUTION=1280x720,FRAME-RATE=30\n{}\n",
+                address(LARGE)
+            );
+            let large = Some(large).filter(|_| self.reels.contains_key(&LARGE));
+            large.unwrap_or_default()
+                + &format!(
+                    "#EXT-X-STREAM-INF:BANDWIDTH=829500,CODECS=\"mp4a.40.2,avc1.4d401e\",RESOLUTION=640x360,FRAME-RATE=30,\
                  VIDEO-RANGE=SDR,CLOSED-CAPTIONS=NONE\n{}\n",
-                address(BOTH)
-            )
+                    address(BOTH)
+                )
         } else {
             format!(
                 "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{SOUND}\",NAME=\"Default\",DEFAULT=YES,AUTOSELECT=YES,URI=\"{}\"\n\
@@ -224,10 +266,30 @@ impl Show {
         let Asked { video, event, .. } = asked;
         let itag = asked.itag.unwrap_or(BOTH);
         let first = self.shown.saturating_sub(self.window);
+        let (counted_from, later_ms) = self.sound.filter(|_| itag == SOUND).unwrap_or_default();
         let mut text = vec![format!(
-            "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:{first}\n"
+            "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:{}\n",
+            counted_from + first
         )];
-        let base = format!("https://{SEGMENTS}/videoplayback/id/{video}/ei/{event}/itag/{itag}");
+        if self.sound.is_some() {
+            let (seconds, ms) = (2 * first + later_ms / 1000, later_ms % 1000);
+            text.push(format!(
+                "#EXT-X-PROGRAM-DATE-TIME:2026-11-20T10:{:02}:{:02}.{ms:03}+00:00\n",
+                seconds / 60,
+                seconds % 60
+            ));
+        }
+        let host = if itag == LARGE {
+            LARGE_SEGMENTS
+        } else {
+            SEGMENTS
+        };
+        let base = format!("https://{host}/videoplayback/id/{video}/ei/{event}/itag/{itag}");
+        if self.key.is_some() {
+            text.push(format!(
+                "#EXT-X-KEY:METHOD=AES-128,URI=\"{base}/sq/key/file/key\"\n"
+            ));
+        }
         if self
             .reels
             .get(&itag)
@@ -253,6 +315,7 @@ impl Show {
         }
         let reel = asked.itag.and_then(|itag| self.reels.get(&itag));
         let found = match (reel, asked.segment) {
+            (Some(_), "key") => self.key.map(|key| Bytes::copy_from_slice(&key)),
             (Some(reel), "init") => reel.init.clone(),
             (Some(reel), number) => number
                 .parse()
@@ -266,6 +329,14 @@ impl Show {
             None => Ruling::Wrong("a segment that no playlist named".to_owned()),
         }
     }
+}
+
+fn sealed(segment: &Bytes, key: [u8; 16], number: u128) -> Bytes {
+    let mut buffer = segment.to_vec();
+    buffer.resize(segment.len() + 16, 0);
+    let cipher = Encryptor::<Aes128>::new(&key.into(), &number.to_be_bytes().into());
+    let sealed = cipher.encrypt_padded::<Pkcs7>(&mut buffer, segment.len());
+    Bytes::copy_from_slice(sealed.expect("room for the padding"))
 }
 
 fn serve(bytes: Bytes, content_type: &str) -> Ruling {
@@ -290,7 +361,7 @@ impl<'a> Asked<'a> {
         let path = request.path();
         let (kind, rest) = match &*request.host {
             MANIFESTS => path.strip_prefix("/api/manifest/")?.split_once('/')?,
-            SEGMENTS => ("segment", path.strip_prefix("/videoplayback/")?),
+            SEGMENTS | LARGE_SEGMENTS => ("segment", path.strip_prefix("/videoplayback/")?),
             _ => return None,
         };
         let words: Vec<&str> = rest.split('/').collect();

@@ -38,7 +38,7 @@ pub(crate) use files::{
 pub(crate) use grant::LONGEST_READ;
 pub(crate) use large::large_tracks;
 pub(crate) use list::{Layout, Mix, PAGE, Playlist, State};
-pub(crate) use live::{Reel, Show};
+pub(crate) use live::{LARGE_SEGMENTS, Reel, Show};
 pub(crate) use provider::{ProviderFault, TokenProvider};
 pub(crate) use recorded::{recordings, refusals};
 pub(crate) use refusal::Refusal;
