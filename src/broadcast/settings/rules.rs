@@ -22,8 +22,8 @@ const MAX_PLAYLIST: usize = 2048;
 const MAX_NAME: usize = 64;
 /// Items that are fetched before a time on air.
 const MAX_PREFETCH: u32 = 100;
-/// Minutes of one item, at most: a day.
-const MAX_ITEM_MINUTES: u32 = 24 * 60;
+/// Minutes of one item, at most: a week, which is how long FFmpeg may work on one.
+const MAX_ITEM_MINUTES: u32 = 7 * 24 * 60;
 
 impl Settings {
     pub(super) fn check_texts(&mut self, faults: &mut Vec<FieldFault>) {

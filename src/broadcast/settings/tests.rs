@@ -57,7 +57,7 @@ fn each_bad_field_is_named() {
         ),
         (json!({"video_mode": "transcode"}), ""),
         (json!({"resume": "some"}), ""),
-        (json!({"max_item_minutes": 1441}), "max_item_minutes"),
+        (json!({"max_item_minutes": 10_081}), "max_item_minutes"),
         (json!({"profile": {"width": 15}}), "profile"),
         (json!({"target_url": "http://a/b/c"}), "target_url"),
         (json!({"nonsense": 1}), ""),

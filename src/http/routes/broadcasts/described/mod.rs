@@ -70,7 +70,7 @@ pub(super) struct BroadcastFields {
     #[schema(inline, default = "skip")]
     on_item_failure: Option<OnItemFailureName>,
     /// 0 for none, and for 60 where an item is live.
-    #[schema(maximum = 1440, default = 0)]
+    #[schema(maximum = 10_080, default = 0)]
     max_item_minutes: Option<u32>,
     /// Whether what is on air is played; otherwise it is skipped.
     #[schema(default = false)]
