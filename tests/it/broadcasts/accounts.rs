@@ -129,6 +129,7 @@ async fn accounts_without_cookies_are_refused() {
     let outside = tempfile::tempdir().unwrap();
     std::fs::write(outside.path().join("file"), cookies("canary-outside")).unwrap();
     std::os::unix::fs::symlink(outside.path().join("file"), dir.path().join("link")).unwrap();
+    std::fs::write(dir.path().join(".hidden"), cookies("canary-hidden")).unwrap();
     let (stage, _) = stage(&dir).await;
     let refused = async |server: &TestServer, account: &str| {
         let fields = json!({"title": "T", "playlist_id": LIST, "account": account});
@@ -141,13 +142,18 @@ async fn accounts_without_cookies_are_refused() {
     for account in ["missing", "link", "empty", "../quay", ".", "..", "a/b"] {
         refused(&stage.server, account).await;
     }
+    let message = refused(&stage.server, ".hidden").await;
+    assert!(message.contains("not beginning with `.`"), "{message}");
     let record = made(&stage.server, json!({ "account": "quay" })).await;
     let patch = json!({ "account": "missing" });
     let answer = ask(&stage.server, Method::PATCH, &route(&record), Some(patch)).await;
     assert_error(&answer, 422, "invalid_field");
     let without = super::builder().start().await;
     let message = refused(&without, "quay").await;
-    assert!(message.contains("BROADCAST_COOKIES_DIR"), "{message}");
+    assert!(
+        message.contains("`BROADCAST_COOKIES_DIR` is not set on this server"),
+        "{message}"
+    );
 }
 
 #[tokio::test]

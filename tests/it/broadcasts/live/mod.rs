@@ -1,5 +1,6 @@
 //! What is on air at the site, among the items of a list (`allow_live`).
 
+mod egress;
 mod faults;
 mod hostile;
 mod plays;
@@ -22,7 +23,11 @@ const SEGMENT: u32 = 2;
 
 /// Cuts a film of so many marked seconds into segments, with these options.
 async fn reel(studio: &Studio, seconds: u32, options: &str) -> Reel {
-    let dir = studio.dir.path();
+    reel_in(studio.dir.path(), seconds, options).await
+}
+
+/// The same in a directory.
+async fn reel_in(dir: &Path, seconds: u32, options: &str) -> Reel {
     let film = MIXED[0].film(seconds, dir).await.unwrap();
     std::fs::write(dir.join("whole.mp4"), film).unwrap();
     let arguments = format!(
