@@ -298,8 +298,8 @@ async fn check_encoder(encoding: Encoding) {
     }
 }
 
-/// Bytes of live items that are held at once, of all broadcasts together: on their way to FFmpeg, and what is being read. Three
-/// of the largest segments; an ordinary one has a twentieth of that.
+/// Bytes of live items that are held at once, of all broadcasts together: on their way to FFmpeg, and what is being read.
+/// Three of the largest segments; an ordinary one has a twentieth of that.
 const LIVE_BYTES: usize = 96 * 1024 * 1024;
 /// Slates that are kept.
 const MAX_SLATES: usize = 32;

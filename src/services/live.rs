@@ -107,8 +107,8 @@ impl LiveStream {
         Ok(true)
     }
 
-    /// Reads what lies at an address that a playlist names, or this part of it, whole, at most `limit` bytes, into the common
-    /// room; what breaks off is taken up again at the next byte.
+    /// Reads what lies at an address that a playlist names, or this part of it, whole, at most `limit` bytes, into the
+    /// common room; what breaks off is taken up again at the next byte.
     ///
     /// # Errors
     /// [`LiveError`].

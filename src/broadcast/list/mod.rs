@@ -279,8 +279,8 @@ impl List {
         items.filter(playable).take(most).cloned().collect()
     }
 
-    /// Notes how an item fared, at this time of day and now. `None` for one that left the list meanwhile, and stays away, and
-    /// for one that was played as before.
+    /// Notes how an item fared, at this time of day and now. `None` for one that left the list meanwhile, and stays away,
+    /// and for one that was played as before.
     pub(super) fn note(
         &mut self,
         ord: u32,
@@ -312,8 +312,9 @@ impl List {
         Some(Noted { item, is_news })
     }
 
-    /// Compares the list with a newer reading: what is new comes at the end, what is gone is left out, and what the list says
-    /// of the others now counts. A reading of nothing at all changes nothing: it is more likely to be the site's fault than its list.
+    /// Compares the list with a newer reading: what is new comes at the end, what is gone is left out, and what the list
+    /// says of the others now counts. A reading of nothing at all changes nothing: it is more likely to be the site's fault
+    /// than its list.
     pub(super) fn refresh(&mut self, read: Vec<Item>) -> Reread {
         if read.is_empty() {
             return Reread::default();

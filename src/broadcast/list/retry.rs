@@ -1,5 +1,5 @@
-//! When an item that can't be played is tried again: in the next cycle, and while it still can't be, after pauses that become
-//! longer (broadcast.md §5). Pure.
+//! When an item that can't be played is tried again: in the next cycle, and while it still can't be, after pauses that
+//! become longer (broadcast.md §5). Pure.
 
 use std::time::Duration;
 

@@ -100,8 +100,8 @@ impl Moment {
         }
     }
 
-    /// Without dates: both windows end at about the same time. The number is the same at most sites, so it is taken where it
-    /// fits to that; else whatever is nearest.
+    /// Without dates: both windows end at about the same time. The number is the same at most sites, so it is taken where
+    /// it fits to that; else whatever is nearest.
     fn by_rest(&self, window: &Segments) -> Option<Match> {
         let slack = SLACK * window.target;
         let age = self.read.map_or(Duration::ZERO, |read| read.elapsed());
