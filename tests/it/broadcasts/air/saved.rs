@@ -22,13 +22,11 @@ fn dir_of(studio: &Studio, record: &Value) -> PathBuf {
     studio.server().dir().join("streams").join(id)
 }
 
-/// Fields of a broadcast whose items are fetched, and of these.
-fn downloaded(fields: Value) -> Value {
-    let mut all = json!({ "stream_source": "playlist", "playlist_serve_mode": "download" });
-    all.as_object_mut()
-        .unwrap()
-        .extend(fields.as_object().unwrap().clone());
-    all
+/// These fields, of a broadcast whose items are fetched.
+fn downloaded(mut fields: Value) -> Value {
+    fields["stream_source"] = json!("playlist");
+    fields["playlist_serve_mode"] = json!("download");
+    fields
 }
 
 #[tokio::test]
