@@ -126,8 +126,11 @@ impl Drop for Stored {
 }
 
 fn remove(path: &Path) {
-    if let Err(error) = fs::remove_file(path) {
-        tracing::warn!(err = %error, "item on disk not removed");
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(err = %error, "item on disk not removed");
+        }
+        _ => {}
     }
 }
 
@@ -173,7 +176,10 @@ pub(super) fn find(dir: &Path) -> io::Result<Vec<Found>> {
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let facts = entry.metadata()?;
+        // It may have gone meanwhile.
+        let Ok(facts) = entry.metadata() else {
+            continue;
+        };
         let is_whole = |(_, length): &(&str, u64)| facts.is_file() && facts.len() == *length;
         let is_new = |(key, _): &(&str, u64)| all.iter().all(|found| found.key != *key);
         match read_name(&name).filter(is_whole).filter(is_new) {
