@@ -167,8 +167,16 @@ fn file(entries: &[Value]) -> String {
     Value::from(entries.to_vec()).to_string()
 }
 
+/// The keys that tests show, of which files hold the sums alone.
+fn knowing_keys(builder: Builder) -> Builder {
+    let names = ["1", "2", "3", "a", "b", "c"];
+    names.iter().fold(builder, |builder, name| {
+        builder.secret(&format!("key-number-{name}"))
+    })
+}
+
 async fn with_keys(entries: &[Value]) -> TestServer {
-    Builder::offline()
+    knowing_keys(Builder::offline())
         .file("keys.json", &file(entries))
         .env("API_KEYS_FILE", "keys.json")
         .start()
@@ -177,47 +185,59 @@ async fn with_keys(entries: &[Value]) -> TestServer {
 
 #[tokio::test]
 async fn keys_of_the_file_have_routes_and_an_end() {
-    let mut bound = entry("bound", "key-1");
+    let mut bound = entry("bound", "key-number-1");
     bound["routes"] = json!(["/playlist"]);
-    let mut dead = entry("dead", "key-2");
+    let mut dead = entry("dead", "key-number-2");
     dead["expires"] = json!("2020-01-01T00:00:00Z");
-    let mut alive = entry("alive", "key-3");
+    let mut alive = entry("alive", "key-number-3");
     // The year 2100.
     alive["expires"] = json!(4_102_444_800_u64);
     let server = with_keys(&[bound, dead, alive]).await;
-    let bound = ask(&server, Method::POST, "/resolve", &[("x-api-key", "key-1")]).await;
+    let bound = ask(
+        &server,
+        Method::POST,
+        "/resolve",
+        &[("x-api-key", "key-number-1")],
+    )
+    .await;
     assert_shape(&bound, 403, "forbidden");
     let listed = ask(
         &server,
         Method::POST,
         "/playlist",
-        &[("x-api-key", "key-1")],
+        &[("x-api-key", "key-number-1")],
     )
     .await;
     assert_eq!(listed.status, 400);
-    assert_eq!(post(&server, "x-api-key", "key-2").await, turned_away());
-    assert_eq!(post(&server, "x-api-key", "key-3").await, let_in());
+    assert_eq!(
+        post(&server, "x-api-key", "key-number-2").await,
+        turned_away()
+    );
+    assert_eq!(post(&server, "x-api-key", "key-number-3").await, let_in());
 }
 
 #[tokio::test]
 async fn file_of_keys_is_read_again_and_a_broken_one_changes_nothing() {
-    let mut server = with_keys(&[entry("a", "key-a")]).await;
+    let mut server = with_keys(&[entry("a", "key-number-a")]).await;
     let path = server.dir().join("keys.json");
-    let whole = file(&[entry("b", "key-b"), entry("c", "key-c")]);
+    let whole = file(&[entry("b", "key-number-b"), entry("c", "key-number-c")]);
     std::fs::write(&path, &whole[..whole.len() / 2]).expect("half a file");
     eventually("the half is seen", async || {
-        assert_eq!(post(&server, "x-api-key", "key-a").await, let_in());
+        assert_eq!(post(&server, "x-api-key", "key-number-a").await, let_in());
         server.logs().contains("API keys not renewed").then_some(())
     })
     .await;
     std::fs::remove_file(&path).expect("no file");
-    assert_eq!(post(&server, "x-api-key", "key-a").await, let_in());
+    assert_eq!(post(&server, "x-api-key", "key-number-a").await, let_in());
     std::fs::write(&path, &whole).expect("a whole file");
     eventually("the whole is seen", async || {
-        (post(&server, "x-api-key", "key-b").await == let_in()).then_some(())
+        (post(&server, "x-api-key", "key-number-b").await == let_in()).then_some(())
     })
     .await;
-    assert_eq!(post(&server, "x-api-key", "key-a").await, turned_away());
+    assert_eq!(
+        post(&server, "x-api-key", "key-number-a").await,
+        turned_away()
+    );
     server.wait_for_log("API keys renewed").await;
 }
 
@@ -252,9 +272,9 @@ async fn settings_that_can_not_be_used_are_all_named() {
 
 #[tokio::test]
 async fn key_for_a_route_that_there_is_not_keeps_the_server_from_starting() {
-    let mut wrong = entry("a", "key-a");
+    let mut wrong = entry("a", "key-number-a");
     wrong["routes"] = json!(["/resolve", "/facts"]);
-    let (status, output) = Builder::offline()
+    let (status, output) = knowing_keys(Builder::offline())
         .file("keys.json", &file(&[wrong]))
         .env("API_KEYS_FILE", "keys.json")
         .run_to_end()
@@ -385,19 +405,29 @@ async fn client_behind_a_trusted_proxy_is_the_one_it_names() {
 
 #[tokio::test]
 async fn key_has_a_limit_of_its_own() {
-    let mut small = entry("small", "key-1");
+    let mut small = entry("small", "key-number-1");
     small["limit_per_minute"] = json!(1);
-    let mut free = entry("free", "key-2");
+    let mut free = entry("free", "key-number-2");
     free["limit_per_minute"] = json!(0);
-    let server = Builder::offline()
-        .file("keys.json", &file(&[small, free, entry("plain", "key-3")]))
+    let server = knowing_keys(Builder::offline())
+        .file(
+            "keys.json",
+            &file(&[small, free, entry("plain", "key-number-3")]),
+        )
         .env("API_KEYS_FILE", "keys.json")
         .env("RATE_LIMIT_PER_MINUTE", "2")
         .start()
         .await;
     let mut statuses = Vec::new();
     for key in [
-        "key-1", "key-1", "key-2", "key-2", "key-2", "key-3", "key-3", "key-3",
+        "key-number-1",
+        "key-number-1",
+        "key-number-2",
+        "key-number-2",
+        "key-number-2",
+        "key-number-3",
+        "key-number-3",
+        "key-number-3",
     ] {
         statuses.push(post(&server, "x-api-key", key).await.0);
     }
@@ -408,7 +438,7 @@ async fn key_has_a_limit_of_its_own() {
         tries.push(post(&server, "x-api-key", &format!("try-{number}")).await.0);
     }
     assert_eq!(tries, [401, 401, 429, 429]);
-    assert_eq!(post(&server, "x-api-key", "key-2").await, let_in());
+    assert_eq!(post(&server, "x-api-key", "key-number-2").await, let_in());
 }
 
 #[tokio::test]

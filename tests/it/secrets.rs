@@ -4,11 +4,11 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::harness::upstream::tiktok::{Item, Post};
+use crate::harness::upstream::tiktok::{self, Item, Post};
 use crate::harness::upstream::youtube::{
-    Layout, PAGE, Playlist, Refusal, TokenProvider, Video, YouTube,
+    self, Layout, PAGE, Playlist, Refusal, TokenProvider, Video, YouTube,
 };
-use crate::harness::upstream::{Fault, Rule, Upstream, sha256_hex};
+use crate::harness::upstream::{Fault, Record, Rule, Upstream, sha256_hex};
 use crate::harness::{Builder, Fetched, KEY, TestServer, address, fetch, link, text};
 
 const API_KEY: &str = "key-of-alice-0123456789";
@@ -124,6 +124,15 @@ async fn posts(keeper: &Keeper) {
             .is_some_and(|cookie| cookie.contains("canary-of-a-session"))
     });
     assert!(is_sent, "the cookie was put to use");
+    let holds = |part: &str| {
+        let cookie = |record: &Record| record.header("cookie").unwrap_or_default().to_owned();
+        let sent = |record: &Record| format!("{} {}", record.target, cookie(record));
+        asked.iter().any(|record| sent(record).contains(part))
+    };
+    assert!(
+        holds(tiktok::COOKIE) && holds(tiktok::SIGNATURES[0]),
+        "what the site has set and signed was put to use"
+    );
     // What fails is told at length in the log.
     let address = address(&item, "/video/playAddr");
     for fault in [
@@ -164,6 +173,8 @@ async fn videos(keeper: &Keeper) {
             && asked.iter().any(|record| record.target.contains(&token)),
         "the visitor id and the token were put to use"
     );
+    let signed = |record: &Record| record.target.contains(youtube::SIGNATURES[0]);
+    assert!(asked.iter().any(signed), "signatures were put to use");
     let list = Playlist::new(LIST, Layout::Classic, PAGE + 1);
     keeper.youtube.playlist(list.clone());
     let first = keeper.post("/playlist", json!({ "url": list.url() })).await;

@@ -12,8 +12,10 @@ async fn records_survive_a_restart_and_only_their_user_reads_the_file() {
     let dir = tempfile::TempDir::new().unwrap();
     let file = dir.path().join("deep/er/db");
     let path = file.to_string_lossy().into_owned();
-    let server = builder().env("BROADCAST_DB", &path).start().await;
-    let record = made(&server, json!({ "stream_key": "a-long-enough-key" })).await;
+    let key = "a-long-enough-key";
+    let started = || builder().secret(key).env("BROADCAST_DB", &path).start();
+    let server = started().await;
+    let record = made(&server, json!({ "stream_key": key })).await;
     let logs = get(&server, &format!("{}/logs", route(&record))).await;
     assert_eq!(
         std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
@@ -22,7 +24,7 @@ async fn records_survive_a_restart_and_only_their_user_reads_the_file() {
     // Without a chance to tidy up.
     server.signal("KILL").await;
     drop(server);
-    let server = builder().env("BROADCAST_DB", &path).start().await;
+    let server = started().await;
     assert_eq!(get(&server, &route(&record)).await, record);
     assert_eq!(
         get(&server, &format!("{}/logs", route(&record))).await,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::canary::assert_no_secret_in;
+use super::canary::{assert_no_secret_in, looked_through};
 use super::upstream::sha256_hex;
 
 /// Longest time for one request; a hang is a failure, not a hanging test run.
@@ -39,15 +39,16 @@ impl Fetched {
             .map_or("", |value| value.to_str().expect("a header in ASCII"))
     }
 
-    /// Head and body, of which media are left out.
-    fn text(&self) -> String {
+    /// Head and body of an answer of a route, of which media are left out, and what it may name of a site's.
+    fn text(&self, route: &str) -> String {
         let kind = self.headers.get(http::header::CONTENT_TYPE);
         let kind = kind.map_or(&b""[..], |kind| kind.as_bytes());
         let kind = String::from_utf8_lossy(kind);
         let mut kinds = ["json", "text", "html"].iter();
         let is_text = kind.is_empty() || kinds.any(|part| kind.contains(part));
         let body = if is_text { &self.body[..] } else { b"" };
-        format!("{:?}\n{}", self.headers, String::from_utf8_lossy(body))
+        let body = looked_through(route, &String::from_utf8_lossy(body));
+        format!("{:?}\n{body}", self.headers)
     }
 
     /// The body as JSON.
@@ -175,6 +176,7 @@ pub(crate) async fn fetch(request: reqwest::RequestBuilder) -> Fetched {
 pub(crate) async fn try_fetch(request: reqwest::RequestBuilder) -> reqwest::Result<Fetched> {
     let mut response = request.send().await?;
     let (status, headers) = (response.status(), response.headers().clone());
+    let route = response.url().path().to_owned();
     let mut body = Vec::new();
     let is_whole = loop {
         match response.chunk().await {
@@ -192,6 +194,6 @@ pub(crate) async fn try_fetch(request: reqwest::RequestBuilder) -> reqwest::Resu
         body: body.into(),
         is_whole,
     };
-    assert_no_secret_in(&fetched.text());
+    assert_no_secret_in(&fetched.text(&route));
     Ok(fetched)
 }

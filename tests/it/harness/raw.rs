@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::assert_no_secret_in;
+use super::canary::{assert_no_secret_in, looked_through};
 
 /// Longest time for one exchange.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,8 +33,12 @@ pub(crate) async fn raw(base: &str, request: &str) -> Raw {
     };
     let answer = tokio::time::timeout(PATIENCE, exchange).await;
     let answer = answer.expect("the server closes");
-    assert_no_secret_in(&String::from_utf8_lossy(&answer));
-    parse(&answer)
+    let answer = parse(&answer);
+    let target = request.split(' ').nth(1).unwrap_or_default();
+    let route = target.split('?').next().unwrap_or_default();
+    let body = looked_through(route, &String::from_utf8_lossy(&answer.body));
+    assert_no_secret_in(&format!("{:?}\n{body}", answer.headers));
+    answer
 }
 
 fn parse(answer: &[u8]) -> Raw {

@@ -36,7 +36,11 @@ async fn srt_target_gets_the_list_and_the_key_is_in_no_argument() {
     let port = socket.local_addr().unwrap().port();
     drop(socket);
     let allowed = format!("127.0.0.1:{port}");
-    let with = |builder: Builder| builder.env("BROADCAST_ALLOW_PRIVATE_TARGETS", &allowed);
+    let passphrase = "correct-horse-battery";
+    let with = |builder: Builder| {
+        let builder = builder.secret(passphrase);
+        builder.env("BROADCAST_ALLOW_PRIVATE_TARGETS", &allowed)
+    };
     let Some(studio) = Studio::with([Manner::Keep], with).await else {
         return;
     };
@@ -44,8 +48,7 @@ async fn srt_target_gets_the_list_and_the_key_is_in_no_argument() {
         return skip("srt", "ffmpeg was built without it");
     }
     // A long latency: a busy machine drops nothing.
-    let listen =
-        format!("srt://{allowed}?mode=listener&passphrase=correct-horse-battery&latency=1500000");
+    let listen = format!("srt://{allowed}?mode=listener&passphrase={passphrase}&latency=1500000");
     let mut listener = tokio::process::Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-i", &listen, "-c", "copy"])
         .args(["-y", "got.flv"])
@@ -55,7 +58,7 @@ async fn srt_target_gets_the_list_and_the_key_is_in_no_argument() {
         .spawn()
         .unwrap();
     studio.list(&[(WIDE, 4), (SMALL, 3)]).await;
-    let key = format!("{CANARY}?passphrase=correct-horse-battery&latency=1500000");
+    let key = format!("{CANARY}?passphrase={passphrase}&latency=1500000");
     let fields = json!({ "target_url": format!("srt://{allowed}"), "stream_key": key });
     let record = studio.start(fields).await;
     studio

@@ -9,6 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 pub(super) use children::Overheard;
 use forms::Forms;
+use serde_json::{Map, Value, json};
+
+use super::upstream::tiktok;
+use super::upstream::youtube::{self, TokenProvider};
 
 /// Variables whose values are secret, themselves or in the file that their twin `…_FILE` names.
 const VARIABLES: &[&str] = &[
@@ -26,11 +30,34 @@ const VARIABLES: &[&str] = &[
 const ADDRESSES: &[&str] = &["EGRESS", "PROXY", "REDIS_URL"];
 /// Files that are secret altogether: a private key, hashes of keys.
 const FILES: &[&str] = &["API_KEYS_FILE", "TLS_KEY_FILE"];
+/// Variables that name a file of cookies, or a folder of such files.
+const COOKIES: &[&str] = &[
+    "BROADCAST_COOKIES_DIR",
+    "COOKIES_PATH",
+    "DOUYIN_COOKIES_PATH",
+    "YOUTUBE_COOKIES_PATH",
+];
 /// Part of stream keys.
 const STREAM_KEY: &str = "canary-key-5d0c1f";
-/// Parts of how the simulated sites sign addresses. Answers hold them where they name a cover or the original sound,
-/// which clients ask the site for themselves.
-const SIGNATURES: [&str; 2] = ["7d1c0ffee", "0D2u5pggU94jpPKBgSBvSC"];
+/// What the simulated sites sign addresses with, and what they and the provider of tokens give to whoever comes.
+const OF_SITES: [&[&str]; 3] = [
+    &tiktok::SIGNATURES,
+    &youtube::SIGNATURES,
+    &[tiktok::COOKIE, youtube::VISITOR, TokenProvider::TOKEN],
+];
+/// Routes whose answers name what TikTok has signed for clients, who ask the site for it themselves, and the fields in
+/// which they do. Everything else there is named by links of our own.
+const RESOLVING: [&str; 2] = ["/tiktok", "/resolve"];
+const SIGNED: [&str; 6] = [
+    "audio",
+    "avatar",
+    "avatarLarger",
+    "avatarMedium",
+    "avatarThumb",
+    "cover",
+];
+/// The same where the field is called `url`.
+const SIGNED_URLS: [&str; 2] = ["music", "photos"];
 /// Shorter ones may be anywhere.
 const SHORTEST: usize = 7;
 /// Files of more bytes are media that are being made.
@@ -43,8 +70,6 @@ static LIVE: Mutex<Vec<Weak<Canaries>>> = Mutex::new(Vec::new());
 #[derive(Debug, Default)]
 pub(crate) struct Canaries {
     secrets: Forms,
-    /// Those that answers may hold.
-    signatures: Forms,
     /// Those that can't be looked for.
     too_short: Vec<String>,
     /// Files that the test has written itself.
@@ -61,9 +86,17 @@ impl Canaries {
         named: Vec<String>,
     ) -> Self {
         let mut all: BTreeSet<String> = named.into_iter().collect();
-        all.extend(given.iter().flat_map(|file| cookies(file)));
+        let is_jar = |file: &&PathBuf| file.components().any(|part| part.as_os_str() == "cookies");
+        all.extend(given.iter().filter(is_jar).flat_map(|file| cookies(file)));
         for (name, value) in variables {
-            let content = || std::fs::read_to_string(folder.join(value)).unwrap_or_default();
+            let path = folder.join(value);
+            let content = || std::fs::read_to_string(&path).unwrap_or_default();
+            if COOKIES.contains(&name.as_str()) {
+                let within = std::fs::read_dir(&path).into_iter().flatten().flatten();
+                let within = within.map(|entry| entry.path());
+                let jars = within.chain([path.clone()]);
+                all.extend(jars.flat_map(|file| cookies(&file)));
+            }
             match name.strip_suffix("_FILE") {
                 Some(_) if FILES.contains(&name.as_str()) => all.extend(long_words(&content())),
                 Some(twin) => all.extend(secrets_of(twin, &content())),
@@ -74,10 +107,10 @@ impl Canaries {
             .into_iter()
             .filter(|secret| !secret.is_empty())
             .partition(|secret| secret.len() >= SHORTEST);
-        let always = std::iter::once(STREAM_KEY);
+        let always = OF_SITES.into_iter().flatten().copied();
+        let always = always.chain([STREAM_KEY]);
         Self {
             secrets: Forms::of(long.iter().map(String::as_str).chain(always)),
-            signatures: Forms::of(SIGNATURES),
             too_short: short,
             given,
         }
@@ -108,8 +141,7 @@ impl Canaries {
 
     /// The first one in a text, and where.
     pub(crate) fn found_in(&self, text: &str) -> Option<String> {
-        let found = self.secrets.found_in(text);
-        found.or_else(|| self.signatures.found_in(text))
+        self.secrets.found_in(text)
     }
 
     /// A file below a folder in which one stands, and which one: the database, what was left.
@@ -133,8 +165,36 @@ impl Canaries {
 pub(crate) fn assert_no_secret_in(answer: &str) {
     let live = LIVE.lock().unwrap_or_else(PoisonError::into_inner).clone();
     for canaries in live.iter().filter_map(Weak::upgrade) {
-        if let Some(found) = canaries.secrets.found_in(answer) {
+        if let Some(found) = canaries.found_in(answer) {
             panic!("answered by the server: {found}");
+        }
+    }
+}
+
+/// An answer of a route as it is looked through: without what TikTok has signed for clients.
+pub(super) fn looked_through(route: &str, body: &str) -> String {
+    match serde_json::from_str(body) {
+        Ok(Value::Object(mut facts)) if RESOLVING.contains(&route) => {
+            take_signed(&mut facts);
+            Value::Object(facts).to_string()
+        }
+        _ => body.to_owned(),
+    }
+}
+
+/// Takes away what a post names by addresses of the site's own.
+fn take_signed(facts: &mut Map<String, Value>) {
+    facts.retain(|name, value| !(value.is_string() && SIGNED.contains(&name.as_str())));
+    for (name, value) in facts {
+        let within: Vec<&mut Value> = match value {
+            Value::Array(values) => values.iter_mut().collect(),
+            value => vec![value],
+        };
+        for facts in within.into_iter().filter_map(Value::as_object_mut) {
+            if SIGNED_URLS.contains(&name.as_str()) {
+                facts.remove("url");
+            }
+            take_signed(facts);
         }
     }
 }
@@ -167,12 +227,13 @@ fn long_words(text: &str) -> Vec<String> {
     words.map(str::to_owned).collect()
 }
 
-/// Values of a cookie file.
+/// Values of a cookie file, which may also be something that can't be read to an end.
 fn cookies(file: &Path) -> Vec<String> {
-    let is_cookie_file = file.components().any(|part| part.as_os_str() == "cookies");
+    if !file.is_file() {
+        return Vec::new();
+    }
     let text = std::fs::read_to_string(file).unwrap_or_default();
-    let lines = text.lines().filter(|_| is_cookie_file);
-    let values = lines.filter_map(|line| line.split('\t').nth(6));
+    let values = text.lines().filter_map(|line| line.split('\t').nth(6));
     // Among them are words that sites set for anybody.
     let values = values.filter(|value| value.len() >= SHORTEST);
     values.map(str::to_owned).collect()
@@ -196,6 +257,15 @@ fn secret_is_found_wherever_it_was_given_and_written() {
     };
     let line = ".site.example\tTRUE\t/\tTRUE\t0\tsession\tvalue-of-a-cookie\n";
     let key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg\n";
+    let another = tempfile::tempdir().expect("a folder");
+    let jar = |name: &str, value: &str| {
+        let line = line.replace("value-of-a-cookie", value);
+        std::fs::write(another.path().join(name), line).expect("a file");
+    };
+    jar("jar.txt", "value-of-a-named-file");
+    std::fs::create_dir(another.path().join("jars")).expect("a folder");
+    jar("jars/quay", "value-of-an-account");
+    let [named, folder_of_jars] = ["jar.txt", "jars"].map(|name| another.path().join(name));
     let given = BTreeSet::from([
         write("cookies/site.txt", line),
         write("token", "token-of-metrics\r\n"),
@@ -208,6 +278,8 @@ fn secret_is_found_wherever_it_was_given_and_written() {
             ("PROXY", "http://user:word-of-a-proxy@127.0.0.1:1"),
             ("EGRESS_FILE", "way"),
             ("GLUETUN_PASSWORD", "hunter2"),
+            ("COOKIES_PATH", &named.to_string_lossy()),
+            ("BROADCAST_COOKIES_DIR", &folder_of_jars.to_string_lossy()),
             ("METRICS_TOKEN_FILE", "token"),
             ("TLS_KEY_FILE", "key.pem"),
             ("YOUTUBE_PO_TOKENS", "visionos.player=a-token=="),
@@ -218,6 +290,8 @@ fn secret_is_found_wherever_it_was_given_and_written() {
     assert_eq!(canaries.found_below(folder.path()), None);
     for secret in [
         "value-of-a-cookie",
+        "value-of-a-named-file",
+        "value-of-an-account",
         "word-of-a-proxy",
         "word-of-a-file",
         "hunter2",
@@ -225,7 +299,11 @@ fn secret_is_found_wherever_it_was_given_and_written() {
         "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg",
         "a-token==",
         STREAM_KEY,
-        SIGNATURES[0],
+        tiktok::SIGNATURES[0],
+        youtube::SIGNATURES[1],
+        tiktok::COOKIE,
+        youtube::VISITOR,
+        TokenProvider::TOKEN,
     ] {
         let path = write("data/a.db", &format!("\0\u{ff}{secret}\0"));
         let found = canaries.found_below(folder.path()).expect("it is there");
@@ -256,6 +334,38 @@ fn answer_with_a_secret_of_a_running_server_fails_the_test() {
     assert_no_secret_in("nothing");
     assert_no_secret_in("{\"key\":\"a-secret-of-one-server\"}");
     drop(canaries);
+}
+
+#[test]
+fn signed_addresses_are_passed_over_where_answers_name_the_sites_own_alone() {
+    let address = format!("https://a.example/?x-signature={}", tiktok::SIGNATURES[2]);
+    let canaries = canaries(Path::new("/"), &[], BTreeSet::new());
+    let found = |route: &str, body: &Value| {
+        let text = looked_through(route, &body.to_string());
+        canaries.found_in(&text).is_some()
+    };
+    for named in [
+        json!({ "cover": address, "data": { "cover": address }, "author": { "avatarThumb": address } }),
+        json!({ "audio": address, "music": { "cover": address, "url": address } }),
+        json!({ "photos": [{ "url": address, "width": 1 }, { "url": address }] }),
+    ] {
+        assert!(!found("/tiktok", &named) && !found("/resolve", &named));
+        assert!(found("/playlist", &named), "{named}");
+    }
+    for link in [
+        json!({ "url": address }),
+        json!({ "download_link": { "mp3": address } }),
+        json!({ "data": { "video_data": [{ "url": address }] } }),
+        json!({ "cover": { "large": address } }),
+        json!({ "photos": [{ "link": address }] }),
+    ] {
+        assert!(found("/tiktok", &link), "{link}");
+    }
+    assert!(
+        canaries
+            .found_in(&looked_through("/tiktok", &address))
+            .is_some()
+    );
 }
 
 #[test]

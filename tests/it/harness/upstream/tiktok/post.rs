@@ -12,7 +12,7 @@ use super::super::world::World;
 use super::challenge::Challenge;
 use super::files::serve_files;
 use super::item::Item;
-use super::{CHAIN_TOKEN, WWW};
+use super::{CHAIN_TOKEN, COOKIE, WWW};
 
 /// A post that can be served.
 #[derive(Debug, Clone)]
@@ -153,17 +153,17 @@ pub(super) fn page_html(scope: &Value) -> String {
 fn with_cookies(page: Answer, id: &str, nth: usize) -> Answer {
     let digest = Sha256::digest(format!("{id}/{nth}"));
     // `+`, `/` and `=` are all in a value: nothing on the way may escape it.
-    let token = format!("+/{}", STANDARD.encode(&digest[..16]));
+    let token = format!("+/{COOKIE}{}", STANDARD.encode(&digest[..16]));
     let hex = super::super::media::sha256_hex(&digest);
     let forever = "Path=/; Domain=tiktok.com; Max-Age=15552000; HttpOnly; Secure; SameSite=None";
-    page.header("Set-Cookie", &format!("ttwid=1%7C{hex}; {forever}"))
-        .header(
-            "Set-Cookie",
-            &format!(
-                "tt_csrf_token={}; Path=/; Domain=tiktok.com; Secure",
-                &hex[..20]
-            ),
-        )
-        .header("Set-Cookie", &format!("{CHAIN_TOKEN}={token}; {forever}"))
-        .with_page_cookie(token)
+    let short = format!("{COOKIE}{}", &hex[..20]);
+    [
+        format!("ttwid=1%7C{COOKIE}{hex}; {forever}"),
+        format!("tt_csrf_token={short}; Path=/; Domain=tiktok.com; Secure"),
+        format!("msToken={short}==; Path=/; Domain=tiktok.com; Max-Age=864000; Secure"),
+        format!("{CHAIN_TOKEN}={token}; {forever}"),
+    ]
+    .iter()
+    .fold(page, |page, cookie| page.header("Set-Cookie", cookie))
+    .with_page_cookie(token)
 }

@@ -11,6 +11,7 @@ use url::form_urlencoded::Serializer;
 use super::super::cdn::{Ruling, Served};
 use super::super::media::{Media, parse_range, sha256_hex};
 use super::super::wire::Request;
+use super::SIGNATURES;
 use super::script::Script;
 use super::track::Track;
 
@@ -115,7 +116,7 @@ impl Grant {
             ("dur", track.duration()),
             ("lmt", track.modified().to_string()),
             ("c", text(client)),
-            ("lsig", format!("APa{}==", &digest[20..44])),
+            ("lsig", format!("APa{}{}==", SIGNATURES[0], &digest[20..44])),
         ]);
         if track.is_muxed() {
             fixed.insert("ratebypass", text("yes"));
@@ -141,7 +142,12 @@ impl Grant {
                 .collect(),
             number,
             token: token.map(str::to_owned),
-            signature: format!("AJfQdSswRAIg{}==", &digest[10..58]),
+            signature: format!(
+                "AJfQdSswRAIg{}{}{}==",
+                &digest[10..26],
+                SIGNATURES[0],
+                &digest[26..58]
+            ),
             hosts: hosts(&digest),
             expires,
             media: Media {

@@ -50,6 +50,10 @@ pub(crate) use video::Video;
 pub(crate) const WWW: &str = "www.youtube.com";
 /// Host of the interface for music.
 pub(crate) const MUSIC: &str = "music.youtube.com";
+/// Part of how addresses are signed, `sig` and `lsig`; and as it is before the player script has turned it round.
+pub(crate) const SIGNATURES: [&str; 2] = ["c4naryOfSigning", "gningiSfOyran4c"];
+/// What visitor ids are of.
+pub(crate) const VISITOR: &str = "visitor of the tests ";
 /// The account behind every login, as pages name it.
 const ACCOUNT: &str = "104837264510";
 /// Host of the interface for apps.
@@ -250,7 +254,7 @@ impl Site {
         let number = self.visitors.len();
         let visitor = format!(
             "Cgt{}%3D%3D",
-            URL_SAFE_NO_PAD.encode(format!("visitor {number:06}"))
+            URL_SAFE_NO_PAD.encode(format!("{VISITOR}{number:06}"))
         );
         self.visitors.insert(visitor.clone());
         visitor

@@ -60,9 +60,13 @@ impl TokenProvider {
         }
     }
 
+    /// Part of every token.
+    pub(crate) const TOKEN: &str = "c4naryOfAToken";
+
     /// The token for what it is bound to.
     pub(crate) fn token_for(binding: &str) -> String {
-        format!("Mn{}", &sha256_hex(binding.as_bytes())[..40])
+        let digest = &sha256_hex(binding.as_bytes())[..40];
+        format!("Mn{}{digest}", Self::TOKEN)
     }
 
     /// Value of `YOUTUBE_POT_PROVIDER_URL`.

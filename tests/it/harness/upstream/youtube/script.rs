@@ -123,6 +123,14 @@ mod tests {
     }
 
     #[test]
+    fn ciphered_signatures_are_known_by_their_part() {
+        let [part, turned] = super::super::SIGNATURES;
+        let digest = "0123456789abcdef";
+        let ciphered = Script::cipher(&format!("AJfQdSswRAIg{digest}{part}{digest}=="));
+        assert!(ciphered.contains(turned), "{ciphered}");
+    }
+
+    #[test]
     fn n_changes_and_stays_in_its_alphabet() {
         let script = Script::new("0123abcd", 20_500, 11);
         let solved = script.solve_n("AbC-_9xyz0Q");
