@@ -27,6 +27,8 @@ pub struct ServicesConfig {
     pub slideshow_concurrency: usize,
     /// `SLIDESHOW_TIMEOUT` (300 s): how long one may take.
     pub slideshow_timeout: Duration,
+    /// `SLIDESHOW_KEEP` (600 s): how long a rendered one is kept, so that parts of it and the same again cost nothing.
+    pub slideshow_keep: Duration,
 }
 
 impl ServicesConfig {
@@ -45,6 +47,7 @@ impl ServicesConfig {
             cache_max_entries: env.count("CACHE_MAX_ENTRIES", 1000, 0, 1_000_000) as u64,
             slideshow_concurrency: env.count("SLIDESHOW_CONCURRENCY", 2, 1, 1000),
             slideshow_timeout: env.seconds("SLIDESHOW_TIMEOUT", 300, 1),
+            slideshow_keep: env.seconds("SLIDESHOW_KEEP", 600, 1),
         }
     }
 }

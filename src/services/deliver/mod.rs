@@ -125,6 +125,7 @@ impl Deliverer {
             concurrency: config.slideshow_concurrency,
             max_queue: config.max_queue,
             time_limit: config.slideshow_timeout,
+            keep: config.slideshow_keep,
         };
         Self {
             engine: Arc::new(engines.for_clients()),

@@ -91,6 +91,8 @@ pub(super) struct Limits {
     pub max_queue: usize,
     /// How long one may take.
     pub time_limit: Duration,
+    /// How long its video is kept.
+    pub keep: Duration,
 }
 
 /// Renders slideshows. Cheap to clone.
@@ -135,7 +137,7 @@ impl Slideshows {
         handles: ShutdownHandles,
         clock: Clock,
     ) -> Self {
-        let kept = Arc::new(Shelf::default());
+        let kept = Arc::new(Shelf::new(limits.keep));
         if let Some(temp) = &temp {
             // What is kept only saves time: it makes room for what is wanted now.
             let kept = Arc::clone(&kept);
@@ -161,7 +163,8 @@ impl Slideshows {
 
     /// Drops videos whose time is over, until the server ends.
     pub(super) async fn tidy(self) {
-        let mut ticks = tokio::time::interval(TIDY_INTERVAL);
+        let often = self.inner.kept.keep().min(TIDY_INTERVAL);
+        let mut ticks = tokio::time::interval(often);
         loop {
             ticks.tick().await;
             self.inner.kept.tidy();

@@ -10,16 +10,29 @@ use tokio::time::Instant;
 use super::Rendering;
 use super::key::Key;
 
-/// How long a video is kept.
-const KEPT_FOR: Duration = Duration::from_secs(600);
-
 /// The videos, with the end of their time. Their number is bounded by the quota of the temporary files.
-#[derive(Debug, Default)]
-pub(super) struct Shelf(Mutex<HashMap<Key, (Instant, Arc<Rendering>)>>);
+#[derive(Debug)]
+pub(super) struct Shelf {
+    videos: Mutex<HashMap<Key, (Instant, Arc<Rendering>)>>,
+    keep: Duration,
+}
 
 impl Shelf {
+    /// One on which each video is kept for so long.
+    pub(super) fn new(keep: Duration) -> Self {
+        Self {
+            videos: Mutex::default(),
+            keep,
+        }
+    }
+
+    /// How long a video is kept.
+    pub(super) fn keep(&self) -> Duration {
+        self.keep
+    }
+
     pub(super) fn put(&self, key: Key, rendering: Arc<Rendering>) {
-        let until = Instant::now() + KEPT_FOR;
+        let until = Instant::now() + self.keep;
         self.lock().insert(key, (until, rendering));
     }
 
@@ -46,7 +59,7 @@ impl Shelf {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, (Instant, Arc<Rendering>)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.videos.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -73,14 +86,16 @@ mod tests {
         })
     }
 
+    const KEEP: Duration = Duration::from_secs(600);
+
     #[tokio::test(start_paused = true)]
     async fn video_is_there_for_its_time_and_its_room_is_free_after() {
         let dir = TempDir::new().unwrap();
         let key = ("site".to_owned(), "1".to_owned(), [0; 16]);
-        let shelf = Shelf::default();
+        let shelf = Shelf::new(KEEP);
         let first = rendering(&dir).await;
         shelf.put(key.clone(), Arc::clone(&first));
-        tokio::time::advance(KEPT_FOR.saturating_sub(Duration::from_secs(1))).await;
+        tokio::time::advance(KEEP.saturating_sub(Duration::from_secs(1))).await;
         shelf.tidy();
         assert!(shelf.get(&key).is_some());
         tokio::time::advance(Duration::from_secs(1)).await;

@@ -9,7 +9,7 @@ use serverrs::telemetry::TelemetryConfig;
 use super::names_asked_for;
 
 /// Of each variable a value that it can't have.
-const WRONG: [(&str, &str); 92] = [
+const WRONG: [(&str, &str); 93] = [
     ("RUST_LOG", "serverrs=loud"),
     ("LOG_LEVEL", "loud"),
     ("LOG_FORMAT", "xml"),
@@ -50,6 +50,7 @@ const WRONG: [(&str, &str); 92] = [
     ("CACHE_TTL", "soon"),
     ("CACHE_MAX_ENTRIES", "-1"),
     ("SLIDESHOW_CONCURRENCY", "0"),
+    ("SLIDESHOW_KEEP", "0"),
     ("SLIDESHOW_TIMEOUT", "0"),
     ("STREAM_BUFFER_BYTES", "0"),
     ("STREAM_BUFFER_TOTAL_BYTES", "0"),
