@@ -83,11 +83,11 @@ impl Subject {
     }
 }
 
-/// Starts serverrs as it is shipped; the CDN is its proxy. `max_streams` in place of the default, if given.
+/// Starts serverrs as it is shipped, with these settings besides its way out: the CDN is its proxy.
 pub(crate) async fn serverrs(
     binary: &Path,
     cdn: &Cdn,
-    max_streams: Option<usize>,
+    settings: &[(&str, &str)],
 ) -> Result<Subject> {
     let port = free_port()?;
     let mut command = Command::new(binary);
@@ -100,7 +100,7 @@ pub(crate) async fn serverrs(
         .env("ENCRYPTION_KEY", KEY)
         .env("PROXY", format!("http://127.0.0.1:{}", cdn.doors.plain))
         .env("EXTRA_CA_FILE", cdn.ca_file())
-        .envs(max_streams.map(|streams| ("MAX_STREAMS", streams.to_string())))
+        .envs(settings.iter().copied())
         .current_dir(&cdn.folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null());

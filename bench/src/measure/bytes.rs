@@ -27,7 +27,7 @@ struct Round {
 
 impl Bench {
     pub(super) async fn bytes(&mut self) -> Result<()> {
-        let ours = self.serverrs(None).await?;
+        let ours = self.serverrs(&[]).await?;
         let nginx = self.nginx().await?;
         for (scheme, cpu_goal) in [(Scheme::Http, 1.0), (Scheme::Https, 1.1)] {
             let single = Shape {

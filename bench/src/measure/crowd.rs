@@ -121,9 +121,10 @@ impl Bench {
 
     async fn compare_crowd(&mut self, crowd: Crowd) -> Result<()> {
         // The default serves 2,000 at once.
-        let max_streams = (crowd.streams > 2000).then_some(crowd.streams);
+        let max_streams = crowd.streams.max(2000).to_string();
+        let settings = [("MAX_STREAMS", max_streams.as_str())];
         let rest = self.plan.amount(REST, Duration::from_secs(10));
-        let ours = see(self.serverrs(max_streams).await?, crowd, rest).await?;
+        let ours = see(self.serverrs(&settings).await?, crowd, rest).await?;
         let nginx = see(self.nginx().await?, crowd, Duration::ZERO).await?;
         let name = crowd.name();
         for (who, seen) in [("serverrs", &ours), ("nginx", &nginx)] {

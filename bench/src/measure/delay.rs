@@ -13,7 +13,7 @@ const SIZE: u64 = 256 * 1024;
 
 impl Bench {
     pub(super) async fn delay(&mut self) -> Result<()> {
-        let ours = self.serverrs(None).await?;
+        let ours = self.serverrs(&[]).await?;
         let nginx = self.nginx().await?;
         for scheme in [Scheme::Http, Scheme::Https] {
             let file = File {

@@ -28,7 +28,7 @@ impl Bench {
             let note = "the video of the extraction figures is a made-up one with eight formats";
             self.report.note(note.to_owned());
         }
-        let subject = self.serverrs(None).await?;
+        let subject = self.serverrs(&[]).await?;
         let count = self.plan.amount(400, 100);
         one_after_another(&subject, recorded_post, WARM_UP, true).await?;
         let fresh = one_after_another(&subject, recorded_post, count, true).await?;

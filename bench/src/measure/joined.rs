@@ -45,7 +45,7 @@ impl Bench {
     }
 
     async fn joined_cpu(&mut self) -> Result<()> {
-        let subject = self.serverrs(None).await?;
+        let subject = self.serverrs(&[]).await?;
         let links = links(&subject).await?;
         let (mut joined, mut plain, mut ffmpeg) = (vec![], vec![], vec![]);
         for _ in 0..self.plan.amount(5, 3) {
@@ -72,7 +72,7 @@ impl Bench {
     }
 
     async fn joined_memory(&mut self, streams: usize) -> Result<()> {
-        let subject = self.serverrs(None).await?;
+        let subject = self.serverrs(&[]).await?;
         let link = links(&subject).await?.swap_remove(0);
         let idle = subject.process.resident() as f64;
         let watch = subject.process.watch();

@@ -130,8 +130,8 @@ impl Bench {
         Ok(())
     }
 
-    async fn serverrs(&self, max_streams: Option<usize>) -> Result<Subject> {
-        let subject = subjects::serverrs(&self.plan.server, &self.cdn, max_streams).await?;
+    async fn serverrs(&self, settings: &[(&str, &str)]) -> Result<Subject> {
+        let subject = subjects::serverrs(&self.plan.server, &self.cdn, settings).await?;
         progress(&format!("serverrs is process {}", subject.process.id()));
         Ok(subject)
     }

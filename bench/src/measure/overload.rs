@@ -31,7 +31,7 @@ type Idle = Arc<Mutex<Vec<TcpStream>>>;
 
 impl Bench {
     pub(super) async fn overload(&mut self) -> Result<()> {
-        let subject = self.serverrs(None).await?;
+        let subject = self.serverrs(&[]).await?;
         let capacity = PLACES / LATE.as_secs_f64();
         let seconds = self.plan.amount(20_u32, 8);
         let rate = TIMES * capacity;

@@ -20,7 +20,7 @@ impl Bench {
     pub(super) async fn slideshow(&mut self) -> Result<()> {
         let folder = cdn::photo_folder(self.cdn.folder());
         make(&folder).await?;
-        let subject = self.serverrs(None).await?;
+        let subject = self.serverrs(&[]).await?;
         let link = client::mint_slideshow(subject.port, &cdn::photo_post(PICTURES)).await?;
         let watch = subject.process.watch_every(SAMPLE);
         let (began, cpu) = (Instant::now(), subject.process.cpu());

@@ -13,7 +13,7 @@ impl Bench {
     pub(super) async fn start(&mut self) -> Result<()> {
         let (mut ready, mut at_once, mut resting, mut peak) = (vec![], vec![], vec![], 0.0_f64);
         for _ in 0..self.plan.amount(7, 3) {
-            let subject = self.serverrs(None).await?;
+            let subject = self.serverrs(&[]).await?;
             ready.push(milliseconds(subject.ready));
             at_once.push(subject.process.resident() as f64 / MIB);
             tokio::time::sleep(REST).await;

@@ -3,6 +3,7 @@
 mod api;
 mod canary;
 pub(crate) mod film;
+pub(crate) mod held;
 pub(crate) mod ingest;
 pub(crate) mod lateness;
 mod raw;

@@ -8,10 +8,12 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::Method;
 use serde_json::Value;
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::sound::{NOT_MP3, SOUND, assert_mp3};
 use super::stage::{Photos, assert_whole, children, files};
+use crate::harness::held::{Held, figure};
 use crate::harness::upstream::tiktok::{Gear, Item, Post};
 use crate::harness::upstream::youtube::{Track, Video, YouTube, joinable_tracks};
 use crate::harness::upstream::{Fault, Rule};
@@ -36,11 +38,10 @@ const LEFT: u64 = 4 << 20;
 const PLAY: &str = "h264_540p_942113";
 const PAIR: &str = "136+140";
 const VIDEO: &str = "harbour0001";
+/// Seconds for which videos are kept: soon over when all is done.
+const KEEP: &str = "10";
 /// How long it may take until everything is given back.
 const PATIENCE: Duration = Duration::from_secs(25);
-/// Connections to upstreams that are kept for the next request, and tasks that look after them: fewer than anything that
-/// each of one kind of request could leave behind.
-const KEPT: usize = 8;
 /// Most that memory may grow from the first half to the end; generous, for what a server holds is seen over hours only.
 const MOST_GROWTH: u64 = 48 << 20;
 
@@ -55,42 +56,39 @@ struct Course {
     joined: String,
 }
 
-/// What a server holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Held {
-    descriptors: usize,
-    tasks: usize,
-    children: usize,
-    files: usize,
+/// A server that is looked at over one connection, which counts among what it holds.
+struct Looked<'a> {
+    server: &'a TestServer,
+    connection: Mutex<Raw>,
 }
 
-impl Held {
-    async fn by(server: &TestServer) -> Self {
-        Self {
-            tasks: metric(server, "serverrs_tasks").await,
-            descriptors: Process(server.pid()).descriptors(),
-            children: children(server.pid()).len(),
-            files: files(&server.dir().join("temp")).len(),
+impl<'a> Looked<'a> {
+    async fn at(server: &'a TestServer) -> Self {
+        let connection = Mutex::new(Raw::connect(server.base()).await);
+        Self { server, connection }
+    }
+
+    async fn held(&self) -> Held {
+        let pid = self.server.pid();
+        Held {
+            tasks: self.metric("serverrs_tasks").await,
+            descriptors: Process(pid).descriptors(),
+            children: children(pid).len(),
+            files: files(&self.server.dir().join("temp")).len(),
         }
     }
 
-    /// Whether this is what an idle server holds, with the slideshows that it keeps for ten minutes as open files.
-    fn is_idle(self, idle: Self, slideshows: usize) -> bool {
-        self.descriptors <= idle.descriptors + slideshows + KEPT
-            && self.tasks <= idle.tasks + KEPT
-            && self.children + self.files == 0
+    /// A figure of `/metrics`.
+    async fn metric(&self, name: &str) -> usize {
+        let mut connection = self.connection.lock().await;
+        connection.get("/metrics").await;
+        let head = connection.head().await;
+        let mut lines = head.lines();
+        let length = lines.find_map(|line| line.strip_prefix("Content-Length: "));
+        let length = length.expect("a length").parse().expect("a number");
+        let page = String::from_utf8(connection.take(length).await).expect("text");
+        figure(&page, name).unwrap_or_else(|| panic!("no {name} in {page}"))
     }
-}
-
-/// A figure of `/metrics`.
-async fn metric(server: &TestServer, name: &str) -> usize {
-    let page = server.api().get("/metrics").await;
-    let page = String::from_utf8_lossy(&page.body).into_owned();
-    let mut lines = page.lines().filter_map(|line| line.split_once(' '));
-    let found = lines.find(|(other, _)| *other == name);
-    let (_, value) = found.unwrap_or_else(|| panic!("no {name} in {page}"));
-    // Whole numbers are written as fractions.
-    value.trim_end_matches(".0").parse().expect("a number")
 }
 
 impl Course {
@@ -245,6 +243,14 @@ impl Course {
         2
     }
 
+    /// As [`crate::harness::Stage::assert_well`], over connections that end with the others.
+    async fn assert_well(&self) {
+        let health = self.api.get("/health").await;
+        assert_eq!(health.status, 200);
+        assert_eq!(health.json()["status"], "ok");
+        self.photos.stage.world().assert_no_unknown();
+    }
+
     /// Clients until their ends; the answers that they got.
     async fn run(&self, clients: std::ops::Range<usize>) -> usize {
         let clients = clients.map(|number| self.client(number));
@@ -254,11 +260,13 @@ impl Course {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn server_gives_everything_back_after_thousands_of_requests() {
-    let (Some(photos), Some(tracks)) = (Photos::new().await, joinable_tracks().await) else {
+    let photos = Photos::with(|_, builder| builder.env("SLIDESHOW_KEEP", KEEP)).await;
+    let (Some(photos), Some(tracks)) = (photos, joinable_tracks().await) else {
         return;
     };
     let process = Process(photos.stage.server.pid());
-    let idle = Held::by(&photos.stage.server).await;
+    let idle = Looked::at(&photos.stage.server).await.held().await;
+    assert_eq!(idle.children + idle.files, 0, "{idle:?}");
     let course = Course::prepare(photos, tracks).await;
     let began = Instant::now();
     let first = course.run(0..CLIENTS / 2).await;
@@ -266,7 +274,7 @@ async fn server_gives_everything_back_after_thousands_of_requests() {
     let second = course.run(CLIENTS / 2..CLIENTS).await;
     let (answers, taken) = (first + second, began.elapsed());
     assert!(answers >= 2_000, "{answers}");
-    course.photos.stage.assert_well().await;
+    course.assert_well().await;
     let grown = process.resident().saturating_sub(halfway);
     assert!(grown <= MOST_GROWTH, "{grown} bytes more than halfway");
     // Connections that are kept for later end with their other sides.
@@ -274,9 +282,10 @@ async fn server_gives_everything_back_after_thousands_of_requests() {
     let stage = course.photos.stage;
     drop(stage.upstream);
     let last = Cell::new(idle);
+    let looked = Looked::at(&stage.server).await;
     let given_back = eventually("everything is given back", async || {
-        last.set(Held::by(&stage.server).await);
-        last.get().is_idle(idle, CLIENTS * SLIDESHOWS).then_some(())
+        last.set(looked.held().await);
+        last.get().is_within(idle).then_some(())
     });
     let is_so = timeout(PATIENCE, given_back).await.is_ok();
     let after = last.get();
@@ -285,7 +294,7 @@ async fn server_gives_everything_back_after_thousands_of_requests() {
         "{idle:?} before, {after:?} after; open: {:?}",
         process.open()
     );
-    assert_eq!(metric(&stage.server, "serverrs_http_panics_total").await, 0);
+    assert_eq!(looked.metric("serverrs_http_panics_total").await, 0);
     assert!(!stage.server.logs().contains("panicked at"));
     println!(
         "{answers} answers in {taken:?}: {idle:?} before, {after:?} after, {} KiB more than halfway",

@@ -33,9 +33,6 @@ const TRACKS: [[&str; 2]; 2] = [
     ["sine=440:d=10", "-c:a aac"],
 ];
 
-/// How a video is counted: for ten minutes the server keeps each, as an open file without a name.
-pub(super) const RENDERED: &str = "rendered";
-
 /// A kind of job.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Job {
@@ -79,7 +76,7 @@ impl Jobs {
             Job::Joined => ("joined", joined(self.port).await? == self.joined),
             Job::Slideshow => {
                 let video = fetched(self.port, &mint_slideshow(self.port, &url).await?).await?;
-                (RENDERED, video.get(4..8) == Some(b"ftyp"))
+                ("rendered", video.get(4..8) == Some(b"ftyp"))
             }
             Job::Sound => {
                 let sound = fetched(self.port, &mint_sound(self.port, &url).await?).await?;

@@ -3,6 +3,8 @@
 //! given back.
 
 mod client;
+#[path = "../../../../tests/it/harness/held.rs"]
+mod held;
 mod jobs;
 
 use std::collections::BTreeMap;
@@ -21,7 +23,8 @@ use crate::client::get;
 use crate::report::{Goal, Row, progress};
 use crate::subjects::Subject;
 use client::{Client, PER_POST};
-use jobs::{Jobs, RENDERED};
+use held::{Held, figure};
+use jobs::Jobs;
 
 /// Short streams of a whole run.
 const STREAMS: usize = 200_000;
@@ -35,7 +38,9 @@ const SLOPE_REQUESTS: f64 = 50_000.0;
 const SAMPLE: Duration = Duration::from_millis(250);
 /// Idle figures count from here on.
 const SETTLE: Duration = Duration::from_secs(3);
-/// How long what is kept for later (connections to upstreams) may stay.
+/// Seconds for which rendered videos are kept: over when the load is, or soon after.
+const KEEP: &str = "30";
+/// How long what is kept for later (connections to upstreams, videos) may stay.
 const PATIENCE: Duration = Duration::from_secs(150);
 /// What a panic leaves in the log.
 const PANIC: &str = "panicked at";
@@ -65,31 +70,13 @@ impl Tally {
     }
 }
 
-/// What a server holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Held {
-    descriptors: usize,
-    tasks: usize,
-    children: usize,
-    files: usize,
-}
-
-impl Held {
-    async fn by(subject: &Subject, temp: &Path) -> Result<Self> {
-        Ok(Self {
-            tasks: metric(subject.port, "serverrs_tasks").await?,
-            descriptors: subject.process.descriptors(),
-            children: subject.process.children(),
-            files: files_below(temp),
-        })
-    }
-
-    fn is_within(self, other: Self) -> bool {
-        self.descriptors <= other.descriptors
-            && self.tasks <= other.tasks
-            && self.children <= other.children
-            && self.files <= other.files
-    }
+async fn held_by(subject: &Subject, temp: &Path) -> Result<Held> {
+    Ok(Held {
+        tasks: metric(subject.port, "serverrs_tasks").await?,
+        descriptors: subject.process.descriptors(),
+        children: subject.process.children(),
+        files: files_below(temp),
+    })
 }
 
 fn files_below(folder: &Path) -> usize {
@@ -105,32 +92,24 @@ fn files_below(folder: &Path) -> usize {
 async fn metric(port: u16, name: &str) -> Result<usize> {
     let (_, page) = get(port, "/metrics").await?;
     let page = String::from_utf8(page)?;
-    let mut lines = page.lines().filter_map(|line| line.split_once(' '));
-    let value = lines.find(|(other, _)| *other == name);
-    let (_, value) = value.ok_or_else(|| format!("no {name} in /metrics"))?;
-    // Whole numbers are written as fractions.
-    Ok(value.trim_end_matches(".0").parse()?)
+    let found = figure(&page, name).ok_or_else(|| format!("no {name} in /metrics"))?;
+    Ok(found)
 }
 
 impl Bench {
     pub(super) async fn soak(&mut self) -> Result<()> {
         jobs::make(self.cdn.folder()).await?;
-        let subject = self.serverrs(None).await?;
+        let subject = self.serverrs(&[("SLIDESHOW_KEEP", KEEP)]).await?;
         let temp = self.cdn.folder().join("temp");
         sleep(SETTLE).await;
-        let idle = Held::by(&subject, &temp).await?;
+        let idle = held_by(&subject, &temp).await?;
         let streams = self.plan.amount(STREAMS, QUICK_STREAMS);
         let (began, done) = (Instant::now(), Arc::new(AtomicUsize::new(0)));
         let load = tokio::spawn(load(subject.port, streams / PER_POST, Arc::clone(&done)));
         let (samples, most_children) = watch(&subject, &done, &load).await;
         let tally = load.await??;
         let elapsed = began.elapsed();
-        let kept = tally.seen.get(RENDERED).copied().unwrap_or_default();
-        let expected = Held {
-            descriptors: idle.descriptors + kept,
-            ..idle
-        };
-        let after = rest(&subject, &temp, expected).await?;
+        let after = rest(&subject, &temp, idle).await?;
         self.report.note(format!(
             "{} requests in {} s: {:?}; at most {most_children} children; idle at first {idle:?}, at the end {after:?}",
             done.load(Ordering::Relaxed),
@@ -163,8 +142,8 @@ impl Bench {
             ("highest RSS, MiB", highest / MIB, None),
             ("RSS at rest, MiB", resting, None),
             (
-                "descriptors left, beside rendered videos that are kept",
-                above(after.descriptors, expected.descriptors),
+                "descriptors left",
+                above(after.descriptors, idle.descriptors),
                 none,
             ),
             ("tasks left", above(after.tasks, idle.tasks), none),
@@ -232,7 +211,7 @@ async fn watch<T>(
 async fn rest(subject: &Subject, temp: &Path, idle: Held) -> Result<Held> {
     let began = Instant::now();
     loop {
-        let held = Held::by(subject, temp).await?;
+        let held = held_by(subject, temp).await?;
         if held.is_within(idle) || began.elapsed() >= PATIENCE {
             return Ok(held);
         }
