@@ -3,6 +3,8 @@
 //! It plays TikTok and YouTube with their CDNs for a few made-up posts and, when the folder with recordings is there, for
 //! every recorded one. It prints how to point serverrs, curl or yt-dlp at it and runs until Ctrl-C.
 
+#[path = "../tests/it/harness/task.rs"]
+mod task;
 #[path = "../tests/it/harness/upstream/mod.rs"]
 #[expect(
     dead_code,

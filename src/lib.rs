@@ -25,6 +25,7 @@ pub mod process;
 pub mod protect;
 pub mod server;
 pub mod services;
+pub mod task;
 pub mod telemetry;
 pub mod temp;
 pub mod transfer;

@@ -18,6 +18,8 @@ mod lateness;
 mod process;
 mod report;
 mod studio;
+#[path = "../../tests/it/harness/task.rs"]
+mod task;
 #[path = "../../tests/it/harness/upstream/mod.rs"]
 #[expect(
     dead_code,

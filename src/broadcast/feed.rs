@@ -34,6 +34,7 @@ use super::tuner::Tuner;
 use crate::lifecycle::Lifecycle;
 use crate::media::Side;
 use crate::services::Playable;
+use crate::task;
 use crate::transfer::Broken;
 
 /// Connections at once; each program opens one or two.
@@ -140,9 +141,8 @@ impl Feeds {
         let address = listener.local_addr()?;
         let feeds = Arc::clone(self);
         // Not waited for at the end: whoever reads ends first.
-        let hard = self.lifecycle.hard.clone();
-        tokio::spawn(async move {
-            hard.run_until_cancelled(feeds.accept(listener)).await;
+        task::until(self.lifecycle.hard.clone(), async move {
+            feeds.accept(listener).await;
         });
         Ok(address)
     }
@@ -159,9 +159,8 @@ impl Feeds {
                 continue;
             };
             let feeds = Arc::clone(self);
-            let hard = self.lifecycle.hard.clone();
-            tokio::spawn(async move {
-                hard.run_until_cancelled(feeds.serve(stream)).await;
+            task::until(self.lifecycle.hard.clone(), async move {
+                feeds.serve(stream).await;
                 drop(place);
             });
         }

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::exit::Exit;
 use super::{complain, runtime};
 use crate::app::{App, Settings};
 use crate::config::Env;
 use crate::lifecycle::Lifecycle;
+use crate::task;
 use crate::telemetry::{self, TelemetryConfig};
 
 /// How long writing a piece may take after a signal; then it isn't waited for.
@@ -88,8 +90,8 @@ where
     // They are the server's, and so is their database.
     settings.broadcast.token = None;
     let lifecycle = Lifecycle::new();
-    let mut signalled = match listen() {
-        Ok(signalled) => signalled,
+    let (mut signalled, _ears) = match listen() {
+        Ok(listening) => listening,
         Err(error) => {
             complain(&format!("signals: {error}"));
             return Exit::Software;
@@ -118,13 +120,17 @@ where
     exit
 }
 
+/// The tasks that hear signals.
+type Ears = Vec<AbortOnDropHandle<()>>;
+
 /// Hears signals on a thread of its own, for the one that works may be held up by a pipe that nobody reads.
-fn listen() -> std::io::Result<watch::Receiver<Option<Exit>>> {
+fn listen() -> std::io::Result<(watch::Receiver<Option<Exit>>, Ears)> {
     let (sender, receiver) = watch::channel(None);
+    let mut ears = Ears::new();
     for kind in SIGNALS {
         let mut heard = signal(kind)?;
         let sender = sender.clone();
-        tokio::spawn(async move {
+        ears.push(task::owned(async move {
             if heard.recv().await.is_none() {
                 return;
             }
@@ -133,7 +139,7 @@ fn listen() -> std::io::Result<watch::Receiver<Option<Exit>>> {
             sender.send_replace(Some(exit));
             tokio::time::sleep(LAST_WRITE).await;
             std::process::exit(exit.code().into());
-        });
+        }));
     }
-    Ok(receiver)
+    Ok((receiver, ears))
 }

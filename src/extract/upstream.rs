@@ -132,7 +132,7 @@ impl Upstream {
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(accept(listener, Arc::clone(&state)));
+        crate::task::spawn(accept(listener, Arc::clone(&state)));
         Self {
             address,
             root,
@@ -157,7 +157,7 @@ impl Upstream {
 
 async fn accept(listener: TcpListener, state: Arc<State>) {
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(serve(stream, Arc::clone(&state)));
+        crate::task::spawn(serve(stream, Arc::clone(&state)));
     }
 }
 

@@ -228,7 +228,7 @@ mod tests {
         let tasks: Vec<_> = (0..300)
             .map(|_| {
                 let admission = admission.clone();
-                tokio::spawn(async move {
+                crate::task::spawn(async move {
                     let _permit = admission.admit().await.unwrap();
                     assert!(admission.active() <= 3);
                     tokio::task::yield_now().await;

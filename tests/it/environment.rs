@@ -190,7 +190,7 @@ async fn end_under_load(round: usize) {
     let clients: Vec<_> = (0..STREAMS)
         .map(|number| {
             let request = stage.api().request(http::Method::GET, &links[number % 2]);
-            tokio::spawn(read(request, begun.clone()))
+            crate::harness::spawn(read(request, begun.clone()))
         })
         .collect();
     for _ in 0..STREAMS {

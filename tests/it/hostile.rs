@@ -265,7 +265,7 @@ async fn assert_flood_is_cut(name: &str, once: &[u8], again: &[u8]) {
     let mut client = H2::connect(stage.server.base(), &[]).await;
     client.send(once).await.expect("an open connection");
     let again = again.repeat(1 + 16 * 1024 / again.len());
-    let flooding = tokio::spawn(async move { flood(client, &again).await });
+    let flooding = crate::harness::spawn(async move { flood(client, &again).await });
     while !flooding.is_finished() {
         stage.health().await;
     }

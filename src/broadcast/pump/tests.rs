@@ -75,7 +75,7 @@ async fn pump_rejected_three_times_over_half_a_minute_ends() {
 #[tokio::test(start_paused = true)]
 async fn pump_rejected_while_the_session_before_is_held_gets_through() {
     let (pump, handle, mut events) = pump(config(), Refusing(2));
-    let task = tokio::spawn(pump.run());
+    let task = crate::task::spawn(pump.run());
     for _ in 0..2 {
         assert!(matches!(events.recv().await, Some(Event::Lost { .. })));
     }
@@ -88,7 +88,7 @@ async fn pump_rejected_while_the_session_before_is_held_gets_through() {
 async fn pump_stopped_between_tries_ends_at_once() {
     let begun = tokio::time::Instant::now();
     let (pump, handle, mut events) = pump(config(), Refusing(u32::MAX));
-    let task = tokio::spawn(pump.run());
+    let task = crate::task::spawn(pump.run());
     events.recv().await.unwrap();
     handle.stop();
     assert!(matches!(task.await.unwrap(), PumpEnd::Stopped));

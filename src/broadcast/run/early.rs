@@ -17,6 +17,7 @@ use crate::broadcast::redact::Redactor;
 use crate::broadcast::shelf::{self, Shelf};
 use crate::broadcast::{Broadcast, Item, LogLevel, LogSource, ServeMode, Settings};
 use crate::services::ResolveError;
+use crate::task;
 
 /// See the module; by the ids of broadcasts.
 #[derive(Default)]
@@ -66,7 +67,7 @@ impl Early {
             },
         };
         let lifecycle = context.parts.lifecycle.clone();
-        let task = tokio::spawn(lifecycle.until_soft(async move {
+        let task = task::owned(lifecycle.until_soft(async move {
             if timeout(within, work.run(count)).await.is_err() {
                 work.say(
                     LogLevel::Warn,
@@ -78,7 +79,7 @@ impl Early {
         let fetched = Fetched {
             settings: settings.clone(),
             shelf,
-            task: AbortOnDropHandle::new(task),
+            task,
         };
         early.all().insert(id.clone(), fetched);
     }

@@ -22,6 +22,7 @@ use super::{
     Settings, Status, Store, StoreError, id,
 };
 use crate::config::Secret;
+use crate::task;
 use figures::Runs;
 use timetable::Timetable;
 
@@ -311,7 +312,7 @@ impl Broadcasts {
 async fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, BroadcastError>> + Send + 'static,
 ) -> Result<T, BroadcastError> {
-    let done = tokio::spawn(work).await;
+    let done = task::to_its_end(work).await;
     done.map_err(|error| StoreError::Failed(error.to_string()))?
 }
 

@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Part, Shelf, ShelfError};
+use crate::task;
 use crate::temp::TempError;
 use crate::transfer::Head;
 
@@ -83,7 +84,7 @@ impl Tee {
         let mut part = self.shelf.begin(0).await?;
         part.accept(head).await?;
         let (pieces, mut receiver) = mpsc::channel(PIECES);
-        let writer = tokio::spawn(async move {
+        let writer = task::owned(async move {
             while let Some(Piece::Bytes(at, bytes)) = receiver.recv().await {
                 part.write(at, &bytes).await?;
             }
@@ -93,7 +94,7 @@ impl Tee {
             total: head.total,
             etag: head.etag.clone(),
             pieces,
-            writer: AbortOnDropHandle::new(writer),
+            writer,
         })
     }
 

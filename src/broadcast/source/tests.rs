@@ -245,7 +245,7 @@ async fn source_writer_waits_while_enough_is_held() {
     let (mut sink, mut source) = channel(options());
     let item = Make::item(1, 30 * 60).flv();
     let monitor = source.monitor();
-    let writer = tokio::spawn(async move {
+    let writer = crate::task::spawn(async move {
         for piece in item.chunks(500) {
             sink.write(piece).await.unwrap();
         }
@@ -271,7 +271,7 @@ async fn source_writer_waits_while_enough_is_held() {
 async fn source_dropped_by_its_reader_wakes_the_writer() {
     let (mut sink, source) = channel(options());
     sink.push(&Make::item(1, 30 * 20).flv()).unwrap();
-    let writer = tokio::spawn(async move { sink.write(b"more").await });
+    let writer = crate::task::spawn(async move { sink.write(b"more").await });
     tokio::task::yield_now().await;
     drop(source);
     assert_eq!(writer.await.unwrap(), Err(SourceError::Closed));

@@ -27,6 +27,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::abilities::{Abilities, LIST_BYTES, list_job, lists};
 use super::launch::Bounds;
+use crate::task;
 pub use error::FfmpegError;
 use group::Group;
 use said::{Lines, Tail};
@@ -221,12 +222,11 @@ impl Ffmpeg {
             .map_err(FfmpegError::Start)?;
         let stderr = Arc::new(Mutex::new(Tail::default()));
         let reader = read_stderr(child.stderr.take(), Arc::clone(&stderr), lines);
-        let reader = tokio::spawn(reader);
         Ok(Child {
             group: Group(child.id()),
             process: child,
             stderr,
-            reader: AbortOnDropHandle::new(reader),
+            reader: task::owned(reader),
             deadline: Instant::now() + job.time_limit,
             _running: Running::begin(&self.running),
         })

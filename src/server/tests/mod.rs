@@ -50,7 +50,7 @@ fn start(config: ServerConfig, router: Router) -> TestServer {
     let address = listener.local_addr().unwrap();
     let lifecycle = Lifecycle::new();
     let server = Server::new(config, router, lifecycle.clone());
-    tokio::spawn(server.serve(listener));
+    crate::task::spawn(server.serve(listener));
     TestServer { address, lifecycle }
 }
 

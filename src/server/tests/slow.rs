@@ -53,7 +53,7 @@ async fn dripping_head_is_closed() {
             ticks.tick().await;
         }
     };
-    let drip = tokio::spawn(drip);
+    let drip = crate::task::spawn(drip);
     let mut answer = Vec::new();
     // A line on its way when the server closes turns the end into a reset.
     let _ = timeout(PATIENCE, reader.read_to_end(&mut answer))

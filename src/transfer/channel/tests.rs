@@ -294,7 +294,7 @@ async fn two_threads_pass_every_byte_in_order() {
         let (mut sender, receiver) = channel(limits, Gauge::default());
         let sent = pattern(400_000);
         let mut rest = sent.clone();
-        let pump = tokio::spawn(async move {
+        let pump = crate::task::spawn(async move {
             let mut length = round;
             while !rest.is_empty() {
                 length = (length * 31 + 7) % 3000 + 1;
@@ -303,7 +303,7 @@ async fn two_threads_pass_every_byte_in_order() {
             }
             sender.end();
         });
-        let (got, last) = tokio::spawn(collect(receiver)).await.unwrap();
+        let (got, last) = crate::task::spawn(collect(receiver)).await.unwrap();
         pump.await.unwrap();
         assert!(got == sent && last == Event::End);
     }
@@ -314,7 +314,7 @@ async fn receiver_gone_at_any_moment_ends_the_sender() {
     for round in 0..500_usize {
         let (mut sender, mut receiver) = channel::<u8>(LIMITS, Gauge::default());
         let closed = sender.watch();
-        let pump = tokio::spawn(async move { while sender.send(piece(40)).await.is_ok() {} });
+        let pump = crate::task::spawn(async move { while sender.send(piece(40)).await.is_ok() {} });
         for _ in 0..round % 9 {
             poll_fn(|context| receiver.poll_next(context)).await;
         }

@@ -341,7 +341,7 @@ async fn clients_that_vanish_anywhere_on_many_threads_leave_nothing_behind() {
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
             let (bench, fake) = (Arc::clone(&bench), Arc::clone(&fake));
-            tokio::spawn(async move {
+            crate::task::spawn(async move {
                 let mut body = bench.start(&fake, Ask::default()).await.unwrap().body;
                 let length = client * TOTAL / (CLIENTS - 1);
                 let got = take(&mut body, length).await;

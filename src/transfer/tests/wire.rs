@@ -31,7 +31,7 @@ async fn serve(fake: Fake) -> (String, Arc<Bench>) {
     let address = format!("http://{}", listener.local_addr().unwrap());
     let config = ServerConfig::from_env(&mut Env::default());
     let router = Router::new().route("/", get(handler));
-    tokio::spawn(Server::new(config, router, Lifecycle::new()).serve(listener));
+    crate::task::spawn(Server::new(config, router, Lifecycle::new()).serve(listener));
     (address, bench)
 }
 
@@ -111,7 +111,7 @@ async fn pump_that_is_cancelled_breaks_the_connection() {
         for answer in answers() {
             let answer = answer.cut(5 * PIECE, Ending::Stall);
             let (address, bench) = serve(Fake::new(move |_| answer.clone())).await;
-            let fetched = tokio::spawn(async move { fetch(&address, is_h2).await });
+            let fetched = crate::task::spawn(async move { fetch(&address, is_h2).await });
             while bench.engine.stats().bytes < 5 * PIECE as u64 {
                 tokio::task::yield_now().await;
             }

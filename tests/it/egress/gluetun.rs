@@ -52,10 +52,10 @@ impl Gluetun {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let shared = Arc::clone(&control);
-        let task = tokio::spawn(async move {
+        let task = crate::harness::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let control = Arc::clone(&shared);
-                tokio::spawn(async move { serve(stream, &control).await });
+                crate::harness::spawn(async move { serve(stream, &control).await });
             }
         });
         Self {

@@ -27,7 +27,7 @@ impl Lateness {
     /// Begins to note.
     pub(crate) fn watch() -> Self {
         let notes = Arc::<Mutex<Vec<_>>>::default();
-        let task = tokio::spawn(ring(Arc::clone(&notes)));
+        let task = super::task::spawn(ring(Arc::clone(&notes)));
         Self { notes, task }
     }
 

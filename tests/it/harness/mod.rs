@@ -11,6 +11,7 @@ mod refusal;
 mod selftest;
 mod server;
 mod stage;
+mod task;
 mod tools;
 pub(crate) mod upstream;
 
@@ -20,4 +21,5 @@ pub(crate) use raw::{Raw, raw};
 pub(crate) use refusal::{assert_bare_refusal, assert_refusal, without_request_id};
 pub(crate) use server::{Builder, ENCODERS, KEY, TestServer};
 pub(crate) use stage::{Stage, address, entry, eventually, link, text, token};
+pub(crate) use task::spawn;
 pub(crate) use tools::{PythonEnv, can_mount, chromium, has_tool, is_long_form, run, skip};

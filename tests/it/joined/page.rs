@@ -93,7 +93,7 @@ async fn assert_plays(source: &str) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = format!("http://{}/", listener.local_addr().expect("an address"));
     let (sender, mut told) = mpsc::channel(64);
-    let server = tokio::spawn(serve(listener, page, sender));
+    let server = crate::harness::spawn(serve(listener, page, sender));
     let profile = tempfile::tempdir().expect("a folder");
     let mut browser = browser(profile.path(), &address);
     let mut steps = Vec::new();

@@ -3,13 +3,14 @@
 use super::source::{code, paths};
 
 /// Rooms at the bottom that everyone may know.
-const COMMON: &[&str] = &["clock", "config", "observe"];
+const COMMON: &[&str] = &["clock", "config", "observe", "task"];
 
 /// What each room may import besides itself and [`COMMON`]. `main.rs` and `lib.rs` join them all.
 const ROOMS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("config", &[]),
     ("observe", &[]),
+    ("task", &[]),
     // Limits may be counted where instances share them.
     ("protect", &["net"]),
     ("net", &[]),

@@ -57,7 +57,7 @@ async fn client_that_leaves_takes_ffmpeg_and_its_files_along() {
             .stage
             .api()
             .request(Method::GET, &format!("{link}{query}"));
-        let client = tokio::spawn(crate::harness::try_fetch(request));
+        let client = crate::harness::spawn(crate::harness::try_fetch(request));
         let processes = running(&photos).await;
         assert!(!files(&photos.temp()).is_empty());
         client.abort();
@@ -90,7 +90,8 @@ async fn waiting(script: &str, link: &str) -> Option<(Photos, AbortOnDropHandle<
     let item = photos.serve(ID, &[picture], Some(&sound));
     let link = text(&photos.resolve(&item).await, link);
     let request = photos.stage.api().request(Method::GET, &link);
-    let client = tokio::spawn(async move { drop(crate::harness::try_fetch(request).await) });
+    let client =
+        crate::harness::spawn(async move { drop(crate::harness::try_fetch(request).await) });
     Some((photos, AbortOnDropHandle::new(client)))
 }
 

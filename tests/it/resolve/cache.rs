@@ -71,7 +71,7 @@ async fn client_that_leaves_takes_nothing_from_those_who_wait() {
     stage
         .world()
         .fault(Rule::host(WWW, Fault::StallBeforeHead(gate.clone())));
-    let leaver = tokio::spawn({
+    let leaver = crate::harness::spawn({
         let api = stage.api().clone();
         let body = json!({ "url": url }).to_string();
         async move { api.post("/tiktok", &body).await }

@@ -30,7 +30,7 @@ fn start(ingest: &Ingest, settings: impl FnOnce(&mut PumpConfig)) -> Running {
     settings(&mut config);
     let (pump, handle, events): (Pump<Rtmp>, _, _) =
         pump(config, publisher(&ingest.url(), ingest.port));
-    let task = tokio::spawn(pump.run());
+    let task = crate::harness::spawn(pump.run());
     Running {
         handle,
         events,
@@ -360,7 +360,7 @@ async fn pump_stops_at_once_wherever_it_is() {
         config.lead = AT_ONCE;
         config.start_with_slate = false;
         let (pump, handle, mut events) = pump(config, publisher(&target, port));
-        let task = tokio::spawn(pump.run());
+        let task = crate::harness::spawn(pump.run());
         if manner == Some(Manner::StallAfter(30)) {
             for id in 1..=40 {
                 handle.queue(whole_item(id, 200));

@@ -97,10 +97,10 @@ impl Relay {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let shared = Arc::clone(&mode);
-        let task = tokio::spawn(async move {
+        let task = crate::harness::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let mode = Arc::clone(&shared);
-                tokio::spawn(async move { relay(client, to, &mode).await });
+                crate::harness::spawn(async move { relay(client, to, &mode).await });
             }
         });
         Self {
@@ -193,11 +193,11 @@ impl Mute {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let shared = Arc::clone(&heard);
-        let task = tokio::spawn(async move {
+        let task = crate::harness::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 shared.lock().expect("heard").connections += 1;
                 let heard = Arc::clone(&shared);
-                tokio::spawn(async move { listen(client, &heard).await });
+                crate::harness::spawn(async move { listen(client, &heard).await });
             }
         });
         Self {

@@ -217,7 +217,7 @@ async fn post_under_way_at_a_replica_that_is_killed_is_done_by_another() {
         .world
         .fault(Rule::host(WWW, Fault::StallBeforeHead(gate)).nth(1));
     let (api, asked) = (nginx.api.clone(), url.clone());
-    let posted = tokio::spawn(async move { api.resolve(&asked).await });
+    let posted = crate::harness::spawn(async move { api.resolve(&asked).await });
     upstream
         .world
         .wait_for("the page is asked for", |traffic| {

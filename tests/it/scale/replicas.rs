@@ -80,14 +80,14 @@ async fn many_instances_ask_the_site_once() {
         .fault(Rule::host(WWW, Fault::StallBeforeHead(gate.clone())));
     let (first, second) = (servers[0].api().clone(), servers[1].api().clone());
     let (one, other) = (url.clone(), url.clone());
-    let one = tokio::spawn(async move { first.resolve(&one).await });
+    let one = crate::harness::spawn(async move { first.resolve(&one).await });
     upstream
         .world
         .wait_for("the page is asked for", |traffic| {
             !traffic.records.is_empty()
         })
         .await;
-    let other = tokio::spawn(async move { second.resolve(&other).await });
+    let other = crate::harness::spawn(async move { second.resolve(&other).await });
     servers[1]
         .wait_for_log("another instance asks the site")
         .await;
@@ -117,7 +117,7 @@ async fn instance_that_dies_with_a_lock_costs_one_more_extraction() {
         .world
         .fault(Rule::host(WWW, Fault::StallBeforeHead(gate)).nth(1));
     let (api, asked) = (first.api().clone(), url.clone());
-    let lost = tokio::spawn(async move {
+    let lost = crate::harness::spawn(async move {
         let body = serde_json::json!({ "url": asked }).to_string();
         let request = api.request(http::Method::POST, "/tiktok").body(body);
         crate::harness::try_fetch(request).await.is_err()

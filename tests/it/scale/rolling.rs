@@ -51,7 +51,7 @@ impl Load {
             answered: Arc::clone(&answered),
         };
         let began = Instant::now();
-        let task = tokio::spawn(asker.ask_until(stop.clone()));
+        let task = crate::harness::spawn(asker.ask_until(stop.clone()));
         Self {
             stop,
             began,

@@ -30,6 +30,7 @@ use crate::media::launch::Bounds;
 use crate::media::normalise::Report;
 use crate::media::relay;
 use crate::net::TargetDialer;
+use crate::task;
 use crate::temp::{JobDir, Temp};
 pub use options::SrtOptions;
 
@@ -177,8 +178,8 @@ impl Connect for Srt {
             sent_bytes: 0,
             acknowledged: None,
             last_way: (self.options.latency() + LAST_WAY).min(LONGEST_WAY),
-            _listening: AbortOnDropHandle::new(tokio::spawn(listening)),
-            _telling: AbortOnDropHandle::new(tokio::spawn(tell(path, self.options.clone()))),
+            _listening: task::owned(listening),
+            _telling: task::owned(tell(path, self.options.clone())),
             _known: known,
             _dir: dir,
         };

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
-use tokio_util::task::AbortOnDropHandle;
 
 use super::{Actor, Begin, Fault, NOTHING_PLAYS};
 use crate::broadcast::list::{EMPTY_LIST, Reread};
@@ -17,6 +16,7 @@ use crate::broadcast::{
     BroadcastError, Item, ItemState, LogLevel, LogSource, ServeMode, Settings, StreamSource,
 };
 use crate::services::ResolveError;
+use crate::task;
 
 /// How long a drawn order waits for the whole list.
 const WHOLE_LIST: Duration = Duration::from_secs(10);
@@ -93,18 +93,18 @@ impl Actor {
         } else {
             self.read_list(settings.shuffle_playlist);
         }
-        self.driver = Some(AbortOnDropHandle::new(tokio::spawn(driver.drive())));
+        self.driver = Some(task::owned(driver.drive()));
     }
 
     /// Reads the list from its beginning. A drawn order waits for all of it for a while.
     pub(super) fn read_list(&mut self, waits: bool) {
         let read = self.read_sender.clone();
-        let mut reading = Reading::new(&self.context, &self.settings.borrow());
-        let task = async move {
+        let mut list = Reading::new(&self.context, &self.settings.borrow());
+        let reading = async move {
             let due = Instant::now() + WHOLE_LIST;
             let mut held = Vec::new();
             loop {
-                let next = match reading.next().await {
+                let next = match list.next().await {
                     Ok(Some(page)) => {
                         held.extend(page);
                         None
@@ -122,8 +122,7 @@ impl Actor {
                 }
             }
         };
-        self.readings
-            .push(AbortOnDropHandle::new(tokio::spawn(task)));
+        self.readings.push(task::owned(reading));
     }
 
     /// Reads the whole list again, to compare.
@@ -142,14 +141,13 @@ impl Actor {
     ) {
         self.readings.retain(|reading| !reading.is_finished());
         let read = self.read_sender.clone();
-        let reading = Reading::anew(&self.context, &self.settings.borrow());
-        let task = async move {
+        let list = Reading::anew(&self.context, &self.settings.borrow());
+        let reading = async move {
             sleep(pause).await;
-            let items = reading.rest().await;
+            let items = list.rest().await;
             let _ = read.send(Read::Anew(items, answer)).await;
         };
-        self.readings
-            .push(AbortOnDropHandle::new(tokio::spawn(task)));
+        self.readings.push(task::owned(reading));
     }
 
     pub(super) fn refresh(

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
@@ -28,6 +27,7 @@ use crate::broadcast::{
 };
 use crate::config::Secret;
 use crate::media::normalise;
+use crate::task;
 use lists::Read;
 
 /// News of the driver that may wait.
@@ -81,7 +81,7 @@ pub(in crate::broadcast) struct Actor {
 struct OnWire {
     handle: PumpHandle,
     events: mpsc::Receiver<pump::Event>,
-    task: JoinHandle<PumpEnd>,
+    task: AbortOnDropHandle<PumpEnd>,
 }
 
 /// Why it can't go on.
@@ -262,7 +262,7 @@ impl Actor {
         let outlet = self.context.outlet(target, key, way).await;
         let outlet = outlet.map_err(|error| Fault::new(error.code(), error.to_string()))?;
         let (pump, handle, events) = pump::pump(config, outlet);
-        let task = tokio::spawn(pump.run());
+        let task = task::owned(pump.run());
         {
             let mut live = self.live();
             live.pump = Some(handle.clone());
@@ -282,7 +282,7 @@ impl Actor {
         &mut self,
         handle: &PumpHandle,
         events: &mut mpsc::Receiver<pump::Event>,
-        task: &mut JoinHandle<PumpEnd>,
+        task: &mut AbortOnDropHandle<PumpEnd>,
     ) -> Result<(), Fault> {
         let soft = self.context.parts.lifecycle.soft.clone();
         let mut ticks = interval(Duration::from_secs(1));
@@ -410,12 +410,11 @@ impl Actor {
 }
 
 /// Says good-bye to the target; a pump that doesn't end in time is dropped.
-async fn finish(handle: &PumpHandle, task: JoinHandle<PumpEnd>) {
+async fn finish(handle: &PumpHandle, mut task: AbortOnDropHandle<PumpEnd>) {
     if task.is_finished() {
         return;
     }
     handle.stop();
-    let mut task = AbortOnDropHandle::new(task);
     let _ = timeout(GOOD_BYE, &mut task).await;
 }
 

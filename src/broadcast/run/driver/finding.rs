@@ -4,7 +4,6 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::sleep;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::failures::Failure;
 use super::{Desk, Driver, News};
@@ -16,6 +15,7 @@ use crate::broadcast::shelf::{Shelf, ShelfError, Tee};
 use crate::broadcast::tuner::Tuner;
 use crate::broadcast::{Item, ItemState, ServeMode, StreamSource};
 use crate::services::PlayoutError;
+use crate::task;
 use crate::temp::TempError;
 
 /// Pauses before an item is looked for again, when that may help.
@@ -139,8 +139,7 @@ impl Driver {
         let most = desk.context.parts.config.prefetch_items;
         let coming = desk.list.lock().coming(most);
         let fetching = desk.fetch_all_ahead(coming);
-        let fetching = tokio::spawn(self.desk.programs.track_future(fetching));
-        self.fetching = Some(AbortOnDropHandle::new(fetching));
+        self.fetching = Some(task::owned(self.desk.programs.track_future(fetching)));
     }
 }
 

@@ -138,7 +138,7 @@ async fn peers_of(source: &str) -> Vec<std::net::IpAddr> {
     let Ok(listener) = listener else {
         return Vec::new();
     };
-    let accepting = tokio::spawn(async move {
+    let accepting = crate::task::spawn(async move {
         let mut peers = Vec::new();
         while peers.len() < 2 {
             let (_, peer) = listener.accept().await.unwrap();

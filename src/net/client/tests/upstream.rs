@@ -70,7 +70,7 @@ impl Upstream {
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(accept(listener, Arc::clone(&state)));
+        crate::task::spawn(accept(listener, Arc::clone(&state)));
         Self {
             address,
             root,
@@ -100,7 +100,7 @@ fn acceptor(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -
 
 async fn accept(listener: TcpListener, state: Arc<State>) {
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(serve(stream, Arc::clone(&state)));
+        crate::task::spawn(serve(stream, Arc::clone(&state)));
     }
 }
 

@@ -94,7 +94,7 @@ impl Scene {
         let vpn: Arc<Gluetun<Fake>> = Arc::new(Gluetun::new(Fake::new(nature)));
         let renewals = Arc::<AtomicUsize>::default();
         let (watched, counted) = (Arc::clone(&vpn), Arc::clone(&renewals));
-        let watch = tokio::spawn(async move {
+        let watch = crate::task::spawn(async move {
             let renew = || {
                 counted.fetch_add(1, Ordering::SeqCst);
                 Ok(())

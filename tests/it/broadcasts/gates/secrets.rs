@@ -17,7 +17,7 @@ async fn follow(studio: &Studio, path: String, told: Arc<Mutex<String>>) {
     let request = request.header("authorization", format!("Bearer {TOKEN}"));
     let mut answer = request.send().await.unwrap();
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
-    tokio::spawn(async move {
+    crate::harness::spawn(async move {
         while let Ok(Some(piece)) = answer.chunk().await {
             *told.lock().unwrap() += &String::from_utf8_lossy(&piece);
         }

@@ -49,7 +49,7 @@ impl Overheard {
         std::fs::write(&program, script).expect("a program");
         std::fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("mode");
         let text = Arc::<Mutex<Vec<u8>>>::default();
-        let task = tokio::spawn(listen(receiver.expect("a pipe"), Arc::clone(&text)));
+        let task = crate::harness::spawn(listen(receiver.expect("a pipe"), Arc::clone(&text)));
         Some(Self {
             program,
             text,

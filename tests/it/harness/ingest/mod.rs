@@ -148,7 +148,7 @@ impl Ingest {
     /// One connection to an ingest of this manner, without a network: the clock may stand still.
     pub(crate) fn in_memory(manner: Manner) -> DuplexStream {
         let (near, far) = tokio::io::duplex(64 * 1024);
-        tokio::spawn(async move {
+        super::task::spawn(async move {
             let ledger = Ledger::default();
             ledger
                 .publications
@@ -164,7 +164,7 @@ impl Ingest {
         let listener = listen(port);
         let port = listener.local_addr().unwrap().port();
         let ledger = Arc::new(Ledger::default());
-        let task = tokio::spawn(accept_all(listener, manners, tls, Arc::clone(&ledger)));
+        let task = super::task::spawn(accept_all(listener, manners, tls, Arc::clone(&ledger)));
         Self { port, ledger, task }
     }
 

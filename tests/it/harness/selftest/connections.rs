@@ -51,8 +51,9 @@ async fn gate_holds_an_answer_and_leaving_is_seen() {
     upstream
         .world
         .page(Page::new("www.tiktok.com", "/late", vec![answer]));
-    let late =
-        |upstream: &Upstream| tokio::spawn(try_fetch(get(upstream, "https://www.tiktok.com/late")));
+    let late = |upstream: &Upstream| {
+        crate::harness::spawn(try_fetch(get(upstream, "https://www.tiktok.com/late")))
+    };
     let (patient, leaver) = (late(&upstream), late(&upstream));
     let held = |count| {
         move |traffic: &Traffic| {
@@ -121,7 +122,7 @@ async fn tunnel_faults_end_before_any_request() {
     upstream
         .world
         .tunnel_fault("a.test", TunnelFault::Silent(gate.clone()));
-    let silent = tokio::spawn(try_fetch(get(&upstream, "https://a.test/")));
+    let silent = crate::harness::spawn(try_fetch(get(&upstream, "https://a.test/")));
     upstream
         .world
         .wait_for("a tunnel", |traffic| traffic.tunnels.len() == 7)

@@ -46,7 +46,7 @@ impl Upstream {
             ca,
             other_ca: Ca::new(),
         });
-        let task = tokio::spawn(accept_all(listener, Arc::clone(&site)));
+        let task = super::super::task::spawn(accept_all(listener, Arc::clone(&site)));
         Self {
             world,
             address,

@@ -56,7 +56,7 @@ impl TokenProvider {
         Self {
             url: format!("http://{address}"),
             shared,
-            _task: AbortOnDropHandle::new(tokio::spawn(serve)),
+            _task: AbortOnDropHandle::new(super::super::super::task::spawn(serve)),
         }
     }
 
