@@ -6,8 +6,9 @@ use url::Url;
 
 use super::ffmpeg::said::{LINE_BYTES, Lines, STDERR_BYTES, Tail};
 use super::hls::Playlist;
+use super::movie::Movie;
 use super::normalise::Report;
-use super::{Container, HeadReader, Progress, webp};
+use super::{Container, HeadReader, Progress, pictures, sound, webp};
 
 /// Reads no head needs more of.
 const MOST_READS: usize = 10_000;
@@ -20,6 +21,23 @@ pub(crate) fn boxes(data: &[u8]) {
 /// EBML.
 pub(crate) fn ebml(data: &[u8]) {
     head(Container::Webm, data);
+}
+
+/// The beginning of a film or a sound, for how long it is: the file decides no rate by which nothing can be counted.
+pub(crate) fn movie(data: &[u8]) {
+    let _sound = sound::Kind::of(data);
+    if let Some(movie) = Movie::of(data)
+        && let Some(length) = movie.sound()
+    {
+        assert!(length.scale > 0 && length.units > 0);
+    }
+}
+
+/// The header of a picture.
+pub(crate) fn picture(data: &[u8]) {
+    if let Some(kind) = pictures::Kind::of(data) {
+        let _size = pictures::size(kind, data);
+    }
 }
 
 /// Pictures that move.
