@@ -2,6 +2,10 @@
 //!
 //! The page behind the post is not loaded; the first hop whose form is known ends the walk. An address outside the
 //! site's hosts is refused before it is asked.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::time::Duration;
 
@@ -221,8 +225,8 @@ fn target(url: &Url, page: &Page) -> Option<Url> {
 fn link(body: &[u8]) -> Option<String> {
     let anchor = memmem::find(body, b"<a ")?;
     let rest = body.get(anchor..)?;
-    let start = memmem::find(rest, b"href=\"")? + b"href=\"".len();
-    let rest = rest.get(start..)?;
+    let rest = rest.get(memmem::find(rest, b"href=\"")?..)?;
+    let rest = rest.strip_prefix(b"href=\"")?;
     let end = memchr::memchr(b'"', rest)?;
     let text = std::str::from_utf8(rest.get(..end)?).ok()?;
     Some(text.replace("&amp;", "&"))

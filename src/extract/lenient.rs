@@ -3,6 +3,10 @@
 //! A site writes the same count as `12`, `"12"` or `null`, an object as `{}`, `null` or `""`. A field read through
 //! these types never makes the whole answer unreadable: what doesn't fit counts as absent. Only for answers read
 //! with `serde_json::from_str` or `from_slice`, as every field is looked at as a [`RawValue`] first.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::ops::Deref;
 

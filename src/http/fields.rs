@@ -1,4 +1,8 @@
 //! The fields of a posted body: a JSON object, or an HTML form that says the same.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::borrow::Cow;
 

@@ -1,4 +1,8 @@
 //! The head of a media answer: type, file name, lengths, validators (api.md §5, reliability R2.5 and R2.6).
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
@@ -240,7 +244,7 @@ fn base(author: &str, map: fn(char) -> Option<char>, fallback: &str) -> String {
         .chars()
         .filter_map(map)
     {
-        if base.len() + char.len_utf8() > MAX_BASE {
+        if base.len().saturating_add(char.len_utf8()) > MAX_BASE {
             break;
         }
         base.push(char);

@@ -1,4 +1,8 @@
 //! JSON in and out.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::time::Duration;
 
@@ -73,11 +77,11 @@ pub(super) async fn read_body_of(
 
 async fn collect(mut body: Body, most: usize) -> Result<Bytes, ApiError> {
     let mut kept = BytesMut::new();
-    let mut taken = 0;
+    let mut taken: usize = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| incomplete())?;
         let data = frame.into_data().unwrap_or_default();
-        taken += data.len();
+        taken = taken.saturating_add(data.len());
         if taken > MAX_DISCARDED {
             break;
         }

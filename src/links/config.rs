@@ -65,7 +65,7 @@ impl LinksConfig {
         Self {
             key,
             previous,
-            ttl: Duration::from_secs(60 * minutes as u64),
+            ttl: Duration::from_secs((minutes as u64).saturating_mul(60)),
         }
     }
 
@@ -121,7 +121,7 @@ fn substance(key: &str) -> usize {
     let is_jump =
         |pair: &[char]| matches!(pair, [a, b] if u32::from(*a).abs_diff(u32::from(*b)) > 1);
     let jumps = part.windows(2).filter(|pair| is_jump(pair)).count();
-    jumps + usize::from(!part.is_empty())
+    jumps.saturating_add(usize::from(!part.is_empty()))
 }
 
 /// Length of the part that, repeated and cut at the end, makes up the whole.

@@ -1,4 +1,8 @@
 //! What a picture is, by its own bytes: neither names nor headers of a site are believed. Pure.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 /// Bytes from the start of a file that [`Kind::of`] looks at.
 pub const SNIFFED_BYTES: usize = 32;
@@ -97,32 +101,36 @@ pub fn size(kind: Kind, start: &[u8]) -> Option<(u32, u32)> {
 
 /// The frame header (ITU-T T.81 §B.2.2), behind any number of other segments.
 fn jpeg_size(bytes: &[u8]) -> Option<(u32, u32)> {
-    let mut at = 2;
+    let mut rest = bytes.get(2..)?;
     loop {
-        while *bytes.get(at)? != 0xff {
-            at += 1;
-        }
-        let marker = *bytes.get(at + 1)?;
-        at += match marker {
+        rest = rest.get(memchr::memchr(0xff, rest)?..)?;
+        let marker = *rest.get(1)?;
+        let length = match marker {
             0xff => 1,
             // Without a length: stuffing, restarts, start and end.
             0x00 | 0x01 | 0xd0..=0xd9 => 2,
             // Tables share the range of the frames.
             0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
-                return Some((be16(bytes, at + 7)?, be16(bytes, at + 5)?));
+                return Some((be16(rest, 7)?, be16(rest, 5)?));
             }
-            _ => 2 + usize::try_from(be16(bytes, at + 2)?).ok()?,
+            _ => usize::try_from(be16(rest, 2)?).ok()?.checked_add(2)?,
         };
+        rest = rest.get(length..)?;
     }
 }
 
 /// Of the three forms of the first chunk (RFC 9649 §2.5 to §2.7).
 fn webp_size(bytes: &[u8]) -> Option<(u32, u32)> {
     match bytes.get(12..16)? {
-        b"VP8X" => Some((le24(bytes, 24)? + 1, le24(bytes, 27)? + 1)),
+        // Less one, both.
+        b"VP8X" => Some((
+            le24(bytes, 24)?.checked_add(1)?,
+            le24(bytes, 27)?.checked_add(1)?,
+        )),
         b"VP8L" => {
             let bits = u32::from_le_bytes(*bytes.get(21..)?.first_chunk()?);
-            Some(((bits & 0x3fff) + 1, ((bits >> 14) & 0x3fff) + 1))
+            let side = |bits: u32| (bits & 0x3fff).checked_add(1);
+            Some((side(bits)?, side(bits >> 14)?))
         }
         b"VP8 " => Some((le16(bytes, 26)? & 0x3fff, le16(bytes, 28)? & 0x3fff)),
         _ => None,
@@ -132,8 +140,11 @@ fn webp_size(bytes: &[u8]) -> Option<(u32, u32)> {
 /// The largest `ispe` property: a file of tiles has one for the tile and one for the whole.
 fn largest_extent(bytes: &[u8]) -> Option<(u32, u32)> {
     memchr::memmem::find_iter(bytes, b"ispe")
-        .filter_map(|at| Some((be32(bytes, at + 8)?, be32(bytes, at + 12)?)))
-        .max_by_key(|(width, height)| u64::from(*width) * u64::from(*height))
+        .filter_map(|at| {
+            let property = bytes.get(at..)?;
+            Some((be32(property, 8)?, be32(property, 12)?))
+        })
+        .max_by_key(|(width, height)| u64::from(*width).saturating_mul((*height).into()))
 }
 
 fn be32(bytes: &[u8], at: usize) -> Option<u32> {

@@ -1,6 +1,10 @@
 //! The first frame of an animated WebP as a still one, for decoders that know no animations: FFmpeg's doesn't. Pure.
 //!
 //! The frame's own chunks stay as they are; only what stands around them changes (RFC 9649 §2.7).
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::ops::Range;
 
@@ -42,18 +46,23 @@ pub fn first_frame(start: &[u8]) -> Option<FirstFrame> {
     if !is_animated {
         return None;
     }
-    let canvas = (le24(start, 24)? + 1, le24(start, 27)? + 1);
+    // Sizes are written less one.
+    let size = |bytes, at| le24(bytes, at)?.checked_add(1);
+    let canvas = (size(start, 24)?, size(start, 27)?);
     let mut at = 12_usize;
-    while start.get(at..at + 4)? != b"ANMF" {
-        let length = usize::try_from(le32(start, at + 4)?).ok()?;
+    let (length, frame) = loop {
+        let (head, data) = start.get(at..)?.split_at_checked(CHUNK_BYTES)?;
+        let length = le32(head, 4)?;
+        if head.starts_with(b"ANMF") {
+            break (length, data);
+        }
+        let length = usize::try_from(length).ok()?;
         // Chunks are padded to an even length.
         at = at.checked_add(CHUNK_BYTES)?.checked_add(length)?;
         at = at.checked_add(length % 2)?;
-    }
-    let length = le32(start, at + 4)?;
+    };
     let data_length = length.checked_sub(u32::try_from(FRAME_BYTES).ok()?)?;
-    let frame = start.get(at + CHUNK_BYTES..)?;
-    let begin = (at + CHUNK_BYTES + FRAME_BYTES) as u64;
+    let begin = at.checked_add(CHUNK_BYTES + FRAME_BYTES)? as u64;
     let has_alpha = frame.get(FRAME_BYTES..FRAME_BYTES + 4)? == b"ALPH";
     let mut header = *b"RIFF....WEBPVP8X\x0a\0\0\0\0\0\0\0wwwhhh";
     let riff = data_length.checked_add(u32::try_from(HEADER_BYTES - CHUNK_BYTES).ok()?)?;
@@ -63,13 +72,18 @@ pub fn first_frame(start: &[u8]) -> Option<FirstFrame> {
     let place = Place {
         canvas,
         // In steps of two pixels.
-        at: (le24(frame, 0)? * 2, le24(frame, 3)? * 2),
+        at: (
+            le24(frame, 0)?.checked_mul(2)?,
+            le24(frame, 3)?.checked_mul(2)?,
+        ),
     };
-    let size = (le24(frame, 6)? + 1, le24(frame, 9)? + 1);
-    let fits = place.at.0 + size.0 <= canvas.0 && place.at.1 + size.1 <= canvas.1;
-    fits.then(|| FirstFrame {
+    let right = place.at.0.checked_add(size(frame, 6)?)?;
+    let bottom = place.at.1.checked_add(size(frame, 9)?)?;
+    let fits = right <= canvas.0 && bottom <= canvas.1;
+    let end = begin.checked_add(data_length.into())?;
+    fits.then_some(FirstFrame {
         header,
-        data: begin..begin + u64::from(data_length),
+        data: begin..end,
         place,
     })
 }

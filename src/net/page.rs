@@ -1,4 +1,8 @@
 //! Requests that are read whole, and their answers.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::time::Duration;
 
@@ -78,7 +82,7 @@ pub(super) async fn read_capped(
     }
     let mut body = BytesMut::with_capacity(announced.min(FIRST_ALLOCATION));
     while let Some(piece) = next_piece(&mut answer, host).await? {
-        if piece.len() > limit - body.len() {
+        if piece.len() > limit.saturating_sub(body.len()) {
             return Err(too_large());
         }
         body.extend_from_slice(&piece);

@@ -1,4 +1,8 @@
 //! Which proxy a request goes through: `PROXY` for everything, else the standard variables (ruling 11).
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::fmt;
 use std::net::IpAddr;

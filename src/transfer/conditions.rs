@@ -1,4 +1,8 @@
 //! Preconditions of a request (RFC 9110 §13) and their order: pure. `If-Range` is none of them: it is about the range.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::time::SystemTime;
 

@@ -1,4 +1,8 @@
 //! Entity tags and lists of them (RFC 9110 §8.8.3, §13.1.1): pure, and safe for any bytes.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 /// An entity tag.
 #[derive(Debug, Clone, PartialEq, Eq)]

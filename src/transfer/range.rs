@@ -1,4 +1,8 @@
 //! Arithmetic of byte ranges (RFC 9110 §14): pure, and safe for any text and any number.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::ops::Range;
 

@@ -2,6 +2,10 @@
 //! annex E): tags with a time, read from bytes as they come out of a pipe.
 //!
 //! Only what RTMP carries everywhere is known: H.264 and AAC.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 mod payload;
 mod reader;

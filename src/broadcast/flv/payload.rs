@@ -124,7 +124,8 @@ impl AacConfig {
 
     /// How long a frame lasts, in nanoseconds.
     pub fn frame_ns(self) -> i64 {
-        i64::from(self.frame_samples) * 1_000_000_000 / i64::from(self.sample_rate)
+        let samples = i64::from(self.frame_samples).saturating_mul(1_000_000_000);
+        samples.checked_div(self.sample_rate.into()).unwrap_or(0)
     }
 }
 

@@ -43,23 +43,25 @@ impl Reader {
         if !self.is_past_head && !self.skip_head()? {
             return Ok(None);
         }
-        let Some(head) = self.buffer.get(..TAG_HEAD) else {
+        let Some(head) = self.buffer.first_chunk::<TAG_HEAD>() else {
             return Ok(None);
         };
-        let kind = TagKind::from_number(head[0]).ok_or(FlvError::TagType(head[0]))?;
-        let length = usize::from(head[1]) << 16 | usize::from(head[2]) << 8 | usize::from(head[3]);
-        let timestamp_ms = u32::from_be_bytes([head[7], head[4], head[5], head[6]]);
+        let [number, l2, l1, l0, t2, t1, t0, t3, ..] = *head;
+        let kind = TagKind::from_number(number).ok_or(FlvError::TagType(number))?;
+        let length = usize::from(l2) << 16 | usize::from(l1) << 8 | usize::from(l0);
+        let timestamp_ms = u32::from_be_bytes([t3, t2, t1, t0]);
         if length > MAX_TAG_BYTES {
             return Err(FlvError::TooLong(length));
         }
-        let whole = TAG_HEAD + length;
-        let Some(mut tail) = self.buffer.get(whole..whole + TAG_TAIL) else {
-            self.buffer
-                .reserve(whole + TAG_TAIL - self.buffer.len().min(whole));
+        let whole = length.saturating_add(TAG_HEAD);
+        let with_tail = whole.saturating_add(TAG_TAIL);
+        let Some(mut tail) = self.buffer.get(whole..with_tail) else {
+            let held = self.buffer.len().min(whole);
+            self.buffer.reserve(with_tail.saturating_sub(held));
             return Ok(None);
         };
         check_step(whole, tail.get_u32())?;
-        let mut tag = self.buffer.split_to(whole + TAG_TAIL);
+        let mut tag = self.buffer.split_to(with_tail);
         tag.advance(TAG_HEAD);
         tag.truncate(length);
         Ok(Some(Tag {
@@ -71,8 +73,8 @@ impl Reader {
 
     /// Skips the file's head and the number behind it; `false` when more bytes are needed.
     fn skip_head(&mut self) -> Result<bool, FlvError> {
-        let known = self.buffer.len().min(3);
-        if self.buffer[..known] != b"FLV"[..known] {
+        let mut begun = self.buffer.iter().zip(b"FLV");
+        if begun.any(|(byte, expected)| byte != expected) {
             return Err(FlvError::Signature);
         }
         let Some(mut length) = self.buffer.get(5..FILE_HEAD) else {
@@ -82,10 +84,11 @@ impl Reader {
         if !(FILE_HEAD..=MAX_FILE_HEAD).contains(&length) {
             return Err(FlvError::Signature);
         }
-        if self.buffer.len() < length + TAG_TAIL {
+        let length = length.saturating_add(TAG_TAIL);
+        if self.buffer.len() < length {
             return Ok(false);
         }
-        self.buffer.advance(length + TAG_TAIL);
+        self.buffer.advance(length);
         self.is_past_head = true;
         Ok(true)
     }

@@ -26,8 +26,8 @@ impl Pictures {
     pub fn parse(data: &[u8]) -> Option<Self> {
         // Five bytes of the tag, five of the record, the number of sets.
         let (_, sets) = data.split_at_checked(11)?;
-        let (length, sets) = sets.split_at_checked(2)?;
-        let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
+        let (length, sets) = sets.split_first_chunk::<2>()?;
+        let length = usize::from(u16::from_be_bytes(*length));
         let set = sets.get(..length)?;
         // The first byte says what it is.
         let mut bits = Bits::new(set.get(1..)?);
@@ -62,8 +62,9 @@ fn read(bits: &mut Bits) -> Option<Pictures> {
     bits.take(1)?;
     let fields = if is_progressive { 1 } else { 2 };
     let crop = read_crop(bits, sampling, fields)?;
-    let width = (columns * 16).checked_sub(crop.0)?;
-    let height = (rows * 16 * fields).checked_sub(crop.1)?;
+    let width = columns.checked_mul(16)?.checked_sub(crop.0)?;
+    let height = rows.checked_mul(16)?.checked_mul(fields)?;
+    let height = height.checked_sub(crop.1)?;
     let is_there = width > 0 && height > 0;
     is_there.then(|| Pictures {
         width,
@@ -95,7 +96,7 @@ fn skip_scaling(bits: &mut Bits, size: u32) -> Option<()> {
     let (mut last, mut next) = (8_i64, 8_i64);
     for _ in 0..size {
         if next != 0 {
-            next = (last + bits.signed()? + 256).rem_euclid(256);
+            next = last.checked_add(bits.signed()?)?.rem_euclid(256);
         }
         last = if next == 0 { last } else { next };
     }
@@ -128,7 +129,8 @@ fn read_crop(bits: &mut Bits, sampling: u32, fields: u32) -> Option<(u32, u32)> 
         return Some((0, 0));
     }
     let unit_x = if matches!(sampling, 1 | 2) { 2 } else { 1 };
-    let unit_y = if sampling == 1 { 2 * fields } else { fields };
+    let lines = if sampling == 1 { 2 } else { 1 };
+    let unit_y = fields.checked_mul(lines)?;
     let mut pair = |unit: u32| {
         let both = bits.number()?.checked_add(bits.number()?)?;
         both.checked_mul(unit)
@@ -174,13 +176,17 @@ struct Bits {
 impl Bits {
     fn new(unit: &[u8]) -> Self {
         let mut bytes = Vec::with_capacity(unit.len());
-        let mut zeros = 0;
+        let mut zeros: usize = 0;
         for byte in unit {
             if zeros >= 2 && *byte == 3 {
                 zeros = 0;
                 continue;
             }
-            zeros = if *byte == 0 { zeros + 1 } else { 0 };
+            zeros = if *byte == 0 {
+                zeros.saturating_add(1)
+            } else {
+                0
+            };
             bytes.push(*byte);
         }
         Self { bytes, at: 0 }
@@ -190,31 +196,30 @@ impl Bits {
         let mut value = 0;
         for _ in 0..count {
             let byte = self.bytes.get(self.at / 8)?;
-            value = value << 1 | u32::from(byte >> (7 - self.at % 8) & 1);
-            self.at += 1;
+            let bit = byte.rotate_left(u32::try_from(self.at % 8).ok()?) >> 7;
+            value = value << 1 | u32::from(bit);
+            self.at = self.at.checked_add(1)?;
         }
         Some(value)
     }
 
     /// Exp-Golomb, without a sign.
     fn number(&mut self) -> Option<u32> {
-        let mut zeros = 0;
+        let mut zeros: u32 = 0;
         while self.take(1)? == 0 {
-            zeros += 1;
+            zeros = zeros.checked_add(1)?;
         }
-        if zeros > 31 {
-            return None;
-        }
-        Some((1_u32 << zeros) - 1 + self.take(zeros)?)
+        let least = 1_u32.checked_shl(zeros)?.checked_sub(1)?;
+        least.checked_add(self.take(usize::try_from(zeros).ok()?)?)
     }
 
     /// Exp-Golomb, with a sign.
     fn signed(&mut self) -> Option<i64> {
         let number = i64::from(self.number()?);
         Some(if number % 2 == 0 {
-            -number / 2
+            number.saturating_neg() / 2
         } else {
-            (number + 1) / 2
+            number.checked_add(1)? / 2
         })
     }
 }

@@ -13,12 +13,12 @@ pub fn write_header(out: &mut Vec<u8>) {
 
 /// Writes one tag and its length behind it. Data beyond the 24 bits that a length has is cut.
 pub fn write_tag(tag: &Tag, out: &mut Vec<u8>) {
-    let data = &tag.data[..tag.data.len().min(0xff_ffff)];
+    let data = tag.data.get(..0xff_ffff).unwrap_or(&tag.data);
     out.put_u8(tag.kind.number());
     out.put_uint(data.len() as u64, 3);
     out.put_uint(u64::from(tag.timestamp_ms & 0xff_ffff), 3);
-    out.put_u8(tag.timestamp_ms.to_be_bytes()[0]);
+    out.put_uint(u64::from(tag.timestamp_ms >> 24), 1);
     out.put_uint(0, 3);
     out.put_slice(data);
-    out.put_uint(11 + data.len() as u64, 4);
+    out.put_uint((data.len() as u64).saturating_add(11), 4);
 }

@@ -1,4 +1,8 @@
 //! AMF0, the form of commands and of named values (Adobe, Action Message Format 0, 2007).
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use bytes::{Buf, BufMut};
 
@@ -139,7 +143,7 @@ fn write_fields(fields: &[(String, Value)], out: &mut Vec<u8>) {
     for (name, value) in fields {
         let length = u16::try_from(name.len()).unwrap_or(u16::MAX);
         out.put_u16(length);
-        out.put_slice(&name.as_bytes()[..usize::from(length)]);
+        out.extend(name.bytes().take(length.into()));
         value.write(out);
     }
     out.put_slice(&[0, 0, OBJECT_END]);
@@ -200,14 +204,15 @@ fn fields(bytes: &mut &[u8], depth: usize) -> Result<Vec<(String, Value)>, AmfEr
             return Ok(fields);
         }
         let name = short_text(bytes)?;
-        fields.push((name, read(bytes, depth + 1)?));
+        fields.push((name, read(bytes, depth.saturating_add(1))?));
     }
 }
 
 fn list(bytes: &mut &[u8], depth: usize) -> Result<Vec<Value>, AmfError> {
     let count = bytes.try_get_u32().map_err(|_| AmfError)?;
     // Each value takes a byte or more, so that a false count ends by itself.
-    (0..count).map(|_| read(bytes, depth + 1)).collect()
+    let depth = depth.saturating_add(1);
+    (0..count).map(|_| read(bytes, depth)).collect()
 }
 
 #[cfg(test)]

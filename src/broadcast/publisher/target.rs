@@ -1,4 +1,8 @@
 //! Where a broadcast goes: an address without its key, and the key.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::fmt;
 

@@ -2,6 +2,10 @@
 //!
 //! `url` reads addresses, `request` tries the ways of `identity.toml` in order, `answer` reads what comes back. The
 //! shape of a post, its mapping and the challenge are TikTok's.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::sync::Arc;
 

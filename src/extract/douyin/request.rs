@@ -160,8 +160,11 @@ fn way_url(way: &Way, id: &str) -> Option<Url> {
 fn challenge_domain(way: &Way) -> Option<String> {
     let url = way_url(way, "")?;
     let host = url.host_str()?;
-    let start = host.rmatch_indices('.').nth(1).map_or(0, |(at, _)| at + 1);
-    host.get(start..).map(str::to_owned)
+    let domain = match host.rmatch_indices('.').nth(1) {
+        Some((at, _)) => host.get(at..)?.strip_prefix('.')?,
+        None => host,
+    };
+    Some(domain.to_owned())
 }
 
 #[cfg(test)]

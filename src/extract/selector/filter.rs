@@ -183,7 +183,7 @@ fn unit_factor(unit: &str) -> Option<f64> {
         _ => return None,
     };
     let base: f64 = if is_binary { 1024.0 } else { 1000.0 };
-    Some(base.powi(i32::try_from(power).ok()? + 1))
+    Some(base.powi(i32::try_from(power).ok()?.checked_add(1)?))
 }
 
 impl Filter {

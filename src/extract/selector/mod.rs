@@ -6,6 +6,10 @@
 //! sound track, `/` falls back, parentheses group. `height` is the height of the stream, for upright pictures too.
 //!
 //! Not in the subset: `,`, `all`, `mergeall` and regular expressions (`~=`). Pure; text and nesting are bounded.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 mod choose;
 mod filter;

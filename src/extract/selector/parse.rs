@@ -91,17 +91,21 @@ impl<'a> Parser<'a> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
+    fn skip(&mut self, bytes: usize) {
+        self.at = self.at.saturating_add(bytes);
+    }
+
     /// The next character after white space.
     fn peek(&mut self) -> Option<char> {
-        let rest = self.rest();
-        self.at += rest.len() - rest.trim_start().len();
+        let rest = self.rest().trim_start();
+        self.at = self.text.len().saturating_sub(rest.len());
         self.rest().chars().next()
     }
 
     fn eat(&mut self, wanted: char) -> bool {
         let is_there = self.peek() == Some(wanted);
         if is_there {
-            self.at += wanted.len_utf8();
+            self.skip(wanted.len_utf8());
         }
         is_there
     }
@@ -159,9 +163,9 @@ impl<'a> Parser<'a> {
         if self.depth == MAX_DEPTH {
             return Err(self.error("nested too deep"));
         }
-        self.depth += 1;
+        self.depth = self.depth.saturating_add(1);
         let inner = self.first_of()?;
-        self.depth -= 1;
+        self.depth = self.depth.saturating_sub(1);
         if !self.eat(')') {
             return Err(self.error("missing `)`"));
         }
@@ -184,7 +188,7 @@ impl<'a> Parser<'a> {
         if matches!(name, "all" | "mergeall") {
             return Err(self.error("selecting several formats is not supported"));
         }
-        self.at += end;
+        self.skip(end);
         Ok(atom(name))
     }
 
@@ -195,7 +199,8 @@ impl<'a> Parser<'a> {
             .get(..length)
             .and_then(filter::parse)
             .ok_or_else(|| self.error("not a filter"))?;
-        self.at += length + 1;
+        // With the bracket.
+        self.skip(length.saturating_add(1));
         Ok(filter)
     }
 }

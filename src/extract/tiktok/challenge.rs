@@ -66,8 +66,8 @@ fn variable<'a>(html: &'a [u8], name: &str) -> Option<&'a str> {
     let start = memmem::find_iter(html, &needle).find(|&at| {
         let before = at.checked_sub(1).and_then(|at| html.get(at));
         before.is_none_or(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'_' | b'.'))
-    })? + needle.len();
-    let rest = html.get(start..)?;
+    })?;
+    let rest = html.get(start..)?.strip_prefix(needle.as_bytes())?;
     std::str::from_utf8(rest.get(..memchr::memchr(b'"', rest)?)?).ok()
 }
 
@@ -181,13 +181,14 @@ impl Digits {
             text: [b'0'; 10],
             start: 9,
         };
-        while let Some(slot) = digits.text.get_mut(digits.start) {
-            *slot = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        for (start, slot) in digits.text.iter_mut().enumerate().rev() {
+            // The digits begin at a multiple of sixteen.
+            *slot = b'0' | u8::try_from(number % 10).unwrap_or_default();
+            digits.start = start;
             number /= 10;
             if number == 0 {
                 break;
             }
-            digits.start -= 1;
         }
         digits
     }

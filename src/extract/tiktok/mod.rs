@@ -3,6 +3,10 @@
 //! `url` reads addresses, `request` asks for pages, `answer`, `page`, `status` and `challenge` read what comes back,
 //! `map` turns it into the model, `retry` decides on further attempts, `app` is the second way. What drifts with the
 //! site stands in `identity.toml`. Challenge, app shape and its mapping serve Douyin too.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::sync::Arc;
 

@@ -58,12 +58,13 @@ fn tag_around(html: &[u8], at: usize) -> Option<Element<'_>> {
     /// An opening tag is shorter; the longest known holds a challenge of some hundred characters.
     const TAG: usize = 16 * 1024;
     let from = at.saturating_sub(TAG);
-    let start = from + memchr::memrchr(b'<', html.get(from..at)?)?;
     let until = html.len().min(at.saturating_add(TAG));
-    let end = at + memchr::memchr(b'>', html.get(at..until)?)?;
+    let (before, rest) = (html.get(from..at)?, html.get(at..until)?);
+    let start = from.checked_add(memchr::memrchr(b'<', before)?)?;
+    let end = at.checked_add(memchr::memchr(b'>', rest)?)?;
     Some(Element {
-        tag: html.get(start + 1..end)?,
-        after: html.get(end + 1..)?,
+        tag: html.get(start..end)?.strip_prefix(b"<")?,
+        after: html.get(end..)?.strip_prefix(b">")?,
     })
 }
 
@@ -109,7 +110,8 @@ fn next_attribute(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let value = value.trim_ascii_start();
     if let Some((quote @ (b'"' | b'\''), inner)) = value.split_first() {
         let end = memchr::memchr(*quote, inner)?;
-        return Some((name, inner.get(..end)?, inner.get(end + 1..)?));
+        let (value, rest) = inner.split_at_checked(end)?;
+        return Some((name, value, rest.get(1..)?));
     }
     let end = value
         .iter()
@@ -129,7 +131,8 @@ pub(in crate::extract) fn assigned<'a, T: Deserialize<'a>>(
     html: &'a [u8],
     variable: &str,
 ) -> Option<T> {
-    let rest = html.get(memmem::find(html, variable.as_bytes())? + variable.len()..)?;
+    let rest = html.get(memmem::find(html, variable.as_bytes())?..)?;
+    let rest = rest.strip_prefix(variable.as_bytes())?;
     let value = rest.trim_ascii_start().strip_prefix(b"=")?;
     serde_json::Deserializer::from_slice(value)
         .into_iter()

@@ -55,7 +55,7 @@ impl PostRequest<'_> {
 
     async fn attempts(&self) -> Result<Fetched, ExtractError> {
         let mut left = Attempts::new(&self.identity.page.retry);
-        let mut attempt = 0;
+        let mut attempt: usize = 0;
         loop {
             let error = match self.attempt(attempt).await {
                 Ok(fetched) => return Ok(fetched),
@@ -65,7 +65,7 @@ impl PostRequest<'_> {
                 return Err(error);
             }
             debug!(site = SITE, source_id = self.id, attempt, %error, "asking again");
-            attempt += 1;
+            attempt = attempt.saturating_add(1);
         }
     }
 

@@ -1,14 +1,16 @@
 //! Times as people write them: `54:08`, `1:02:03`.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 /// Milliseconds of `h:mm:ss`, `m:ss` or `s`; `None` for anything else.
 pub(super) fn milliseconds(text: &str) -> Option<u64> {
     let mut total: u64 = 0;
-    let mut parts = 0;
-    for part in text.trim().split(':') {
+    for (number, part) in text.trim().split(':').enumerate() {
         let is_number = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
         let value: u64 = is_number.then(|| part.parse().ok()).flatten()?;
-        parts += 1;
-        if parts > 3 || (parts > 1 && value >= 60) {
+        if number > 2 || (number > 0 && value >= 60) {
             return None;
         }
         total = total.checked_mul(60)?.checked_add(value)?;

@@ -1,4 +1,8 @@
 //! What a media type says: file type, codecs, their families and the dynamic range.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use crate::extract::{Codec, DynamicRange};
 

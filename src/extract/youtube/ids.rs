@@ -1,4 +1,8 @@
 //! Ids of videos and playlists: their form, and what a playlist id says about the list.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 /// The id of a video: eleven characters of `[0-9A-Za-z_-]`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

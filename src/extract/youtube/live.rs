@@ -2,6 +2,10 @@
 //!
 //! VISIONOS gets playlists of single tracks (`/demuxed/1/` in their address), the reel of ANDROID those of both tracks in
 //! one file (recorded 2026-06). One file is taken where it can be had: its tracks can't drift apart.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use super::SITE;
 use super::chain::{Chain, Miss, more_telling, with_start};

@@ -1,4 +1,8 @@
 //! What a page of the site says of its visitor: the objects that it passes to `ytcfg.set` (yt-dlp `extract_ytcfg`). Pure.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use serde::Deserialize;
 
@@ -61,7 +65,8 @@ struct Embedded {
 pub(super) fn read(page: &str) -> PageSettings {
     let mut found = PageSettings::default();
     for (at, call) in page.match_indices("ytcfg.set(").take(MAX_CALLS) {
-        let rest = &page[at + call.len()..];
+        let rest = page.get(at..).and_then(|rest| rest.strip_prefix(call));
+        let rest = rest.unwrap_or_default();
         let mut objects = serde_json::Deserializer::from_str(rest).into_iter::<Settings>();
         if let Some(Ok(settings)) = objects.next() {
             found.add(&settings);

@@ -1,5 +1,9 @@
 //! Which addresses are YouTube's, and what each of them names (youtube.md §1). Pure: nothing is asked, and nothing of
 //! the posted text but the ids found in it is used afterwards.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use url::{Url, form_urlencoded};
 

@@ -119,7 +119,8 @@ fn seal(ring: &KeyRing, purpose: Purpose, link: &Link) -> String {
 }
 
 fn emitted_chars(claims: &[u8]) -> usize {
-    ((claims.len() + OVERHEAD_BYTES) * 4).div_ceil(3)
+    let sealed = claims.len().saturating_add(OVERHEAD_BYTES);
+    sealed.saturating_mul(4).div_ceil(3)
 }
 
 pub(super) fn open(ring: &KeyRing, purpose: Purpose, text: &str) -> Option<Link> {

@@ -1,4 +1,8 @@
 //! What a child says on its standard error: the end of it, and the lines in it. Pure.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::collections::VecDeque;
 
@@ -14,8 +18,11 @@ pub(in crate::media) struct Tail(VecDeque<u8>);
 impl Tail {
     /// Adds what was said.
     pub(in crate::media) fn push(&mut self, bytes: &[u8]) {
-        let bytes = &bytes[bytes.len().saturating_sub(STDERR_BYTES)..];
-        let surplus = (self.0.len() + bytes.len()).saturating_sub(STDERR_BYTES);
+        let bytes = bytes
+            .last_chunk::<STDERR_BYTES>()
+            .map_or(bytes, |last| last.as_slice());
+        let held = self.0.len().saturating_add(bytes.len());
+        let surplus = held.saturating_sub(STDERR_BYTES);
         self.0.drain(..surplus);
         self.0.extend(bytes);
     }
@@ -41,8 +48,8 @@ impl Lines {
     }
 
     fn add(&mut self, part: &[u8]) -> Option<String> {
-        let room = LINE_BYTES.saturating_sub(self.begun.len()).min(part.len());
-        self.begun.extend_from_slice(&part[..room]);
+        let room = LINE_BYTES.saturating_sub(self.begun.len());
+        self.begun.extend(part.iter().take(room));
         if !part.last().copied().is_some_and(is_end) {
             return None;
         }

@@ -1,4 +1,8 @@
 //! Boxes of the ISO base media file format (ISO/IEC 14496-12 §4.2): bounded reading and writing.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use super::error::{Fault, FourCc};
 
@@ -211,11 +215,9 @@ pub(super) fn append(
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&kind);
     write(out)?;
-    let size = u32::try_from(out.len() - start).map_err(|_| Fault::TooLarge("header"))?;
-    if let Some(place) = out.get_mut(start..start + 4) {
-        place.copy_from_slice(&size.to_be_bytes());
-    }
-    Ok(())
+    let size = out.len().saturating_sub(start);
+    let size = u32::try_from(size).map_err(|_| Fault::TooLarge("header"))?;
+    put_word(out, start, size).ok_or(Fault::TooLarge("header"))
 }
 
 /// As [`append`], for a full box.

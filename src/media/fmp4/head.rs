@@ -2,6 +2,10 @@
 //!
 //! The bytes come in steps: [`HeadReader::feed`] says which are needed next. With the places that sites name, one step
 //! does; files with indices elsewhere take more.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -47,7 +51,9 @@ impl TrackHead {
 
     /// Bytes of memory that it takes, for the cache that keeps it.
     pub fn weight(&self) -> usize {
-        size_of_val(&*self.index.runs) + self.movie.trak.len() + size_of::<Self>()
+        size_of_val(&*self.index.runs)
+            .saturating_add(self.movie.trak.len())
+            .saturating_add(size_of::<Self>())
     }
 }
 
@@ -103,7 +109,7 @@ impl HeadReader {
     }
 
     fn keep(&mut self, start: u64, bytes: &[u8]) -> Result<(), Fault> {
-        self.steps += 1;
+        self.steps = self.steps.saturating_add(1);
         let end = start.checked_add(bytes.len() as u64);
         if bytes.is_empty() || end.is_none_or(|end| end > self.total) {
             return Err(Fault::Fed);
@@ -122,17 +128,20 @@ impl HeadReader {
 
     /// Bytes of the file.
     fn get(&self, range: Range<u64>) -> Result<&[u8], Stop> {
-        let has = |at: u64, part: &[u8]| at <= range.start && range.start - at < part.len() as u64;
+        let has = |at: u64, part: &[u8]| {
+            let before = range.start.checked_sub(at);
+            before.is_some_and(|before| before < part.len() as u64)
+        };
         let found = self.parts.iter().find(|(at, part)| has(*at, part));
         let Some((at, part)) = found else {
             let most = range.start.saturating_add(PEEK).max(range.end);
             return Err(Stop::Need(range.start..most.min(self.total)));
         };
         // Below `MAX_HELD`, both.
-        let index = |place: u64| usize::try_from(place - at).unwrap_or(usize::MAX);
+        let index = |place: u64| usize::try_from(place.saturating_sub(*at)).unwrap_or(usize::MAX);
         let bytes = part.get(index(range.start)..index(range.end));
         bytes.ok_or_else(|| {
-            let end = at + part.len() as u64;
+            let end = at.saturating_add(part.len() as u64);
             Stop::Need(end..range.end.max(end.saturating_add(FIRST)).min(self.total))
         })
     }
@@ -153,7 +162,7 @@ impl HeadReader {
         if header.size > MAX_HELD as u64 {
             return Err(Fault::Size(header.kind).into());
         }
-        let bytes = self.get(at..at + header.size)?;
+        let bytes = self.get(at..at.saturating_add(header.size))?;
         Ok(Whole::read(bytes, header.kind)?.0)
     }
 
@@ -184,7 +193,7 @@ impl HeadReader {
                 }
                 _ => return Err(Fault::Unexpected(header.kind).into()),
             }
-            at += header.size;
+            at = at.saturating_add(header.size);
         }
         Err(Fault::TooMany("boxes").into())
     }
@@ -199,7 +208,7 @@ impl HeadReader {
     ) -> Result<u64, Stop> {
         let mut read = Vec::new();
         let mut end = self.walk(at, movie, runs, &mut read)?;
-        let mut next = at + self.header(at)?.size;
+        let mut next = at.saturating_add(self.header(at)?.size);
         // Between them and the first run is all the room there is for more.
         while next < runs.as_ref().map_or(0, IndexBuilder::start) {
             let header = self.header(next)?;
@@ -209,7 +218,7 @@ impl HeadReader {
             if !read.contains(&next) {
                 end = end.max(self.walk(next, movie, runs, &mut read)?);
             }
-            next += header.size;
+            next = next.saturating_add(header.size);
         }
         Ok(end)
     }
@@ -272,8 +281,9 @@ impl HeadReader {
         if sidx.track != movie.track {
             return Err(Fault::ForeignTrack.into());
         }
-        let start = (at + header.size)
-            .checked_add(sidx.first_offset)
+        let start = at
+            .checked_add(header.size)
+            .and_then(|end| end.checked_add(sidx.first_offset))
             .filter(|start| *start <= self.total)
             .ok_or(Fault::BeyondEnd)?;
         let time = sidx.time;
@@ -291,7 +301,8 @@ struct Level<'a> {
 
 impl Level<'_> {
     fn advance(&mut self, size: u32, duration: u32) -> Result<(), Fault> {
-        self.start += u64::from(size);
+        let start = self.start.checked_add(u64::from(size));
+        self.start = start.ok_or(Fault::BeyondEnd)?;
         let time = self.time.checked_add(u64::from(duration));
         self.time = time.ok_or(Fault::Index)?;
         Ok(())

@@ -1,4 +1,8 @@
 //! The runs of a track, as its index or indices tell.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use super::error::Fault;
 

@@ -1,4 +1,8 @@
 //! The `moov` of a file with one track: what a joined file keeps of it.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use super::boxes::{Fields, Whole};
 use super::error::{Fault, FourCc};

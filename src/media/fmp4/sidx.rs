@@ -1,4 +1,8 @@
 //! The segment index (ISO/IEC 14496-12 §8.16.3).
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use super::boxes::{Fields, Whole};
 use super::error::Fault;

@@ -164,7 +164,7 @@ fn open(attributes: &Attributes<'_>) -> Result<Open, HlsError> {
         let whole = text.split('.').next()?;
         let rounds_up = text.split('.').nth(1).is_some_and(|rest| rest >= "5");
         let whole = side(whole)?;
-        Some(whole + u32::from(rounds_up))
+        whole.checked_add(rounds_up.into())
     });
     let codecs = attributes.text("CODECS").unwrap_or_default();
     let codecs = codecs.split(',').map(str::trim);

@@ -2,6 +2,10 @@
 //! asked is not judged here.
 //!
 //! Every number has a bound, so that a text of whatever length or content costs little memory and time.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 mod attributes;
 mod crypt;
@@ -118,7 +122,7 @@ struct Addresses<'a> {
 impl Addresses<'_> {
     fn absolute(&mut self, entry: &str) -> Result<Url, HlsError> {
         let url = self.base.join(entry).map_err(|_| HlsError::Entry)?;
-        self.bytes += url.as_str().len();
+        self.bytes = self.bytes.saturating_add(url.as_str().len());
         if url.as_str().len() > MAX_ADDRESS || self.bytes > MAX_ADDRESSES {
             return Err(HlsError::TooMany("bytes in addresses"));
         }

@@ -110,7 +110,7 @@ impl Reader {
             }
             "EXT-X-MEDIA-SEQUENCE" => {
                 let first = number(value.trim());
-                let first = first.filter(|first| *first <= u64::MAX - MOST as u64);
+                let first = first.filter(|first| first.checked_add(MOST as u64).is_some());
                 self.first = first.ok_or(HlsError::Tag("EXT-X-MEDIA-SEQUENCE"))?;
             }
             "EXT-X-BYTERANGE" => self.length = Some(length(value, "EXT-X-BYTERANGE")?),
@@ -283,5 +283,5 @@ fn duration(text: &str) -> Result<Duration, HlsError> {
     }
     let digits = fraction.get(..fraction.len().min(9)).ok_or(TAG)?;
     let nanos = number(&format!("{digits:0<9}")).ok_or(TAG)?;
-    Ok(whole + Duration::from_nanos(nanos))
+    Ok(whole.saturating_add(Duration::from_nanos(nanos)))
 }

@@ -2,6 +2,10 @@
 //!
 //! Lenient: boxes that are not known are passed over, and what is cut off is not known. For the exact reading of files
 //! that are to be joined there is [`super::fmp4`].
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 /// Most tracks that are looked at.
 const MAX_TRACKS: usize = 64;
@@ -22,7 +26,8 @@ pub struct Duration {
 impl Duration {
     /// The length in samples at `rate` per second, the last begun one included.
     pub fn samples(self, rate: u32) -> u64 {
-        let samples = (u128::from(self.units) * u128::from(rate)).div_ceil(u128::from(self.scale));
+        let samples = u128::from(self.units).saturating_mul(rate.into());
+        let samples = samples.div_ceil(u128::from(self.scale));
         u64::try_from(samples).unwrap_or(u64::MAX)
     }
 }
@@ -93,7 +98,7 @@ impl Movie {
         let track = self.first(*b"soun")?;
         let (media, rate) = (track.media?, track.sample_rate?);
         // Twice or half of it: AAC with band replication, whose decoder is told either rate.
-        let is_counted = [rate, rate * 2, rate / 2].contains(&media.scale);
+        let is_counted = [rate, rate.saturating_mul(2), rate / 2].contains(&media.scale);
         track.played.filter(|played| is_counted && played.units > 0)
     }
 }
@@ -150,7 +155,8 @@ fn fragments(start: &[u8]) -> Option<Duration> {
     let scale = be32(index, 8).filter(|scale| *scale > 0)?;
     let at = if is_wide { 30 } else { 22 };
     let count = usize::from(be16(index, at)?);
-    let references = index.get(at + 2..at + 2 + count * 12)?;
+    let references = index.get(at..)?.get(2..)?;
+    let references = references.get(..count.checked_mul(12)?)?;
     let lengths = references.chunks_exact(12).map(|one| be32(one, 4));
     let units = lengths
         .map(|length| length.map(u64::from))
@@ -172,8 +178,8 @@ fn times(table: &[u8]) -> Option<(u64, u64)> {
     let (mut count, mut sum) = (0_u64, 0_u64);
     for run in runs.chunks_exact(8) {
         let (samples, each) = (u64::from(be32(run, 0)?), u64::from(be32(run, 4)?));
-        count += samples;
-        sum = sum.checked_add(samples * each)?;
+        count = count.checked_add(samples)?;
+        sum = sum.checked_add(samples.checked_mul(each)?)?;
     }
     Some((count, sum))
 }
@@ -197,7 +203,8 @@ fn played(edits: &[u8], media: Duration, movie_scale: u32, samples: Samples) -> 
         if start == EMPTY_EDIT {
             continue;
         }
-        if be32(edit, width - 4)? != NORMAL_RATE || stretch.replace((length, start)).is_some() {
+        let rate = edit.last_chunk().map(|bytes| u32::from_be_bytes(*bytes));
+        if rate? != NORMAL_RATE || stretch.replace((length, start)).is_some() {
             return None;
         }
     }
@@ -265,8 +272,9 @@ impl<'a> Iterator for Boxes<'a> {
             return None;
         }
         let end = length.min(bytes.len());
-        self.0 = &bytes[end..];
-        let payload = bytes.get(header..end)?;
+        let (whole, rest) = bytes.split_at_checked(end)?;
+        self.0 = rest;
+        let payload = whole.get(header..)?;
         Some(Found { name, payload })
     }
 }

@@ -1,4 +1,8 @@
 //! Where the runs of clusters of a file lie, by its Cues.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::ops::Range;
 

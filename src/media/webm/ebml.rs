@@ -1,4 +1,8 @@
 //! EBML (RFC 8794): reading elements from bytes that lie in memory, and writing them.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use super::Fault;
 
@@ -18,7 +22,7 @@ pub(super) struct Header {
 
 /// Bytes of the variable-length integer that begins with `first`; `None` for more than eight.
 pub(super) fn vint_width(first: u8) -> Option<usize> {
-    let width = first.leading_zeros() as usize + 1;
+    let width = (first.leading_zeros() as usize).saturating_add(1);
     (width <= 8).then_some(width)
 }
 
@@ -38,18 +42,24 @@ pub(super) fn header(bytes: &[u8]) -> Result<Option<Header>, Fault> {
     };
     let size_width =
         vint_width(second).ok_or(Fault::Malformed("a size longer than eight bytes"))?;
-    let len = id_width + size_width;
-    let Some(size) = bytes.get(id_width..len) else {
+    let len = id_width.saturating_add(size_width);
+    let whole = bytes.get(..len);
+    let Some((id, size)) = whole.and_then(|whole| whole.split_at_checked(id_width)) else {
         return Ok(None);
     };
-    let mask = (1 << (7 * size_width)) - 1;
+    let mask = mask(size_width);
     let size = big_endian(size) & mask;
     Ok(Some(Header {
         // At most four bytes.
-        id: u32::try_from(big_endian(&bytes[..id_width])).unwrap_or(0),
+        id: u32::try_from(big_endian(id)).unwrap_or(0),
         size: (size != mask).then_some(size),
         len,
     }))
+}
+
+/// The bits of a variable-length integer of `width` bytes: seven of each. All set, they say that a size is unknown.
+fn mask(width: usize) -> u64 {
+    u64::MAX >> 64_usize.saturating_sub(width.saturating_mul(7)).min(63)
 }
 
 /// The number in up to eight bytes, most significant first.
@@ -100,7 +110,8 @@ impl<'a> Element<'a> {
     /// The data as a string without the zeros that may pad it (RFC 8794 §7.4).
     pub(super) fn text(&self) -> &'a [u8] {
         let end = self.data.iter().position(|&byte| byte == 0);
-        &self.data[..end.unwrap_or(self.data.len())]
+        end.and_then(|end| self.data.get(..end))
+            .unwrap_or(self.data)
     }
 }
 
@@ -137,7 +148,7 @@ fn split(bytes: &[u8]) -> Result<(Element<'_>, &[u8]), Fault> {
     let (whole, behind) = bytes.split_at_checked(end).ok_or(cut)?;
     let element = Element {
         id: header.id,
-        data: &whole[header.len..],
+        data: whole.get(header.len..).ok_or(cut)?,
         whole,
     };
     Ok((element, behind))
@@ -146,21 +157,20 @@ fn split(bytes: &[u8]) -> Result<(Element<'_>, &[u8]), Fault> {
 /// Appends an identifier.
 pub(super) fn put_id(out: &mut Vec<u8>, id: u32) {
     let zeros = id.leading_zeros() as usize / 8;
-    out.extend_from_slice(&id.to_be_bytes()[zeros..]);
+    out.extend(id.to_be_bytes().into_iter().skip(zeros));
 }
 
 /// Appends a size in as few bytes as it takes. Larger than 2^56 - 2 is not asked for.
 pub(super) fn put_size(out: &mut Vec<u8>, size: u64) {
     let width = vint_width_of(size);
-    let marked = size | 1 << (7 * width);
-    out.extend_from_slice(&marked.to_be_bytes()[8 - width..]);
+    let marked = size | 1 << width.saturating_mul(7);
+    let unused = size_of_val(&marked).saturating_sub(width);
+    out.extend(marked.to_be_bytes().into_iter().skip(unused));
 }
 
 /// Fewest bytes of a variable-length integer of this value, not all of whose bits may be set.
 pub(super) fn vint_width_of(value: u64) -> usize {
-    (1..8)
-        .find(|width| value < (1 << (7 * width)) - 1)
-        .unwrap_or(8)
+    (1..8).find(|width| value < mask(*width)).unwrap_or(8)
 }
 
 /// Appends an element.
@@ -173,7 +183,8 @@ pub(super) fn put(out: &mut Vec<u8>, id: u32, data: &[u8]) {
 /// Appends an unsigned integer in as few bytes as it takes.
 pub(super) fn put_uint(out: &mut Vec<u8>, id: u32, value: u64) {
     let zeros = (value.leading_zeros() as usize / 8).min(7);
-    put(out, id, &value.to_be_bytes()[zeros..]);
+    let bytes = value.to_be_bytes();
+    put(out, id, bytes.get(zeros..).unwrap_or(&bytes));
 }
 
 /// Appends an unsigned integer in eight bytes: its length doesn't depend on its value.

@@ -1,4 +1,8 @@
 //! Reads the first bytes of a file, up to its first cluster.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::ops::Range;
 use std::time::Duration;
@@ -35,8 +39,8 @@ impl TrackHead {
     pub fn media_len(&self) -> u64 {
         self.spans
             .iter()
-            .map(|span| span.bytes.end - span.bytes.start)
-            .sum()
+            .map(|span| span.bytes.end.saturating_sub(span.bytes.start))
+            .fold(0, u64::saturating_add)
     }
 
     /// Bytes of the file.
@@ -51,7 +55,9 @@ impl TrackHead {
 
     /// Bytes of memory that it takes, for the cache that keeps it.
     pub fn weight(&self) -> usize {
-        size_of_val(&*self.spans) + self.entry.rest.len() + size_of::<Self>()
+        size_of_val(&*self.spans)
+            .saturating_add(self.entry.rest.len())
+            .saturating_add(size_of::<Self>())
     }
 
     /// How long it lasts, if the file says.
@@ -95,7 +101,7 @@ impl HeadReader {
     /// The beginning of the first cluster, right behind it, shows that the runs begin there.
     pub fn first(&self, index_end: Option<u64>) -> Range<u64> {
         let sensible = index_end.filter(|end| (1..MAX_HEAD).contains(end));
-        let end = sensible.map_or(FIRST, |end| end + MAX_HEADER as u64);
+        let end = sensible.map_or(FIRST, |end| end.saturating_add(MAX_HEADER as u64));
         0..end.min(self.total)
     }
 
@@ -109,8 +115,8 @@ impl HeadReader {
         }
         self.bytes.extend_from_slice(bytes);
         loop {
-            let Some(header) = header(&self.bytes[self.at..])? else {
-                return self.need(self.at as u64 + MAX_HEADER as u64);
+            let Some(header) = header(self.bytes.get(self.at..).unwrap_or_default())? else {
+                return self.need((self.at as u64).saturating_add(MAX_HEADER as u64));
             };
             if header.id == ids::CLUSTER && self.segment.is_some() {
                 return self.finish().map(Progress::Done);
@@ -125,7 +131,7 @@ impl HeadReader {
             if self.bytes.len() < end_at {
                 return self.need(end);
             }
-            self.read(header.id, self.at + header.len..end_at)?;
+            self.read(header.id, self.at.saturating_add(header.len)..end_at)?;
             self.at = end_at;
         }
     }
@@ -143,7 +149,7 @@ impl HeadReader {
         if self.versions.is_none() {
             return Err(Fault::Malformed("it doesn't begin with an EBML header"));
         }
-        self.at += header.len;
+        self.at = self.at.saturating_add(header.len);
         let start = self.at as u64;
         let end = match header.size {
             Some(size) => start
@@ -160,8 +166,9 @@ impl HeadReader {
         let size = header
             .size
             .ok_or(Fault::Malformed("an unknown size where none is allowed"))?;
-        let end = (self.at as u64 + header.len as u64)
-            .checked_add(size)
+        let end = (self.at as u64)
+            .checked_add(header.len as u64)
+            .and_then(|start| start.checked_add(size))
             .ok_or(TOO_LONG)?;
         if end > self.segment.as_ref().map_or(self.total, |range| range.end) {
             return Err(Fault::Malformed("an element reaches beyond its parent"));
@@ -173,7 +180,7 @@ impl HeadReader {
     }
 
     fn read(&mut self, id: u32, data: Range<usize>) -> Result<(), Fault> {
-        let bytes = &self.bytes[data.clone()];
+        let bytes = self.bytes.get(data.clone()).unwrap_or_default();
         let is_new = match (id, &self.segment) {
             (ids::EBML, None) => self.versions.replace(parse_ebml(bytes)?).is_none(),
             (_, None) => return Err(Fault::Malformed("it doesn't begin with an EBML header")),
@@ -208,7 +215,8 @@ impl HeadReader {
             media: self.at as u64,
             end: segment.end,
         };
-        let spans = spans(&self.bytes[cues], entry.number, bounds, &self.others)?;
+        let cues = self.bytes.get(cues).unwrap_or_default();
+        let spans = spans(cues, entry.number, bounds, &self.others)?;
         Ok(TrackHead {
             total: self.total,
             versions,

@@ -1,4 +1,8 @@
 //! What the `EBML` header, `Info` and `Tracks` of a file say.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use super::Fault;
 use super::ebml::{Element, elements};

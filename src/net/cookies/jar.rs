@@ -71,12 +71,10 @@ impl Jar {
             is_secure,
         };
         let guest = Guest { cookie, scope };
-        let place = self
-            .guests
-            .iter()
-            .position(|old| old.is_same(&guest.cookie));
-        if let Some(place) = place {
-            self.guests[place] = guest;
+        let mut guests = self.guests.iter_mut();
+        let old = guests.find(|old| old.is_same(&guest.cookie));
+        if let Some(old) = old {
+            *old = guest;
         } else if self.guests.len() < MAX_GUESTS {
             self.guests.push(guest);
         }

@@ -1,4 +1,8 @@
 //! Cookies: the operator's file, the jar of one extraction, and what of it outlives the extraction.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 mod file;
 #[cfg(any(test, feature = "fuzz"))]

@@ -57,7 +57,7 @@ impl OperatorCookies {
     pub(super) fn parse(content: &[u8]) -> Parsed {
         let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
         let mut cookies = Vec::new();
-        let mut skipped = 0;
+        let mut skipped: usize = 0;
         for (number, line) in content.split(|byte| *byte == b'\n').enumerate() {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if is_comment(line) {
@@ -65,7 +65,7 @@ impl OperatorCookies {
             }
             match parse_line(line).filter(|_| number < MAX_LINES) {
                 Some(cookie) => cookies.push(cookie),
-                None => skipped += 1,
+                None => skipped = skipped.saturating_add(1),
             }
         }
         Parsed {
@@ -86,7 +86,7 @@ impl OperatorCookies {
     pub fn count_at(&self, now: u64) -> (usize, usize) {
         let is_alive = |cookie: &&OperatorCookie| cookie.expires_at.is_none_or(|at| now < at);
         let alive = self.cookies.iter().filter(is_alive).count();
-        (alive, self.cookies.len() - alive)
+        (alive, self.cookies.len().saturating_sub(alive))
     }
 
     /// Path, name and value of each cookie for a request to `url` at the Unix second `now`.

@@ -1,4 +1,8 @@
 //! Which addresses may be asked: the SSRF guard (reliability R5).
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 mod address;
 #[cfg(test)]

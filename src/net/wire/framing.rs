@@ -1,4 +1,8 @@
 //! Where a body ends (RFC 9112 §6.3 and §7.1).
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -106,7 +110,8 @@ fn take(buffer: &mut BytesMut, most: u64) -> (Bytes, u64) {
     let length = buffer
         .len()
         .min(usize::try_from(most).unwrap_or(usize::MAX));
-    (buffer.split_to(length).freeze(), most - length as u64)
+    let left = most.saturating_sub(length as u64);
+    (buffer.split_to(length).freeze(), left)
 }
 
 fn chunked(state: &mut Chunk, buffer: &mut BytesMut) -> Result<Step, WireError> {
@@ -148,7 +153,9 @@ fn chunked(state: &mut Chunk, buffer: &mut BytesMut) -> Result<Step, WireError> 
                 if line.is_empty() {
                     return Ok(Step::End);
                 }
-                let read = read + line.len() + b"\r\n".len();
+                let read = read
+                    .saturating_add(line.len())
+                    .saturating_add(b"\r\n".len());
                 if read > MAX_TRAILERS {
                     return Err(WireError::Malformed("trailers too long"));
                 }
@@ -172,7 +179,7 @@ fn line(buffer: &mut BytesMut) -> Result<Option<Bytes>, WireError> {
     if line.last() != Some(&b'\r') || line.len() > MAX_LINE {
         return Err(WireError::Malformed("bad line of the chunked coding"));
     }
-    line.truncate(line.len() - 1);
+    line.truncate(line.len().saturating_sub(1));
     Ok(Some(line))
 }
 

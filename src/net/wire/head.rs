@@ -1,4 +1,8 @@
 //! The head of an answer (RFC 9112 §4, §5, §6.3).
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use bytes::{Buf, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
@@ -39,8 +43,8 @@ impl HeadReader {
     ) -> Result<Option<Head>, WireError> {
         let is_first = self.read == 0;
         self.read = self.read.saturating_add(new);
-        let arrived = &buffer[buffer.len().saturating_sub(new)..];
-        if is_first || memchr::memchr(b'\n', arrived).is_some() {
+        let arrived = buffer.get(buffer.len().saturating_sub(new)..);
+        if is_first || arrived.is_some_and(|arrived| memchr::memchr(b'\n', arrived).is_some()) {
             let head = take_head(buffer, method)?;
             if head.is_some() {
                 return Ok(head);

@@ -1,4 +1,8 @@
 //! Whether the head of an upstream's answer may be believed, and what it says.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::num::NonZeroU64;
 use std::ops::Range;
@@ -42,7 +46,7 @@ impl Question {
             RangeAsk::Between(start, last) => Some((start, last)),
             RangeAsk::Suffix(length) => {
                 let last = self.known_length?.checked_sub(1)?;
-                Some(((last + 1).saturating_sub(length), last))
+                Some((last.saturating_add(1).saturating_sub(length), last))
             }
         }
     }
@@ -283,7 +287,7 @@ fn whole(framing: Framing, question: &Question) -> Result<Body, Fault> {
 }
 
 fn length_of(range: &Range<u64>) -> u64 {
-    range.end - range.start
+    range.end.saturating_sub(range.start)
 }
 
 #[cfg(test)]

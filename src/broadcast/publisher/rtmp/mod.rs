@@ -1,5 +1,9 @@
 //! RTMP and RTMPS without a child process, so that the key is in no argument list, the address that was judged is the
 //! one that is dialled, and TLS is verified.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 mod chunk;
 mod command;

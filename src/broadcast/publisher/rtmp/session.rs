@@ -236,7 +236,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             kind::COMMAND => return Ok(Some(Reply::parse(body, self.key.reveal())?)),
             _ => {}
         }
-        if self.window > 0 && self.wire.received - self.told >= self.window {
+        let untold = self.wire.received.saturating_sub(self.told);
+        if self.window > 0 && untold >= self.window {
             self.told = self.wire.received;
             #[expect(
                 clippy::cast_possible_truncation,
@@ -258,7 +259,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let step = count.wrapping_sub(known as u32);
         // A count that goes back is an old one.
         if step.cast_signed() >= 0 {
-            self.acknowledged = Some(known + u64::from(step));
+            self.acknowledged = Some(known.saturating_add(step.into()));
         }
     }
 
@@ -268,7 +269,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         }
         let before = self.wire.out.len();
         self.put(CONTROLS, message);
-        self.answers += self.wire.out.len() - before;
+        let put = self.wire.out.len().saturating_sub(before);
+        self.answers = self.answers.saturating_add(put);
         if self.answers > MAX_ANSWERS {
             return Err(ChunkError::Flood);
         }

@@ -103,7 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         if bytes.is_empty() {
             return Poll::Ready(Err(PublishError::Closed(step)));
         }
-        self.received += bytes.len() as u64;
+        self.received = self.received.saturating_add(bytes.len() as u64);
         input.extend_from_slice(bytes);
         Poll::Ready(Ok(()))
     }
@@ -116,7 +116,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             let count = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.out))
                 .map_err(|error| fault(error, step))?;
             self.out.advance(count);
-            self.sent += count as u64;
+            self.sent = self.sent.saturating_add(count as u64);
             self.moved = Instant::now();
             self.needs_flush = true;
         }

@@ -184,8 +184,8 @@ impl Gathered {
                 && format.vcodec == Some(Codec::H264)
                 && format.short_side().is_some_and(|side| side >= HD)
         });
-        if let Some(index) = first {
-            formats[..=index].rotate_right(1);
+        if let Some(before) = first.and_then(|index| formats.get_mut(..=index)) {
+            before.rotate_right(1);
         }
         formats
     }

@@ -37,8 +37,8 @@ impl Frame {
         else {
             return true;
         };
-        let one = u64::from(width) * u64::from(other_height);
-        let two = u64::from(height) * u64::from(other_width);
+        let one = u64::from(width).saturating_mul(other_height.into());
+        let two = u64::from(height).saturating_mul(other_width.into());
         one.abs_diff(two) <= one.max(two) / 25
     }
 
@@ -47,11 +47,13 @@ impl Frame {
         let short = u64::from(if lines == 540 { 576 } else { lines });
         let (width, height) = self.shape();
         let (scaled_width, scaled_height) = if width < height {
-            (short, even(short * height / width))
+            let scaled = short.saturating_mul(height).checked_div(width);
+            (Some(short), scaled.map(even))
         } else {
-            (even((short * width).div_ceil(height)), short)
+            let scaled = short.saturating_mul(width).div_ceil(height);
+            (Some(even(scaled)), Some(short))
         };
-        Self::new(Some(scaled_width), Some(scaled_height))
+        Self::new(scaled_width, scaled_height)
     }
 
     /// The picture in this shape with this width.
@@ -59,14 +61,15 @@ impl Frame {
         let (width, height) = self.shape();
         let new_height = new_width
             .and_then(|new_width| new_width.checked_mul(height))
-            .map(|area| even(area / width));
+            .and_then(|area| area.checked_div(width))
+            .map(even);
         Self::new(new_width, new_height)
     }
 }
 
 /// The even number at or below.
 fn even(number: u64) -> u64 {
-    number - number % 2
+    number & !1
 }
 
 #[cfg(test)]

@@ -75,9 +75,13 @@ pub(super) fn preference(itag: u32, is_damaged: bool) -> Option<i32> {
 
 pub(super) fn source_preference(raw: &RawFormat, itag: u32) -> i32 {
     // Format 22 is often damaged (yt-dlp issue 3372).
-    let own = if itag == 22 { -5 } else { -1 };
+    let own: i32 = if itag == 22 { -5 } else { -1 };
     let is_premium = raw.quality_label.text().contains("Premium");
-    own + if is_premium { 100 } else { 0 }
+    if is_premium {
+        own.saturating_add(100)
+    } else {
+        own
+    }
 }
 
 /// The id of a sound track, if it has the form of those that are known: links carry it.

@@ -68,7 +68,7 @@ impl Skipped {
             Skip::NoToken => &mut self.no_token,
             Skip::Unusable => &mut self.unusable,
         };
-        *counter += 1;
+        *counter = counter.saturating_add(1);
     }
 }
 
@@ -270,14 +270,15 @@ fn spoken_language(player: &Player) -> Option<String> {
 fn number_equal_ids(streams: &mut [Stream]) {
     let mut total: BTreeMap<String, usize> = BTreeMap::new();
     for stream in streams.iter() {
-        *total.entry(stream.format_id.clone()).or_default() += 1;
+        let count = total.entry(stream.format_id.clone()).or_default();
+        *count = count.saturating_add(1);
     }
     let mut next: BTreeMap<String, usize> = BTreeMap::new();
     for stream in streams.iter_mut().rev() {
         if total.get(&stream.format_id).is_some_and(|count| *count > 1) {
             let number = next.entry(stream.format_id.clone()).or_default();
             let id = format!("{}-{number}", stream.format_id);
-            *number += 1;
+            *number = number.saturating_add(1);
             stream.format_id = id;
         }
     }

@@ -1,4 +1,8 @@
 //! What a player script answered, checked: a script is not trusted to answer well, or to be a player at all.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use serde::{Deserialize, Serialize};
 

@@ -2,6 +2,10 @@
 //!
 //! Googlevideo signs the parameters of an address, so every byte that isn't a challenge must stay as it came; an
 //! address is therefore edited as text, never parsed and printed again.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -98,24 +102,27 @@ fn split_fragment(url: &str) -> (&str, &str) {
 fn n_span(url: &str) -> Option<Range<usize>> {
     let (whole, _) = split_fragment(url);
     let (path, query) = whole.split_once('?').unwrap_or((whole, ""));
-    query_span(query, whole.len() - query.len()).or_else(|| path_span(path))
+    let offset = whole.len().saturating_sub(query.len());
+    query_span(query, offset).or_else(|| path_span(path))
 }
 
 fn query_span(query: &str, offset: usize) -> Option<Range<usize>> {
     let mut at = offset;
     for pair in query.split('&') {
+        let end = at.checked_add(pair.len())?;
         if let Some(value) = pair.strip_prefix("n=") {
-            return Some(at + 2..at + 2 + value.len());
+            return Some(end.checked_sub(value.len())?..end);
         }
-        at += pair.len() + 1;
+        at = end.checked_add(1)?;
     }
     None
 }
 
 fn path_span(path: &str) -> Option<Range<usize>> {
-    let start = path.find("/n/")? + "/n/".len();
-    let length = path[start..].find('/').unwrap_or(path.len() - start);
-    Some(start..start + length)
+    let (before, rest) = path.split_at_checked(path.find("/n/")?)?;
+    let start = before.len().checked_add("/n/".len())?;
+    let value = rest.strip_prefix("/n/")?.split('/').next()?;
+    Some(start..start.checked_add(value.len())?)
 }
 
 #[cfg(test)]

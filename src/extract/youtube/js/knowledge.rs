@@ -1,4 +1,8 @@
 //! What was learnt from player scripts, so that a script is fetched and run as seldom as possible.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::collections::BTreeMap;
 

@@ -5,6 +5,10 @@
 //! ejs 0.8.0 (2026-06). The function that builds media addresses is known by a statement of its own,
 //! `<name>.<member>("alr","yes")`, seen in every player of 2022-08 to 2026-01. The text is kept and spans are cut out
 //! of it, so that no code generator is needed.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::ops::Range;
 
@@ -32,7 +36,7 @@ impl From<LexError> for Fault {
 pub(super) fn prepare(script: &str) -> Result<String, Fault> {
     let source = script.as_bytes();
     let body = find_body(source)?;
-    let mut text = String::with_capacity(script.len() + 256);
+    let mut text = String::with_capacity(script.len().saturating_add(256));
     let mut kept = 0;
     for cut in &body.cuts {
         text.push_str(&script[kept..cut.start]);
@@ -153,7 +157,7 @@ impl Walk {
         } else if let Some(function) = &mut self.function {
             function
                 .call
-                .take(token, text, token.depth - BODY_DEPTH - 1);
+                .take(token, text, token.depth.saturating_sub(BODY_DEPTH + 1));
         }
         self.last_end = token.span.end;
     }

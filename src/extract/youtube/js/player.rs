@@ -1,4 +1,8 @@
 //! Which player script: its id and variant, read from addresses and pages.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::fmt;
 use std::str::FromStr;
@@ -134,7 +138,8 @@ impl PlayerKey {
     /// the one that `iframe_api` names, gives the main build of the same id.
     pub fn find(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
-        memmem::find_iter(bytes, "player").find_map(|at| Self::behind(text.get(at + 6..)?))
+        memmem::find_iter(bytes, "player")
+            .find_map(|at| Self::behind(text.get(at..)?.strip_prefix("player")?))
     }
 
     /// The same id in its main build.

@@ -4,6 +4,10 @@
 //! recursive parser can be led into a stack overflow, which no caller can catch; this walk can't. What it must get
 //! right are two questions that a lexer alone can't answer: whether `/` divides or begins a regular expression, and
 //! whether `{` begins a block or a value. Both follow from the token before and from the bracket around.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::ops::Range;
 
@@ -209,7 +213,8 @@ impl<'a> Scanner<'a> {
             },
             Kind::Semicolon if self.among_statements() => self.statement(),
             Kind::Question => {
-                *self.conditions() += 1;
+                let conditions = self.conditions();
+                *conditions = conditions.saturating_add(1);
                 Before::Operator
             }
             Kind::Colon => self.colon(),
@@ -234,7 +239,7 @@ impl<'a> Scanner<'a> {
     fn colon(&mut self) -> Before {
         let conditions = self.conditions();
         if *conditions > 0 {
-            *conditions -= 1;
+            *conditions = conditions.saturating_sub(1);
             return Before::Operator;
         }
         self.pending = None;

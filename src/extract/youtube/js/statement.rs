@@ -1,4 +1,8 @@
 //! One statement of a player's top level: whether it stays, and which function it names.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::ops::Range;
 
@@ -72,7 +76,7 @@ impl Statement {
 
     /// Takes the next token that is not inside brackets.
     pub(super) fn take(&mut self, token: &Token, text: &[u8]) {
-        self.tokens += 1;
+        self.tokens = self.tokens.saturating_add(1);
         if token.start == Start::Nested {
             self.form = Form::Other;
         }
@@ -232,7 +236,7 @@ impl MarkerCall {
             _ => false,
         };
         self.matched = if is_next {
-            self.matched + 1
+            self.matched.saturating_add(1)
         } else {
             usize::from(depth == 0 && token.kind == Kind::Word && token.start == Start::Fresh)
         };

@@ -1,4 +1,8 @@
 //! The day at which a player was built.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use memchr::memmem;
 
@@ -11,7 +15,8 @@ const DIGITS: usize = 5;
 /// The signature timestamp of a player script, in days since the epoch.
 pub fn signature_timestamp(script: &[u8]) -> Option<u32> {
     NAMES.iter().find_map(|name| {
-        memmem::find_iter(script, name).find_map(|at| day(script.get(at + name.len()..)?))
+        memmem::find_iter(script, name)
+            .find_map(|at| day(script.get(at..)?.strip_prefix(name.as_bytes())?))
     })
 }
 

@@ -1,6 +1,10 @@
 //! Tokens of JavaScript, and the lexical part of [`super::scan`], without any memory of what came before.
 //!
 //! Everything here works on bytes, never recurses, and ends at the end of the text whatever it holds.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::ops::Range;
 
@@ -113,30 +117,31 @@ impl LexError {
 }
 
 /// End of white space and comments from `at` on, and whether a line ended among them.
-pub(super) fn skip_blanks(source: &[u8], mut at: usize) -> Result<(usize, bool), LexError> {
+pub(super) fn skip_blanks(source: &[u8], at: usize) -> Result<(usize, bool), LexError> {
     let mut newline = false;
+    let mut rest = source.get(at..).unwrap_or_default();
     loop {
-        let rest = source.get(at..).unwrap_or_default();
-        match rest {
-            [b'\n' | b'\r', ..] => {
-                newline = true;
-                at += 1;
-            }
-            [b' ' | b'\t' | 0x0b | 0x0c, ..] => at += 1,
+        rest = match rest {
             // No-break space, byte order mark, and the two separators that end a line (ECMA-262 §12.2, §12.3).
-            [0xc2, 0xa0, ..] => at += 2,
-            [0xef, 0xbb, 0xbf, ..] => at += 3,
-            [0xe2, 0x80, 0xa8 | 0xa9, ..] => {
+            [b' ' | b'\t' | 0x0b | 0x0c, after @ ..]
+            | [0xc2, 0xa0, after @ ..]
+            | [0xef, 0xbb, 0xbf, after @ ..] => after,
+            [b'\n' | b'\r', after @ ..] | [0xe2, 0x80, 0xa8 | 0xa9, after @ ..] => {
                 newline = true;
-                at += 3;
+                after
             }
-            [b'/', b'/', ..] => at += memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len()),
+            [b'/', b'/', body @ ..] => {
+                let end = memchr::memchr2(b'\n', b'\r', body);
+                end.and_then(|end| body.get(end..)).unwrap_or_default()
+            }
             [b'/', b'*', body @ ..] => {
-                let end = memchr::memmem::find(body, b"*/").ok_or(LexError::Unfinished)?;
-                newline |= memchr::memchr2(b'\n', b'\r', &body[..end]).is_some();
-                at += end + 4;
+                let end = memchr::memmem::find(body, b"*/");
+                let parts = end.and_then(|end| body.split_at_checked(end));
+                let (comment, after) = parts.ok_or(LexError::Unfinished)?;
+                newline |= memchr::memchr2(b'\n', b'\r', comment).is_some();
+                after.strip_prefix(b"*/").unwrap_or_default()
             }
-            _ => return Ok((at, newline)),
+            _ => return Ok((source.len().saturating_sub(rest.len()), newline)),
         }
     }
 }
@@ -158,7 +163,7 @@ pub(super) fn token(
         [first, ..] if is_word(*first) || *first == b'#' => (Kind::Word, word(rest)),
         _ => operator(rest)?,
     };
-    Ok((kind, at..at + length))
+    Ok((kind, at..at.saturating_add(length)))
 }
 
 /// The piece of a template that begins at `at`, just after a backtick or the `}` of a substitution.
@@ -167,10 +172,16 @@ pub(super) fn template(source: &[u8], at: usize) -> Result<(Kind, Range<usize>),
     loop {
         match source.get(end..).unwrap_or_default() {
             [] => return Err(LexError::Unfinished),
-            [b'`', ..] => return Ok((Kind::Template { closes: true }, at..end + 1)),
-            [b'$', b'{', ..] => return Ok((Kind::Template { closes: false }, at..end + 2)),
-            [b'\\', ..] => end += 2,
-            _ => end += 1,
+            [b'`', ..] => {
+                let kind = Kind::Template { closes: true };
+                return Ok((kind, at..end.saturating_add(1)));
+            }
+            [b'$', b'{', ..] => {
+                let kind = Kind::Template { closes: false };
+                return Ok((kind, at..end.saturating_add(2)));
+            }
+            [b'\\', ..] => end = end.saturating_add(2),
+            _ => end = end.saturating_add(1),
         }
     }
 }
@@ -182,15 +193,14 @@ fn is_word(byte: u8) -> bool {
 
 /// Length of the name that `rest` begins with; `\u{…}` escapes count as part of it.
 fn word(rest: &[u8]) -> usize {
-    let mut end = 1;
-    while let Some(&byte) = rest.get(end) {
-        let escape = matches!(byte, b'{') && rest[..end].ends_with(b"\\u");
-        if escape {
-            end += memchr::memchr(b'}', &rest[end..]).unwrap_or(0);
-        } else if !is_word(byte) {
+    let mut end: usize = 1;
+    while let Some((before, after @ [byte, ..])) = rest.split_at_checked(end) {
+        if *byte == b'{' && before.ends_with(b"\\u") {
+            end = end.saturating_add(memchr::memchr(b'}', after).unwrap_or(0));
+        } else if !is_word(*byte) {
             break;
         }
-        end += 1;
+        end = end.saturating_add(1);
     }
     end
 }
@@ -198,54 +208,50 @@ fn word(rest: &[u8]) -> usize {
 /// Length of a number: digits, letters, dots, and the sign of an exponent.
 fn number(rest: &[u8]) -> usize {
     let hexadecimal = matches!(rest, [b'0', b'x' | b'X', ..]);
-    let mut end = 1;
-    while let Some(&byte) = rest.get(end) {
-        let sign =
-            matches!(byte, b'+' | b'-') && !hexadecimal && matches!(rest[end - 1], b'e' | b'E');
-        if !(byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_') || sign) {
-            break;
-        }
-        end += 1;
-    }
-    end
+    let is_part = |before: u8, byte: u8| {
+        let sign = matches!(byte, b'+' | b'-') && !hexadecimal && matches!(before, b'e' | b'E');
+        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_') || sign
+    };
+    let more = rest
+        .windows(2)
+        .take_while(|pair| matches!(pair, [before, byte] if is_part(*before, *byte)));
+    more.count().saturating_add(1)
 }
 
 /// Length of a quoted text.
 fn quoted(rest: &[u8]) -> Result<usize, LexError> {
-    let quote = rest[0];
-    let mut end = 1;
+    let quote = rest.first();
+    let mut end: usize = 1;
     loop {
-        match rest.get(end) {
-            None | Some(b'\n') => return Err(LexError::Unfinished),
-            Some(b'\\') if rest.get(end + 1..end + 3) == Some(b"\r\n") => end += 3,
-            Some(b'\\') => end += 2,
-            Some(&byte) if byte == quote => return Ok(end + 1),
-            Some(_) => end += 1,
-        }
+        let length = match rest.get(end..).unwrap_or_default() {
+            [] | [b'\n', ..] => return Err(LexError::Unfinished),
+            [b'\\', b'\r', b'\n', ..] => 3,
+            [b'\\', ..] => 2,
+            [byte, ..] if Some(byte) == quote => return Ok(end.saturating_add(1)),
+            _ => 1,
+        };
+        end = end.saturating_add(length);
     }
 }
 
 /// Length of a regular expression and its flags; a slash inside a class doesn't end it.
 fn regex(rest: &[u8]) -> Result<usize, LexError> {
-    let mut end = 1;
+    let mut end: usize = 1;
     let mut class = false;
     loop {
-        match rest.get(end) {
-            None | Some(b'\n' | b'\r') => return Err(LexError::Unfinished),
-            Some(b'\\') => end += 2,
-            Some(b'/') if !class => break,
-            Some(&byte) => {
-                class = (class || byte == b'[') && byte != b']';
-                end += 1;
+        match rest.get(end..).unwrap_or_default() {
+            [] | [b'\n' | b'\r', ..] => return Err(LexError::Unfinished),
+            [b'\\', ..] => end = end.saturating_add(2),
+            [b'/', after @ ..] if !class => {
+                let flags = after.iter().take_while(|byte| is_word(**byte)).count();
+                return Ok(end.saturating_add(1).saturating_add(flags));
+            }
+            [byte, ..] => {
+                class = (class || *byte == b'[') && *byte != b']';
+                end = end.saturating_add(1);
             }
         }
     }
-    end += 1;
-    let flags = rest[end..]
-        .iter()
-        .take_while(|byte| is_word(**byte))
-        .count();
-    Ok(end + flags)
 }
 
 /// The operators that are more than a run of bytes to the caller, longest first.

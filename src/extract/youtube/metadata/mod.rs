@@ -1,5 +1,9 @@
 //! The facts about a video (youtube.md §7), from the player answer, the web client's answer and the page beside the
 //! video, the first that tells wins. Pure.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 mod captions;
 mod chapters;
@@ -331,7 +335,8 @@ fn thumbnails(answers: Answers<'_>, hosts: &Hosts) -> Vec<Thumbnail> {
         }
     }
     let area = |picture: &Thumbnail| {
-        u64::from(picture.width.unwrap_or(0)) * u64::from(picture.height.unwrap_or(0))
+        let (width, height) = (picture.width.unwrap_or(0), picture.height.unwrap_or(0));
+        u64::from(width).saturating_mul(height.into())
     };
     pictures.sort_by_key(|picture| std::cmp::Reverse(area(picture)));
     pictures

@@ -1,4 +1,8 @@
 //! What an answer says about the video: playable, or why not (youtube.md §2.5). Pure.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 mod rules;
 

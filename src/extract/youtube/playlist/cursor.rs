@@ -1,6 +1,10 @@
 //! The place in a list between two requests, as text that the caller keeps.
 //!
 //! It holds nothing secret, and what comes back is checked: ids and tokens must have their form, numbers their bounds.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

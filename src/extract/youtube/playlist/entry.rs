@@ -1,4 +1,8 @@
 //! One line of a list, in each of its three layouts. Pure.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use serde_json::Value;
 

@@ -1,4 +1,8 @@
 //! What stands above a list: title, maker, number of videos; and the alerts that stand in its place. Pure.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use serde_json::Value;
 use url::Url;

@@ -1,4 +1,8 @@
 //! One answer of a list: its lines, and how it goes on. Pure.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use serde_json::Value;
 

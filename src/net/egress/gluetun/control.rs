@@ -1,4 +1,8 @@
 //! The control server of gluetun: where it is, and what it is asked.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -86,23 +86,30 @@ impl ChunkReader {
             return Ok(None);
         };
         let on = match first & 0x3f {
-            0 => bytes.try_get_u8().map(|low| 64 + u32::from(low)),
-            1 => bytes.try_get_u16_le().map(|low| 64 + u32::from(low)),
+            0 => bytes
+                .try_get_u8()
+                .map(|low| u32::from(low).saturating_add(64)),
+            1 => bytes
+                .try_get_u16_le()
+                .map(|low| u32::from(low).saturating_add(64)),
             small => Ok(u32::from(small)),
         };
         let Ok(on) = on else { return Ok(None) };
         let format = first >> 6;
-        let rest = [11, 7, 3, 0][usize::from(format)];
-        if bytes.len() < rest {
+        let length = match format {
+            0 => 11,
+            1 => 7,
+            2 => 3,
+            _ => 0,
+        };
+        let Some((fields, mut bytes)) = bytes.split_at_checked(length) else {
             return Ok(None);
-        }
+        };
         let known = self.streams.get(&on);
         if format != 0 && known.is_none() {
             return Err(ChunkError::Orphan);
         }
-        let short = (format < 3)
-            .then(|| u32::from(bytes[0]) << 16 | u32::from(bytes[1]) << 8 | u32::from(bytes[2]));
-        bytes.advance(rest);
+        let short = fields.first_chunk::<3>().map(|short| be24(*short));
         let is_extended = match short {
             Some(time) => time == EXTENDED,
             None => known.is_some_and(|known| known.is_extended),
@@ -117,7 +124,7 @@ impl ChunkReader {
         Ok(Some(Head {
             on,
             format,
-            length: self.buffer.len() - bytes.len(),
+            length: self.buffer.len().saturating_sub(bytes.len()),
             time,
             is_extended,
         }))
@@ -132,7 +139,7 @@ impl ChunkReader {
         if !self.streams.contains_key(&head.on) && self.streams.len() == MAX_STREAMS {
             return Err(ChunkError::TooMany);
         }
-        let fields = &self.buffer[..head.length];
+        let fields = self.buffer.get(..head.length).unwrap_or_default();
         let length = announced(head, fields);
         let stream = self.streams.get(&head.on);
         let begun = stream.map_or(0, |stream| stream.body.len());
@@ -142,24 +149,25 @@ impl ChunkReader {
         }
         // A new head in the middle of a message begins another one.
         let begun = if head.format == 3 { begun } else { 0 };
-        let size = (length - begun).min(self.chunk_size);
-        if self.buffer.len() < head.length + size {
+        let size = length.saturating_sub(begun).min(self.chunk_size);
+        if self.buffer.len() < head.length.saturating_add(size) {
             return Ok(None);
         }
         let fields = self.buffer.split_to(head.length);
         let body = self.buffer.split_to(size);
         let stream = self.streams.entry(head.on).or_default();
         if begun == 0 {
-            self.held -= stream.body.len();
+            self.held = self.held.saturating_sub(stream.body.len());
             stream.body.clear();
             stream.begin(head, &fields);
         }
         stream.body.extend_from_slice(&body);
         if stream.body.len() < stream.length {
-            self.held += size;
+            self.held = self.held.saturating_add(size);
             return Ok(Some(None));
         }
-        self.held -= stream.body.len() - size;
+        let before = stream.body.len().saturating_sub(size);
+        self.held = self.held.saturating_sub(before);
         Ok(Some(Some(stream.end())))
     }
 
@@ -174,7 +182,7 @@ impl ChunkReader {
             }
             kind::ABORT => {
                 if let Some(stream) = self.streams.get_mut(&number(&message.body)?) {
-                    self.held -= stream.body.len();
+                    self.held = self.held.saturating_sub(stream.body.len());
                     stream.body.clear();
                 }
             }
@@ -188,38 +196,46 @@ fn number(mut body: &[u8]) -> Result<u32, ChunkError> {
     body.try_get_u32().map_err(|_| ChunkError::Malformed)
 }
 
-/// Bytes of the basic head in front of the fields.
-fn basic(fields: &[u8]) -> usize {
-    match fields[0] & 0x3f {
-        0 => 2,
-        1 => 3,
+fn be24([high, middle, low]: [u8; 3]) -> u32 {
+    u32::from_be_bytes([0, high, middle, low])
+}
+
+/// What stands behind the basic head and the time: length, kind, stream.
+fn behind_time(head: &[u8]) -> &[u8] {
+    let basic = match head.first().map(|first| first & 0x3f) {
+        Some(0) => 2,
+        Some(1) => 3,
         _ => 1,
-    }
+    };
+    head.get(basic..)
+        .and_then(|fields| fields.get(3..))
+        .unwrap_or_default()
 }
 
 /// The length of the message, when the head says it.
-fn announced(head: &Head, fields: &[u8]) -> Option<usize> {
-    let at = basic(fields) + 3;
-    let bytes = fields.get(at..at + 3).filter(|_| head.format <= 1)?;
-    Some(usize::from(bytes[0]) << 16 | usize::from(bytes[1]) << 8 | usize::from(bytes[2]))
+fn announced(head: &Head, bytes: &[u8]) -> Option<usize> {
+    let length = behind_time(bytes).first_chunk::<3>();
+    let length = length.filter(|_| head.format <= 1)?;
+    usize::try_from(be24(*length)).ok()
 }
 
 impl ChunkStream {
     /// A message begins. A head without a time repeats the step before (section 5.3.1.2.4).
-    fn begin(&mut self, head: &Head, fields: &[u8]) {
-        let at = basic(fields);
+    fn begin(&mut self, head: &Head, bytes: &[u8]) {
         self.is_extended = head.is_extended;
         self.step = head.time.unwrap_or(self.step);
         if head.format == 0 {
             self.timestamp_ms = self.step;
-            let mut stream = &fields[at + 7..at + 11];
-            self.stream = stream.get_u32_le();
+            let stream = behind_time(bytes).get(4..).unwrap_or_default();
+            self.stream = stream
+                .first_chunk()
+                .map_or(0, |bytes| u32::from_le_bytes(*bytes));
         } else {
             self.timestamp_ms = self.timestamp_ms.wrapping_add(self.step);
         }
-        if let Some(length) = announced(head, fields) {
+        if let Some(length) = announced(head, bytes) {
             self.length = length;
-            self.kind = fields[at + 6];
+            self.kind = behind_time(bytes).get(3).copied().unwrap_or_default();
         }
     }
 

@@ -46,7 +46,9 @@ impl ChunkWriter {
     /// Writes a message on chunk stream `on`, from 2 to 63. Streams of the same kind should keep to one: heads are
     /// short then.
     pub fn write(&mut self, on: u8, message: &Message, out: &mut BytesMut) {
-        let slot = &mut self.previous[usize::from(on) % STREAMS];
+        let Some(slot) = self.previous.get_mut(usize::from(on) % STREAMS) else {
+            return;
+        };
         let length = message.body.len();
         let (format, time) = head(slot.as_ref(), message);
         *slot = Some(Previous {
@@ -56,7 +58,8 @@ impl ChunkWriter {
             stream: message.stream,
         });
         let extended = (time >= EXTENDED).then_some(time);
-        out.reserve(length + length / self.chunk_size * 5 + 16);
+        let pieces = length.checked_div(self.chunk_size).unwrap_or(0);
+        out.reserve(length.saturating_add(pieces.saturating_mul(5).saturating_add(16)));
         out.put_u8(format << 6 | on);
         out.put_uint(u64::from(time.min(EXTENDED)), 3);
         if format <= 1 {
