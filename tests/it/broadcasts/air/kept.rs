@@ -12,7 +12,7 @@ use crate::broadcasts::{TOKEN, ask, get, made, route};
 use crate::harness::ingest::Manner;
 use crate::harness::upstream::youtube::{Layout, Playlist, YouTube};
 use crate::harness::upstream::{Fault, Gate, Progress, Rule, Traffic};
-use crate::harness::{Stage, can_mount, eventually, run, skip};
+use crate::harness::{Stage, can_mount, eventually, run};
 
 /// Requests for media of this length so far; `dur` is a part of their addresses.
 pub(super) fn asked_for(studio: &Studio, seconds: u32) -> usize {
