@@ -7,12 +7,12 @@ use http::Method;
 use serde_json::json;
 
 use super::scheduled::fetching;
-use super::{LIST, SMALL, Studio, UPRIGHT, WIDE, assert_smooth, grainy_film, video};
-use crate::broadcasts::{TOKEN, ask, get, made, route};
+use super::{LIST, SMALL, Studio, UPRIGHT, WIDE, assert_smooth, grainy_film, keeping_stage, video};
+use crate::broadcasts::{ask, get, made, route};
 use crate::harness::ingest::Manner;
 use crate::harness::upstream::youtube::{Layout, Playlist, YouTube};
 use crate::harness::upstream::{Fault, Gate, Progress, Rule, Traffic};
-use crate::harness::{Stage, can_mount, eventually, run};
+use crate::harness::{can_mount, eventually, run};
 
 /// Requests for media of this length so far; `dur` is a part of their addresses.
 pub(super) fn asked_for(studio: &Studio, seconds: u32) -> usize {
@@ -290,12 +290,7 @@ async fn kept_item_that_left_the_list_goes() {
 
 #[tokio::test]
 async fn broadcast_deleted_while_its_list_is_read_leaves_nothing() {
-    let stage = Stage::with(|builder| {
-        builder
-            .env("BROADCAST_API_TOKEN", TOKEN)
-            .env("STREAM_TEMP_DIR", "streams")
-    })
-    .await;
+    let stage = keeping_stage().await;
     let youtube = YouTube::open(stage.world());
     youtube.playlist(Playlist::new(LIST, Layout::Classic, 3));
     let fields = json!({ "stream_source": "playlist", "playlist_serve_mode": "hybrid" });

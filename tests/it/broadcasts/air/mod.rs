@@ -348,6 +348,16 @@ async fn flashes_in_file(dir: &Path) -> usize {
     first + bright.windows(2).filter(|pair| !pair[0] && pair[1]).count()
 }
 
+/// A server that has broadcasts and keeps their files, and no ingest.
+pub(super) async fn keeping_stage() -> Stage {
+    let settings = |builder: Builder| {
+        builder
+            .env("BROADCAST_API_TOKEN", TOKEN)
+            .env("STREAM_TEMP_DIR", "streams")
+    };
+    Stage::with(settings).await
+}
+
 /// Ends a program as the system does when memory runs out.
 pub(super) async fn kill(pid: u64) {
     let killed = tokio::process::Command::new("kill")

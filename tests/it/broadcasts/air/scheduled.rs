@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::kept::files_below;
-use super::{LIST, SMALL, Studio, UPRIGHT, WIDE, assert_smooth, until, video};
-use crate::broadcasts::{TOKEN, ask, get, made, route};
+use super::{LIST, SMALL, Studio, UPRIGHT, WIDE, assert_smooth, keeping_stage, until, video};
+use crate::broadcasts::{ask, get, made, route};
 use crate::harness::ingest::Manner;
 use crate::harness::upstream::youtube::{Layout, Playlist, YouTube};
 use crate::harness::upstream::{Fault, Gate, Rule};
@@ -137,12 +137,7 @@ async fn items_are_fetched_before_the_time_on_air_and_played_from_disk() {
 
 /// A server, and a list of three files that can be fetched and not played.
 async fn stage() -> Stage {
-    let stage = Stage::with(|builder| {
-        builder
-            .env("BROADCAST_API_TOKEN", TOKEN)
-            .env("STREAM_TEMP_DIR", "streams")
-    })
-    .await;
+    let stage = keeping_stage().await;
     let youtube = YouTube::open(stage.world());
     let list = Playlist::new(LIST, Layout::Classic, 3);
     for entry in &list.entries {

@@ -3,7 +3,7 @@
 use serde_json::json;
 use serverrs::broadcast::flv::TagKind;
 
-use super::{Studio, assert_no_gap, assert_smooth, assert_together, list, marks};
+use super::{Studio, assert_together, list, marks, whole};
 use crate::harness::film::{MIXED, Shape};
 use crate::harness::ingest::Manner;
 use crate::harness::lateness::Lateness;
@@ -31,15 +31,7 @@ async fn mixed_items_come_as_one_stream_without_a_gap() {
     list(&studio, &MIXED.map(|shape| (shape, 4))).await;
     let lateness = Lateness::watch();
     let record = studio.start(json!({})).await;
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
-    let got = studio.only();
-    assert_smooth(&got);
-    let gaps = got.played().collect::<Vec<_>>();
-    let gap = gaps.windows(2).map(|pair| pair[1].at - pair[0].at).max();
-    println!("longest gap: {gap:?}, gate 250 ms");
-    assert_no_gap(&got, &lateness);
+    let got = whole(&studio, &record, &lateness).await;
     let marks = marks(&studio, &got).await;
     assert_eq!(marks.flashes.len(), 20);
     // Each a second after the one before, also from one item to the next.
@@ -64,12 +56,7 @@ async fn addresses_good_for_one_read_of_200_kb_lose_nothing() {
     studio.stage.world().fault(cut);
     let lateness = Lateness::watch();
     let record = studio.start(json!({})).await;
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
-    let got = studio.only();
-    assert_smooth(&got);
-    assert_no_gap(&got, &lateness);
+    let got = whole(&studio, &record, &lateness).await;
     let marks = marks(&studio, &got).await;
     assert_eq!(marks.flashes.len(), 10);
     assert_eq!(super::different(&marks.levels), 5);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Studio, assert_no_gap, assert_smooth, different, file_of, kill, list, marks};
+use super::{Studio, different, file_of, kill, list, marks, whole};
 use crate::harness::film::MIXED;
 use crate::harness::ingest::Manner;
 use crate::harness::lateness::Lateness;
@@ -55,12 +55,7 @@ async fn dead_item_and_absent_site_show_the_slate_on_the_same_connection() {
     let status = shown.await["status"].clone();
     assert_eq!(status, "running");
     world.clear_faults();
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
-    let got = studio.only();
-    assert_smooth(&got);
-    assert_no_gap(&got, &lateness);
+    let got = whole(&studio, &record, &lateness).await;
     let marks = marks(&studio, &got).await;
     assert_eq!((marks.flashes.len(), different(&marks.levels)), (7, 4));
 }
@@ -93,12 +88,7 @@ async fn killed_encoder_costs_three_seconds_of_slate_at_most() {
     let slate = next.await["faults"]["slate_ms"].as_u64().unwrap();
     println!("{slate} ms of slate after a killed encoder, gate 3000");
     assert!(slate <= 3000, "{slate} ms");
-    studio
-        .until(&record, "the end", |status| status["status"] == "stopped")
-        .await;
-    let got = studio.only();
-    assert_smooth(&got);
-    assert_no_gap(&got, &lateness);
+    let got = whole(&studio, &record, &lateness).await;
     let marks = marks(&studio, &got).await;
     assert_eq!(marks.flashes.len(), SECONDS as usize + 4);
 }

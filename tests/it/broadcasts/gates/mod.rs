@@ -13,6 +13,7 @@ mod targets;
 
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use serverrs::broadcast::flv::Tag;
 
 use super::LIST;
@@ -66,6 +67,8 @@ fn different(levels: &[u8]) -> usize {
 #[track_caller]
 fn assert_no_gap(publication: &Publication, lateness: &Lateness) {
     let times: Vec<Instant> = publication.played().map(|got| got.at).collect();
+    let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max();
+    println!("longest gap: {longest:?}, gate {GAP:?}");
     for pair in times.windows(2) {
         let (gap, late) = (pair[1] - pair[0], lateness.between(pair[0], pair[1]));
         assert!(
@@ -73,6 +76,15 @@ fn assert_no_gap(publication: &Publication, lateness: &Lateness) {
             "{gap:?} without a message; the machine was late by {late:?}"
         );
     }
+}
+
+/// Plays a broadcast to its end; what came over its only connection, smooth and without a gap.
+async fn whole(studio: &Studio, record: &Value, lateness: &Lateness) -> Publication {
+    studio.to_the_end(record).await;
+    let got = studio.only();
+    assert_smooth(&got);
+    assert_no_gap(&got, lateness);
+    got
 }
 
 /// This took no longer than the gate allows.
