@@ -52,7 +52,7 @@ enum Place {
     Segment,
     /// A list of segments, as the address of what comes before them.
     Beginning,
-    /// A list of segments, as the address of their key. What is encrypted isn't played, so no key is asked for.
+    /// A list of segments, as the address of their key.
     Key,
     /// The list of variants, by its redirect.
     VariantsMove,
@@ -138,9 +138,8 @@ impl Case {
     fn reason(&self) -> &'static str {
         let is_address = Url::parse(&self.address()).is_ok();
         match self.place {
-            Place::Key => "encrypted",
             // What is no address at all makes a list that is none.
-            Place::Segments | Place::Segment | Place::Beginning if !is_address => {
+            Place::Segments | Place::Segment | Place::Beginning | Place::Key if !is_address => {
                 "unsupported_format"
             }
             _ => "forbidden_address",
@@ -278,7 +277,7 @@ impl Air {
         let controls = controls.map(|(control, number)| Case { number, ..control });
         let there = |case: &Case| self.arrivals.get(&names::address_of(&case.host)).copied();
         let controls: Vec<Case> = controls.filter(|case| there(case).is_some()).collect();
-        for place in Place::ALL.into_iter().filter(|place| *place != Place::Key) {
+        for place in Place::ALL {
             let is_meant = |case: &Case| case.place == place;
             assert!(controls.iter().any(is_meant), "{place:?} isn't tried");
         }
@@ -373,12 +372,10 @@ fn own(shares: [usize; 2]) -> Vec<Case> {
     let hosts: Vec<_> = hosts
         .map(|Private { address, is_inside }| (address.to_string(), is_inside))
         .collect();
-    let mut cases = deal(&hosts, shares, |address, _, number| {
+    deal(&hosts, shares, |address, _, number| {
         let address: IpAddr = address.parse().expect("an address");
         name_of(address, number, MEDIA)
-    });
-    cases.retain(|case| case.place != Place::Key);
-    cases
+    })
 }
 
 #[track_caller]
@@ -422,9 +419,7 @@ async fn playlists_lead_to_no_address_that_is_not_public() {
     }
     assert_enough(&cases, FEWEST_OWN);
     // At the same places hosts that are public are asked.
-    let good = Place::ALL.into_iter().filter(|place| *place != Place::Key);
-    let good: Vec<Case> = good
-        .zip(2_000_000..)
+    let good: Vec<Case> = (Place::ALL.into_iter().zip(2_000_000..))
         .map(|(place, number)| Case {
             place,
             host: format!("good-{number}.{MEDIA}"),

@@ -112,6 +112,8 @@ struct Desk {
     queued: Mutex<Vec<Monitor>>,
     /// An item is about to hand over its last bytes.
     stirred: Notify,
+    /// Something of the list was played, to its end or not: from then on the list is not given up.
+    has_played: AtomicBool,
 }
 
 impl Desk {
@@ -167,7 +169,6 @@ pub(super) struct Driver {
     rescues: Rescues,
     /// Where the first item is taken up, when it is still the one.
     pub(super) resume: Option<(String, Duration)>,
-    has_played: bool,
     plays_of_cycle: u32,
     back_off: Duration,
     /// Items that failed in a row.
@@ -205,6 +206,7 @@ impl Driver {
             serial: AtomicU64::new(0),
             queued: Mutex::default(),
             stirred: Notify::new(),
+            has_played: AtomicBool::new(false),
         };
         Self {
             desk: Arc::new(desk),
@@ -213,7 +215,6 @@ impl Driver {
             fetching: None,
             rescues: Rescues::default(),
             resume: None,
-            has_played: false,
             plays_of_cycle: 0,
             back_off: FIRST_BACK_OFF,
             failures: 0,
@@ -354,7 +355,6 @@ impl Driver {
         }
         let (state, reason, message) = match played {
             Ok(()) => {
-                self.has_played = true;
                 self.plays_of_cycle += 1;
                 self.failures = 0;
                 (ItemState::Ok, None, String::new())
@@ -412,7 +412,7 @@ impl Driver {
     /// Whether it goes on with another cycle.
     async fn end_cycle(&mut self) -> bool {
         let settings = self.desk.settings.borrow().clone();
-        if self.plays_of_cycle == 0 && !self.has_played {
+        if self.plays_of_cycle == 0 && !self.desk.has_played.load(Ordering::Relaxed) {
             self.desk.tell(News::NothingPlays).await;
             return false;
         }

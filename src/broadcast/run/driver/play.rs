@@ -282,7 +282,11 @@ impl Item<'_> {
             Err(TooSlow) => Err(Broken::TooSlow),
             Ok(ended) => self.judge(ended),
         };
-        (outcome, monitor.delivered().saturating_sub(before))
+        let got = monitor.delivered().saturating_sub(before);
+        if !got.is_zero() {
+            desk.has_played.store(true, Ordering::Relaxed);
+        }
+        (outcome, got)
     }
 
     fn judge(&self, ended: Result<(), NormaliseError>) -> Result<Played, Broken> {

@@ -4,9 +4,11 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use super::{SMALL, Studio, assert_smooth};
+use super::ahead::fat;
+use super::{LIST, SMALL, Studio, UPRIGHT, assert_smooth, grainy_film, video};
 use crate::harness::ingest::Manner;
-use crate::harness::upstream::youtube::State;
+use crate::harness::upstream::youtube::{Layout, Playlist, State};
+use crate::harness::upstream::{Fault, Rule};
 
 /// The item on air with its cycle, and the one that is told to come next.
 type Told = ((String, u64), String);
@@ -60,4 +62,41 @@ async fn item_that_the_list_calls_private_is_tried_in_the_next_cycle_and_is_not_
     }
     let firsts = seen.iter().filter(|((_, cycle), _)| *cycle == 0);
     assert!(firsts.count() > 1, "{seen:?}");
+}
+
+/// After something has played a list is never given up (ruling 44), also when none of it has played to its end.
+#[tokio::test]
+async fn list_whose_only_item_breaks_on_air_is_tried_until_it_plays_again() {
+    const CUT: u64 = 100_000;
+    let Some(studio) = Studio::new([Manner::Keep]).await else {
+        return;
+    };
+    let list = Playlist::new(LIST, Layout::Classic, 1);
+    let film = grainy_film(UPRIGHT, 20, studio.dir.path()).await;
+    studio.youtube.video(video(&list.entries[0].id, film, 20));
+    studio.youtube.playlist(list);
+    let world = studio.stage.world();
+    world.fault(Rule::path_prefix(
+        "/videoplayback",
+        Fault::Reset { at: CUT },
+    ));
+    let record = studio
+        .start(json!({ "loop_enabled": true, "profile": fat() }))
+        .await;
+    studio
+        .until(&record, "on air", |status| status["status"] == "running")
+        .await;
+    world.clear_faults();
+    world.fault(Rule::path_prefix("/videoplayback", Fault::Status(403)));
+    let tries_again = async || {
+        let told = studio.messages(&record).await;
+        told.contains("nothing in the list can be played, next try")
+            .then_some(())
+    };
+    crate::harness::eventually("a pause", tries_again).await;
+    world.clear_faults();
+    let played = async || (studio.items(&record).await[0]["state"] == "ok").then_some(());
+    crate::harness::eventually("the item", played).await;
+    studio.post(&record, "stop?wait=30").await;
+    assert_smooth(&studio.only());
 }
