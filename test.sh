@@ -173,7 +173,9 @@ run_tests() {
     ((${#skipped[@]} == 0)) || printf '  %s\n' "${skipped[@]}"
     if cargo nextest --version >/dev/null 2>&1; then
         say "cargo nextest run"
-        cargo nextest run --locked --color never --success-output immediate 2>&1 | without_output_of_passed
+        # What the profile says of threads counts on three for each processor.
+        cargo nextest run --locked --profile all --test-threads "$((3 * $(nproc)))" \
+            --color never --success-output immediate 2>&1 | without_output_of_passed
     else
         say "cargo test"
         cargo test --locked --lib --bins --tests -- --show-output

@@ -86,8 +86,9 @@ async fn lost_target_is_taken_up_again_without_a_loss() {
     let all = studio.ingest.publications();
     assert_eq!(all.len(), 2);
     let (before, after) = (studio.flashes(&all[0]).await, studio.flashes(&all[1]).await);
+    // Sent again are the group that was cut and, while its end may be on its way, the one before: two seconds each.
     assert!(
-        (12..=13).contains(&(before + after)),
+        (12..=16).contains(&(before + after)),
         "{before} + {after} of 12"
     );
 }
