@@ -8,7 +8,7 @@ mod broken;
 mod circuit;
 mod lab;
 mod refused;
-mod seed;
+pub(crate) mod seed;
 mod stalled;
 mod survived;
 mod tail;

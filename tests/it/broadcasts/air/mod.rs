@@ -9,6 +9,7 @@ mod encoding;
 mod ends;
 mod faults;
 mod kept;
+mod keys;
 mod plays;
 mod refused;
 mod saved;
@@ -69,7 +70,7 @@ pub(super) const SMALL: Shape = Shape {
 };
 
 /// A file of so many seconds; each begins with a white flash.
-async fn film(shape: Shape, seconds: u32, dir: &Path) -> Bytes {
+pub(super) async fn film(shape: Shape, seconds: u32, dir: &Path) -> Bytes {
     film_with("null", shape, seconds, dir).await
 }
 

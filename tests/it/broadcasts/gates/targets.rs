@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{Studio, assert_smooth, assert_within, different, list, marks};
+use crate::broadcasts::{CANARY, get, route};
+use crate::faults::seed::Seed;
 use crate::harness::film::MIXED;
 use crate::harness::ingest::{Ingest, Manner, Publication};
 use crate::harness::lateness::Lateness;
@@ -143,26 +145,44 @@ async fn ingest_that_was_away_for_20_minutes_has_media_soon_after_its_return() {
     with_an_ingest_away(away, limit).await;
 }
 
+/// Connections of one run that are closed; those after them are kept.
+const ROUNDS: usize = 16;
+
+/// Closes in the handshake, among the commands, at any byte of the media and between any two messages.
+fn closes(number: u64) -> Vec<Manner> {
+    let mut seed = Seed::new(number);
+    let mut within = |range| usize::try_from(seed.within(range)).unwrap();
+    let mut close = || match within(0..4) {
+        0 => Manner::CloseAfterBytes(within(1..4_000)),
+        1 => Manner::CloseAfterBytes(within(4_000..12_000)),
+        2 => Manner::CloseAfter(within(1..6)),
+        _ => Manner::CloseAfter(within(6..80)),
+    };
+    let closes: Vec<Manner> = (0..ROUNDS).map(|_| close()).collect();
+    [closes, vec![Manner::Keep]].concat()
+}
+
 #[tokio::test]
 async fn ingest_that_closes_at_random_loses_nothing() {
-    let manners = [
-        Manner::CloseAfterBytes(1),
-        Manner::CloseAfterBytes(2000),
-        Manner::CloseAfterBytes(3500),
-        Manner::CloseAfter(1),
-        Manner::CloseAfter(4),
-        Manner::CloseAfter(77),
-        Manner::CloseAfterBytes(9000),
-        Manner::Keep,
-    ];
-    let Some(studio) = Studio::new(manners).await else {
-        return;
-    };
-    list(&studio, &[(MIXED[2], 6)]).await;
-    let record = studio.start(json!({})).await;
-    end(&studio, &record).await;
-    let all = studio.ingest.publications();
-    assert_eq!(all.len(), manners.len());
-    let repeated = repeated(&studio, &all, 6).await;
-    println!("{repeated} flashes came twice");
+    let seeds = if is_long_form() { 0..12 } else { 0..1 };
+    for seed in seeds {
+        let manners = closes(seed);
+        println!("seed {seed}: {manners:?}");
+        let Some(studio) = Studio::new(manners).await else {
+            return;
+        };
+        list(&studio, &[(MIXED[2], 15)]).await;
+        let record = studio.start(json!({})).await;
+        end(&studio, &record).await;
+        let all = studio.ingest.publications();
+        assert_eq!(all.len(), ROUNDS + 1, "connections");
+        assert!(
+            all.iter()
+                .all(|one| one.key == CANARY || one.key.is_empty())
+        );
+        let repeated = repeated(&studio, &all, 15).await;
+        println!("{repeated} flashes came twice");
+        let status = get(studio.server(), &format!("{}/status", route(&record))).await;
+        assert_eq!(status["pids"], json!([]));
+    }
 }

@@ -214,8 +214,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Side<'_, S> {
     }
 
     async fn publish(&mut self, key: &str) -> io::Result<Then> {
+        let is_refused = match self.manner {
+            Manner::RefuseKey => true,
+            Manner::RefuseKeyOnce => {
+                let all = self.ledger.publications.lock().unwrap();
+                !all.iter().any(|publication| publication.key == key)
+            }
+            _ => false,
+        };
         self.note(|publication| key.clone_into(&mut publication.key));
-        let is_refused = self.manner == Manner::RefuseKey;
         let code = if is_refused {
             "NetStream.Publish.BadName"
         } else {
