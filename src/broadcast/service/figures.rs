@@ -21,8 +21,8 @@ pub struct Figures {
     pub children: usize,
     /// What came of items and connections.
     pub tally: Tally,
-    /// Whether the database could be asked.
-    pub is_database_there: bool,
+    /// Whether the database could be asked, and holds all that belongs into it.
+    pub is_database_well: bool,
 }
 
 impl Broadcasts {
@@ -34,17 +34,16 @@ impl Broadcasts {
             ..Figures::default()
         };
         let counted = counted.ok().and_then(Result::ok);
-        figures.is_database_there = counted.is_some();
-        for (status, count) in counted.unwrap_or_default() {
-            figures.by_status.insert(status.as_str(), count);
-        }
+        let is_counted = counted.is_some();
+        figures.is_database_well = is_counted && !self.store().is_behind();
+        figures.by_status.extend(counted.unwrap_or_default());
         self.reap();
         figures.tally = *self.past();
         for running in self.all_running().values() {
             let live = running.live();
             figures.tally += live.tally();
             figures.children += live.programs();
-            if !figures.is_database_there {
+            if !is_counted {
                 *figures.by_status.entry(live.status().as_str()).or_default() += 1;
             }
         }

@@ -1,7 +1,9 @@
 //! Rows of broadcasts. One table of columns says how each value is kept.
 
+use std::collections::BTreeMap;
+
 use rusqlite::types::{Value as Cell, ValueRef};
-use rusqlite::{Connection, Row, ToSql, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params_from_iter};
 use serde_json::{Map, Value};
 
 use super::{Store, StoreError};
@@ -111,14 +113,13 @@ impl Store {
     /// [`StoreError`].
     pub async fn set_facts(&self, id: &str, facts: Facts) -> Result<bool, StoreError> {
         let id = id.to_owned();
-        self.call(move |connection| {
-            let is_meant = |name: &str, whose| {
-                whose == Server && !USERS_FACTS.contains(&name) && !TIMES.contains(&name)
-            };
-            let changed = set(connection, &id, &facts_map(&facts), is_meant, [])?;
-            Ok(changed > 0)
-        })
-        .await
+        self.call(move |connection| Ok(write_facts(connection, &id, &facts)? > 0))
+            .await
+    }
+
+    /// Notes what the server says of a broadcast that runs; written now, or as soon as it can be.
+    pub async fn note_facts(&self, id: &str, facts: Facts) {
+        self.note_now(|pending| pending.facts(id, facts)).await;
     }
 
     /// Writes when a broadcast starts and ends by its schedule, and when its items are fetched.
@@ -159,10 +160,12 @@ impl Store {
     /// [`StoreError`].
     pub async fn broadcast(&self, id: &str) -> Result<Option<Broadcast>, StoreError> {
         let id = id.to_owned();
-        let mut found = self
-            .call(move |connection| select(connection, "id = ?1 LIMIT 1", &[&id]))
-            .await?;
-        Ok(found.pop())
+        self.read(move |connection, pending| {
+            let mut found = select(connection, "id = ?1 LIMIT 1", &[&id])?;
+            found.iter_mut().for_each(|found| pending.renew(found));
+            Ok(found.pop())
+        })
+        .await
     }
 
     /// Broadcasts in the order of their ids, from behind `after` on, at most `limit`.
@@ -175,19 +178,24 @@ impl Store {
         after: Option<String>,
         limit: usize,
     ) -> Result<Vec<Broadcast>, StoreError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let after = after.unwrap_or_default();
-        self.call(move |connection| match status {
-            Some(status) => select(
-                connection,
-                "status = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
-                &[&status.as_str(), &after, &limit],
-            ),
-            None => select(
-                connection,
-                "id > ?1 ORDER BY id LIMIT ?2",
-                &[&after, &limit],
-            ),
+        self.read(move |connection, pending| {
+            let most = i64::try_from(limit).unwrap_or(i64::MAX);
+            // Where some stand the database does not know yet: all are looked at then.
+            let is_known = pending.stand().next().is_none();
+            let mut found = match status {
+                Some(status) if is_known => select(
+                    connection,
+                    "status = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+                    &[&status.as_str(), &after, &most],
+                ),
+                Some(_) => select(connection, "id > ?1 ORDER BY id", &[&after]),
+                None => select(connection, "id > ?1 ORDER BY id LIMIT ?2", &[&after, &most]),
+            }?;
+            found.iter_mut().for_each(|found| pending.renew(found));
+            found.retain(|found| status.is_none_or(|status| found.facts.status == status));
+            found.truncate(limit);
+            Ok(found)
         })
         .await
     }
@@ -196,18 +204,31 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn count_by_status(&self) -> Result<Vec<(Status, u64)>, StoreError> {
-        self.call(|connection| {
+    pub async fn count_by_status(&self) -> Result<BTreeMap<&'static str, u64>, StoreError> {
+        self.read(|connection, pending| {
+            let mut counts = BTreeMap::new();
             let sql = "SELECT status, count(*) FROM broadcasts GROUP BY status";
             let mut statement = connection.prepare_cached(sql)?;
             let rows = statement.query_map([], |row| {
                 Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
             })?;
-            let mut counts = Vec::new();
             for row in rows {
                 let (status, count) = row?;
                 let known = Status::read(&status).zip(u64::try_from(count).ok());
-                counts.extend(known);
+                counts.extend(known.map(|(status, count)| (status.as_str(), count)));
+            }
+            let sql = "SELECT status FROM broadcasts WHERE id = ?1";
+            let mut statement = connection.prepare_cached(sql)?;
+            for (id, status) in pending.stand() {
+                let read = statement.query_row([id], |row| row.get::<_, String>(0));
+                // One that was deleted meanwhile counts nowhere.
+                let Some(old) = read.optional()?.as_deref().and_then(Status::read) else {
+                    continue;
+                };
+                if let Some(count) = counts.get_mut(old.as_str()) {
+                    *count -= 1;
+                }
+                *counts.entry(status.as_str()).or_default() += 1;
             }
             Ok(counts)
         })
@@ -219,7 +240,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn has_keys(&self) -> Result<bool, StoreError> {
-        self.call(|connection| {
+        self.read(|connection, _| {
             let sql = "SELECT EXISTS (SELECT 1 FROM broadcasts WHERE stream_key IS NOT NULL)";
             Ok(connection.query_row(sql, [], |row| row.get(0))?)
         })
@@ -240,7 +261,7 @@ impl Store {
 
     /// Notes where a broadcast is in its list; written soon.
     pub fn note_position(&self, id: &str, position: Position) {
-        self.collect(|pending| pending.position(id, position));
+        self.note(|pending| pending.position(id, position));
     }
 }
 
@@ -292,6 +313,31 @@ fn value(cell: ValueRef<'_>, kind: Kind) -> Value {
 const USERS_FACTS: [&str; 3] = ["stream_key_hint", "created_at", "updated_at"];
 /// Columns of the server that its timetable writes alone.
 const TIMES: [&str; 3] = ["next_start_at", "next_stop_at", "next_prefetch_at"];
+
+/// Writes what the server says of a broadcast, without what others write; how many rows there were.
+pub(super) fn write_facts(
+    connection: &Connection,
+    id: &str,
+    facts: &Facts,
+) -> rusqlite::Result<usize> {
+    let is_meant = |name: &str, whose| {
+        whose == Server && !USERS_FACTS.contains(&name) && !TIMES.contains(&name)
+    };
+    set(connection, id, &facts_map(facts), is_meant, [])
+}
+
+/// Keeps of the facts that were read those that [`write_facts`] doesn't write.
+pub(super) fn keep_others(facts: &mut Facts, read: Facts) {
+    *facts = Facts {
+        status: facts.status,
+        pid: facts.pid,
+        started_at: facts.started_at.take(),
+        stopped_at: facts.stopped_at.take(),
+        last_error: facts.last_error.take(),
+        position: facts.position.take(),
+        ..read
+    };
+}
 
 /// Writes some columns of a row; how many rows there were.
 fn set<const N: usize>(

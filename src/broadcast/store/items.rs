@@ -62,12 +62,12 @@ impl Store {
     /// [`StoreError`].
     pub async fn items(&self, id: &str) -> Result<Vec<Item>, StoreError> {
         let id = id.to_owned();
-        self.call(move |connection| {
+        self.read(move |connection, pending| {
             let mut statement = connection.prepare_cached(
                 "SELECT ord, video_id, title, duration_s, state, reason, checked_at FROM items
                  WHERE broadcast_id = ?1 ORDER BY ord",
             )?;
-            let items = statement.query_map([id], |row| {
+            let items = statement.query_map([&id], |row| {
                 Ok(Item {
                     ord: row.get(0)?,
                     video_id: row.get(1)?,
@@ -80,7 +80,8 @@ impl Store {
                     checked_at: row.get(6)?,
                 })
             })?;
-            Ok(items.collect::<Result<_, _>>()?)
+            let items = items.collect::<Result<_, _>>()?;
+            Ok(pending.renew_items(&id, items))
         })
         .await
     }
@@ -93,27 +94,37 @@ impl Store {
         let id = id.to_owned();
         self.call(move |connection| {
             let transaction = connection.transaction()?;
-            transaction.execute("DELETE FROM items WHERE broadcast_id = ?1", [&id])?;
-            for item in &items {
-                put(&transaction, &id, item)?;
-            }
+            replace(&transaction, &id, &items)?;
             Ok(transaction.commit()?)
         })
         .await
     }
 
-    /// Writes one item anew.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn set_item(&self, id: &str, item: Item) -> Result<(), StoreError> {
-        let id = id.to_owned();
-        self.call(move |connection| Ok(put(connection, &id, &item)?))
-            .await
+    /// Replaces the items of a broadcast that runs; written now, or as soon as they can be.
+    pub async fn note_items(&self, id: &str, items: Vec<Item>) {
+        self.note_now(|pending| pending.items(id, items)).await;
+    }
+
+    /// Notes one of its items anew; written now, or as soon as it can be.
+    pub async fn note_item(&self, id: &str, item: Item) {
+        self.note_now(|pending| pending.item(id, item)).await;
     }
 }
 
-fn put(connection: &rusqlite::Connection, id: &str, item: &Item) -> rusqlite::Result<()> {
+pub(super) fn replace(
+    connection: &rusqlite::Connection,
+    id: &str,
+    items: &[Item],
+) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM items WHERE broadcast_id = ?1", [id])?;
+    items.iter().try_for_each(|item| put(connection, id, item))
+}
+
+pub(super) fn put(
+    connection: &rusqlite::Connection,
+    id: &str,
+    item: &Item,
+) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
         "INSERT OR REPLACE INTO items (broadcast_id, ord, video_id, title, duration_s, state, reason, checked_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",

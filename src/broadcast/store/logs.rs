@@ -1,17 +1,9 @@
 //! The logs of broadcasts: rows are collected, written together, and the oldest go.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
-
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use serde::Serialize;
 
 use super::{Store, StoreError};
-use crate::broadcast::record::Position;
-
-/// Rows of one broadcast that are kept.
-const KEPT: u32 = 5000;
-/// Rows that may wait to be written.
-const MAX_WAITING: usize = 10_000;
 
 /// How much a row of the log matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -106,104 +98,11 @@ pub struct LogQuery {
     pub after: Option<i64>,
 }
 
-/// What is collected.
-#[derive(Debug, Default)]
-pub(super) struct Pending {
-    rows: VecDeque<LogRow>,
-    positions: HashMap<String, Position>,
-    newest: i64,
-    dropped: u64,
-}
-
-impl Pending {
-    /// Ids follow this one.
-    pub(super) fn start_behind(&mut self, newest: i64) {
-        self.newest = self.newest.saturating_add(newest);
-        for row in &mut self.rows {
-            row.id += newest;
-        }
-    }
-
-    /// Adds a row and returns it with its id.
-    fn log(&mut self, mut row: LogRow) -> LogRow {
-        self.newest += 1;
-        row.id = self.newest;
-        if self.rows.len() >= MAX_WAITING {
-            let debug = self
-                .rows
-                .iter()
-                .position(|row| row.level == LogLevel::Debug);
-            self.rows.remove(debug.unwrap_or(0));
-            self.dropped += 1;
-        }
-        self.rows.push_back(row.clone());
-        row
-    }
-
-    pub(super) fn position(&mut self, id: &str, position: Position) {
-        self.positions.insert(id.to_owned(), position);
-    }
-
-    /// What is to be written; `None` when nothing is.
-    pub(super) fn take(&mut self) -> Option<Self> {
-        if self.rows.is_empty() && self.positions.is_empty() {
-            return None;
-        }
-        let newest = self.newest;
-        let taken = std::mem::take(self);
-        self.newest = newest;
-        Some(taken)
-    }
-
-    pub(super) fn write(self, connection: &mut Connection) -> Result<(), StoreError> {
-        if self.dropped > 0 {
-            tracing::warn!(
-                rows = self.dropped,
-                "rows of the log of broadcasts were lost"
-            );
-        }
-        let transaction = connection.transaction()?;
-        {
-            // A broadcast that has been deleted meanwhile takes no rows.
-            let mut insert = transaction.prepare_cached(
-                "INSERT INTO logs (id, broadcast_id, created_at, level, source, item_id, message)
-                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM broadcasts WHERE id = ?2)",
-            )?;
-            for row in &self.rows {
-                insert.execute(params![
-                    row.id,
-                    row.broadcast_id,
-                    row.created_at,
-                    row.level.as_str(),
-                    row.source.as_str(),
-                    row.item_id,
-                    row.message,
-                ])?;
-            }
-            let mut prune = transaction.prepare_cached(
-                "DELETE FROM logs WHERE broadcast_id = ?1 AND id <= (SELECT id FROM logs
-                 WHERE broadcast_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
-            )?;
-            let touched: BTreeSet<&str> = self.rows.iter().map(|row| &*row.broadcast_id).collect();
-            for id in touched {
-                prune.execute(params![id, KEPT])?;
-            }
-            let mut place =
-                transaction.prepare_cached("UPDATE broadcasts SET position = ?2 WHERE id = ?1")?;
-            for (id, position) in &self.positions {
-                let position = serde_json::to_string(position);
-                place.execute(params![id, position.unwrap_or_default()])?;
-            }
-        }
-        Ok(transaction.commit()?)
-    }
-}
-
 impl Store {
     /// Adds a row, written soon; returns it with its id.
     pub fn log(&self, row: LogRow) -> LogRow {
         let mut logged = None;
-        self.collect(|pending| logged = Some(pending.log(row.clone())));
+        self.note(|pending| logged = Some(pending.log(row.clone())));
         logged.unwrap_or(row)
     }
 
@@ -213,7 +112,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn logs(&self, id: &str, query: LogQuery) -> Result<Vec<LogRow>, StoreError> {
         let id = id.to_owned();
-        self.call(move |connection| {
+        self.read(move |connection, pending| {
             let levels: Vec<&str> = LogLevel::ALL
                 .into_iter()
                 .filter(|level| *level >= query.level)
@@ -242,7 +141,8 @@ impl Store {
                     message: row.get(5)?,
                 })
             })?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            let rows = rows.collect::<Result<_, _>>()?;
+            Ok(pending.renew_rows(&id, query, rows))
         })
         .await
     }

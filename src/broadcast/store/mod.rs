@@ -1,13 +1,17 @@
 //! The database of broadcasts, owned by one thread.
 //!
-//! Work comes to the thread through a bounded channel and is done in order. Rows of the log and positions are collected
-//! and written together, at the latest a tenth of a second later. A database that can't be used takes broadcasts with
-//! it and nothing else: every call then says why.
+//! Work comes to the thread through a bounded channel and is done in order. Rows of the log, and what changes while a
+//! broadcast runs, are collected and written together, at the latest a tenth of a second later ([`pending`]). A database
+//! that can't be used takes broadcasts with it and nothing else: every call then says why.
+//!
+//! One that can't be written for a while, because the disk is full, takes none off the air: what they note waits in memory
+//! and is told from there, and what users change is refused until it is written.
 
 mod broadcasts;
 mod children;
 mod items;
 mod logs;
+mod pending;
 mod schema;
 
 use std::fs::{DirBuilder, OpenOptions};
@@ -15,15 +19,17 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 pub use items::{Item, ItemState};
-use logs::Pending;
 pub use logs::{LogLevel, LogQuery, LogRow, LogSource};
+use pending::Pending;
+
+use crate::broadcast::state::Status;
 
 /// Calls that may wait for the thread.
 const QUEUE: usize = 256;
@@ -31,6 +37,8 @@ const QUEUE: usize = 256;
 const COLLECTING: Duration = Duration::from_millis(100);
 /// How long a statement waits for another process that has the database.
 const BUSY: Duration = Duration::from_secs(5);
+/// How long is waited before what could not be written is tried again.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
 
 /// Why the database can't be used.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -44,6 +52,9 @@ pub enum StoreError {
         /// Why, and what helps.
         reason: String,
     },
+    /// There is no room for it on its disk; nothing can be changed until there is.
+    #[error("no room on the disk for the database")]
+    Full,
     /// One statement failed.
     #[error("the database failed: {0}")]
     Failed(String),
@@ -54,25 +65,47 @@ pub enum StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Failed(error.to_string())
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            _ => Self::Failed(error.to_string()),
+        }
     }
 }
 
-type Opened<'a> = Result<&'a mut Connection, &'a StoreError>;
+type Opened<'a> = Result<&'a mut Connection, StoreError>;
 type Work = Box<dyn FnOnce(Opened<'_>) + Send>;
 
 enum Job {
-    /// A call.
-    Do(Work),
-    /// Rows wait to be written.
+    /// Changes something.
+    Change(Work),
+    /// Only looks.
+    Read(Work),
+    /// Something waits to be written.
     Wake,
+}
+
+/// What waits, and why it can't be written, if it can't.
+#[derive(Default)]
+struct Shared {
+    pending: Mutex<Pending>,
+    failing: Mutex<Option<StoreError>>,
+}
+
+impl Shared {
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failing(&self) -> MutexGuard<'_, Option<StoreError>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The database. Cheap to clone; the thread ends with the last one.
 #[derive(Clone)]
 pub struct Store {
     jobs: SyncSender<Job>,
-    pending: Arc<Mutex<Pending>>,
+    shared: Arc<Shared>,
 }
 
 impl Store {
@@ -82,15 +115,15 @@ impl Store {
     /// There is no thread for it.
     pub fn open(path: &Path) -> io::Result<Self> {
         let (jobs, queue) = sync_channel(QUEUE);
-        let pending = Arc::new(Mutex::new(Pending::default()));
-        let (path, collected) = (path.to_owned(), Arc::clone(&pending));
+        let shared = Arc::<Shared>::default();
+        let (path, noted) = (path.to_owned(), Arc::clone(&shared));
         std::thread::Builder::new()
             .name("broadcast-db".to_owned())
-            .spawn(move || own(&path, &queue, &collected))?;
-        Ok(Self { jobs, pending })
+            .spawn(move || Owner::open(&path, noted).work(&queue))?;
+        Ok(Self { jobs, shared })
     }
 
-    /// Does something with the database, after everything that was asked for before.
+    /// Changes something in the database, after everything that was asked for before.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -98,40 +131,65 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.ask(Job::Change, work).await
+    }
+
+    /// Reads from the database, after everything that was asked for before, and from what still waits to be written.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection, &Pending) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.ask(Job::Read, move |connection| {
+            work(connection, &shared.pending())
+        })
+        .await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(Work) -> Job,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let job: Work = Box::new(move |opened| {
+        let work: Work = Box::new(move |opened| {
             // Nobody waits any more when the caller has gone.
-            let _ = answer.send(match opened {
-                Ok(connection) => work(connection),
-                Err(error) => Err(error.clone()),
-            });
+            let _ = answer.send(opened.and_then(work));
         });
-        self.jobs
-            .try_send(Job::Do(job))
-            .map_err(|error| match error {
-                TrySendError::Full(_) => StoreError::Busy,
-                TrySendError::Disconnected(_) => ended(),
-            })?;
+        self.jobs.try_send(job(work)).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::Busy,
+            TrySendError::Disconnected(_) => ended(),
+        })?;
         answered.await.unwrap_or_else(|_| Err(ended()))
     }
 
-    /// Returns when the database is open and everything asked for before is written.
+    /// Returns when the database is open and everything asked for before is written, as far as it can be.
     ///
     /// # Errors
     /// [`StoreError::Unusable`].
     pub async fn ready(&self) -> Result<(), StoreError> {
-        self.call(|_| Ok(())).await
+        self.read(|_, _| Ok(())).await
     }
 
-    fn pending(&self) -> std::sync::MutexGuard<'_, Pending> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether something can't be written at the moment.
+    pub fn is_behind(&self) -> bool {
+        self.shared.failing().is_some()
     }
 
-    /// Collects something to be written soon.
-    fn collect(&self, add: impl FnOnce(&mut Pending)) {
-        add(&mut self.pending());
+    /// Notes something to be written soon.
+    fn note(&self, add: impl FnOnce(&mut Pending)) {
+        add(&mut self.shared.pending());
         // A full queue keeps the thread awake by itself.
         let _ = self.jobs.try_send(Job::Wake);
+    }
+
+    /// Notes something and waits until it is written, if that can be done now.
+    async fn note_now(&self, add: impl FnOnce(&mut Pending)) {
+        add(&mut self.shared.pending());
+        let _ = self.ready().await;
     }
 }
 
@@ -139,56 +197,141 @@ fn ended() -> StoreError {
     StoreError::Failed("its thread has ended".to_owned())
 }
 
-/// The life of the thread.
-fn own(path: &Path, queue: &Receiver<Job>, pending: &Mutex<Pending>) {
-    let mut opened = open(path);
-    match &opened {
-        Ok(connection) => note_newest(connection, pending),
-        Err(error) => tracing::error!(%error, "no broadcasts"),
-    }
-    while let Ok(job) = queue.recv() {
-        let mut job = Some(job);
-        while let Some(Job::Do(work)) = job {
-            flush(&mut opened, pending);
-            work(opened.as_mut().map_err(|error| &*error));
-            job = queue.try_recv().ok();
-        }
-        // What is collected while this waits is written with it.
-        match queue.recv_timeout(COLLECTING) {
-            Ok(Job::Do(work)) => {
-                flush(&mut opened, pending);
-                work(opened.as_mut().map_err(|error| &*error));
-            }
-            Ok(Job::Wake) | Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
-        flush(&mut opened, pending);
-    }
-    flush(&mut opened, pending);
+/// What the thread has.
+struct Owner {
+    opened: Result<Connection, StoreError>,
+    shared: Arc<Shared>,
+    /// When it is tried again to write what could not be.
+    again: Instant,
 }
 
-fn flush(opened: &mut Result<Connection, StoreError>, pending: &Mutex<Pending>) {
-    let collected = {
-        let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
-        pending.take()
-    };
-    let (Some(collected), Ok(connection)) = (collected, opened) else {
-        return;
-    };
-    if let Err(error) = collected.write(connection) {
-        tracing::error!(%error, "log and position of broadcasts not written");
+impl Owner {
+    fn open(path: &Path, shared: Arc<Shared>) -> Self {
+        let opened = open(path);
+        match &opened {
+            Ok(connection) => note_newest(connection, &shared),
+            Err(error) => tracing::error!(%error, "no broadcasts"),
+        }
+        Self {
+            opened,
+            shared,
+            again: Instant::now(),
+        }
     }
+
+    /// The life of the thread.
+    fn work(mut self, queue: &Receiver<Job>) {
+        loop {
+            let job = match self.next(queue) {
+                Ok(job) => job,
+                Err(RecvTimeoutError::Timeout) => Job::Wake,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            let mut job = Some(job);
+            while let Some(Job::Change(_) | Job::Read(_)) = &job {
+                self.attend(job.take());
+                job = queue.try_recv().ok();
+            }
+            // What is collected while this waits is written with it.
+            match queue.recv_timeout(COLLECTING) {
+                Ok(job) => self.attend(Some(job)),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.flush();
+        }
+        self.again = Instant::now();
+        self.flush();
+        let lost = self.shared.pending().waiting();
+        if lost > 0 {
+            tracing::error!(rows = lost, "rows of the log of broadcasts were lost");
+        }
+    }
+
+    /// What is to be done next; nothing, when it is time to write what could not be.
+    fn next(&self, queue: &Receiver<Job>) -> Result<Job, RecvTimeoutError> {
+        if self.shared.failing().is_some() {
+            return queue.recv_timeout(WRITE_AGAIN);
+        }
+        queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
+    }
+
+    fn attend(&mut self, job: Option<Job>) {
+        self.flush();
+        let failing = self.shared.failing().clone();
+        let opened = self.opened.as_mut().map_err(|error| error.clone());
+        match (job, failing) {
+            // What waits is older, and must not be written over what is newer.
+            (Some(Job::Change(work)), Some(error)) => work(opened.and(Err(error))),
+            (Some(Job::Change(work) | Job::Read(work)), _) => work(opened),
+            (Some(Job::Wake) | None, _) => {}
+        }
+    }
+
+    /// Writes what waits. If that can't be done now but may be later, it goes on to wait.
+    fn flush(&mut self) {
+        let is_failing = self.shared.failing().is_some();
+        if is_failing && Instant::now() < self.again {
+            return;
+        }
+        let Ok(connection) = &mut self.opened else {
+            return;
+        };
+        let Some(taken) = self.shared.pending().take() else {
+            return;
+        };
+        let error = match taken.write(connection) {
+            Ok(()) if is_failing => {
+                tracing::info!("the database of broadcasts is written again");
+                *self.shared.failing() = None;
+                return;
+            }
+            Ok(()) => return,
+            Err(error) => error,
+        };
+        if !may_pass(&error) {
+            tracing::error!(%error, "log and state of broadcasts not written");
+            return;
+        }
+        if !is_failing {
+            tracing::error!(
+                %error,
+                "the database of broadcasts can't be written: what belongs into it waits in memory, and nothing can be \
+                 changed meanwhile"
+            );
+        }
+        self.again = Instant::now() + WRITE_AGAIN;
+        self.shared.pending().put_back(taken);
+        *self.shared.failing() = Some(error.into());
+    }
+}
+
+/// Whether a write that failed so may do well later, when there is room again for instance.
+fn may_pass(error: &rusqlite::Error) -> bool {
+    use ErrorCode::{
+        CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, OutOfMemory, ReadOnly, SystemIoFailure,
+    };
+    let code = error.sqlite_error_code();
+    code.is_some_and(|code| {
+        matches!(
+            code,
+            DiskFull
+                | SystemIoFailure
+                | ReadOnly
+                | CannotOpen
+                | OutOfMemory
+                | DatabaseBusy
+                | DatabaseLocked
+        )
+    })
 }
 
 /// Ids go on behind those that are there.
-fn note_newest(connection: &Connection, pending: &Mutex<Pending>) {
+fn note_newest(connection: &Connection, shared: &Shared) {
     let newest = connection.query_row("SELECT coalesce(max(id), 0) FROM logs", [], |row| {
         row.get(0)
     });
-    pending
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .start_behind(newest.unwrap_or(0));
+    shared.pending().start_behind(newest.unwrap_or(0));
 }
 
 fn open(path: &Path) -> Result<Connection, StoreError> {

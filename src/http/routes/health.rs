@@ -243,7 +243,7 @@ fn degraded(app: &AppState, abilities: Abilities, figures: Option<&Figures>) -> 
         ),
         (
             "broadcasts",
-            !has_broadcasts || figures.is_some_and(|figures| figures.is_database_there),
+            !has_broadcasts || figures.is_some_and(|figures| figures.is_database_well),
         ),
         ("stream_temp", !has_broadcasts || app.shelves.is_some()),
     ];

@@ -242,9 +242,7 @@ impl Actor {
 
     pub(super) async fn write_items(&self) {
         let items = self.list.lock().items().to_vec();
-        if let Err(error) = self.context.store().set_items(&self.id, items).await {
-            tracing::error!(%error, "items not written");
-        }
+        self.context.store().note_items(&self.id, items).await;
     }
 }
 

@@ -364,10 +364,8 @@ impl Actor {
     }
 
     async fn write_facts(&self) {
-        let written = self.context.store().set_facts(&self.id, self.facts.clone());
-        if let Err(error) = written.await {
-            tracing::error!(%error, "state of a broadcast not written");
-        }
+        let store = self.context.store();
+        store.note_facts(&self.id, self.facts.clone()).await;
     }
 
     fn note_position(&mut self) {

@@ -121,10 +121,8 @@ impl Actor {
                 &message,
             );
         }
-        if let Some(noted) = noted
-            && let Err(error) = self.context.store().set_item(&self.id, noted.item).await
-        {
-            tracing::error!(%error, "item not written");
+        if let Some(noted) = noted {
+            self.context.store().note_item(&self.id, noted.item).await;
         }
     }
 

@@ -93,6 +93,10 @@ fn store(error: &StoreError) -> ApiError {
     tracing::error!(%error, "broadcast not answered");
     let message = match error {
         StoreError::Unusable { reason, .. } => format!("The database can't be used: {reason}"),
+        StoreError::Full => {
+            "There is no room on the disk for the database: nothing is changed until there is"
+                .to_owned()
+        }
         _ => "The database of broadcasts failed, try again shortly".to_owned(),
     };
     ApiError::new(

@@ -151,7 +151,7 @@ async fn items_for_which_the_disk_has_no_room_are_played_as_they_come() {
 }
 
 /// A directory as the server sees it.
-fn seen_by(studio: &Studio, dir: &Path) -> PathBuf {
+pub(super) fn seen_by(studio: &Studio, dir: &Path) -> PathBuf {
     let pid = studio.server().pid();
     format!("/proc/{pid}/root{}", dir.display()).into()
 }

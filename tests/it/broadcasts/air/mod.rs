@@ -8,6 +8,7 @@ mod egress;
 mod encoding;
 mod ends;
 mod faults;
+mod full;
 mod kept;
 mod keys;
 mod plays;

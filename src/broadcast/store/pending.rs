@@ -1,0 +1,379 @@
+//! What is to be written soon: rows of the log, and where broadcasts and their items stand.
+//!
+//! Those who note it don't wait. What a full disk keeps from being written stays here, in an order of its own, until it can
+//! be; whoever reads meanwhile is told it all the same.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use rusqlite::{Connection, Transaction, params};
+
+use super::logs::{LogQuery, LogRow};
+use super::{LogLevel, broadcasts, items};
+use crate::broadcast::record::{Broadcast, Facts, Position};
+use crate::broadcast::store::Item;
+
+/// Rows of one broadcast that are kept.
+const KEPT: u32 = 5000;
+/// Rows that may wait to be written.
+const MAX_WAITING: usize = 10_000;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    rows: VecDeque<LogRow>,
+    newest: i64,
+    dropped: u64,
+    facts: HashMap<String, Facts>,
+    positions: HashMap<String, Position>,
+    lists: HashMap<String, Change>,
+}
+
+/// What changes in a list.
+#[derive(Debug, Default)]
+struct Change {
+    /// All of it, in place of what there is.
+    whole: Option<Vec<Item>>,
+    /// Items that changed since, by their places.
+    items: BTreeMap<u32, Item>,
+}
+
+impl Change {
+    /// This one after another.
+    fn after(self, earlier: Self) -> Self {
+        if self.whole.is_some() {
+            return self;
+        }
+        let mut items = earlier.items;
+        items.extend(self.items);
+        Self {
+            whole: earlier.whole,
+            items,
+        }
+    }
+}
+
+impl Pending {
+    /// Ids follow this one.
+    pub(super) fn start_behind(&mut self, newest: i64) {
+        self.newest = self.newest.saturating_add(newest);
+        for row in &mut self.rows {
+            row.id += newest;
+        }
+    }
+
+    /// Adds a row and returns it with its id.
+    pub(super) fn log(&mut self, mut row: LogRow) -> LogRow {
+        self.newest += 1;
+        row.id = self.newest;
+        self.rows.push_back(row.clone());
+        self.bound();
+        row
+    }
+
+    /// Drops what is too much: rows that matter least, the oldest first.
+    fn bound(&mut self) {
+        while self.rows.len() > MAX_WAITING {
+            let mut rows = self.rows.iter();
+            let debug = rows.position(|row| row.level == LogLevel::Debug);
+            self.rows.remove(debug.unwrap_or(0));
+            self.dropped += 1;
+        }
+    }
+
+    pub(super) fn facts(&mut self, id: &str, facts: Facts) {
+        self.facts.insert(id.to_owned(), facts);
+    }
+
+    pub(super) fn position(&mut self, id: &str, position: Position) {
+        self.positions.insert(id.to_owned(), position);
+    }
+
+    pub(super) fn items(&mut self, id: &str, items: Vec<Item>) {
+        let change = Change {
+            whole: Some(items),
+            items: BTreeMap::new(),
+        };
+        self.lists.insert(id.to_owned(), change);
+    }
+
+    pub(super) fn item(&mut self, id: &str, item: Item) {
+        let change = self.lists.entry(id.to_owned()).or_default();
+        change.items.insert(item.ord, item);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+            && self.facts.is_empty()
+            && self.positions.is_empty()
+            && self.lists.is_empty()
+    }
+
+    /// Rows that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// What is to be written; `None` when nothing is.
+    pub(super) fn take(&mut self) -> Option<Self> {
+        if self.is_empty() {
+            return None;
+        }
+        let newest = self.newest;
+        let taken = std::mem::take(self);
+        self.newest = newest;
+        Some(taken)
+    }
+
+    /// Takes back what could not be written; what was noted since is newer.
+    pub(super) fn put_back(&mut self, earlier: Self) {
+        let mut rows = earlier.rows;
+        rows.append(&mut self.rows);
+        self.rows = rows;
+        self.dropped += earlier.dropped;
+        for (id, facts) in earlier.facts {
+            self.facts.entry(id).or_insert(facts);
+        }
+        for (id, position) in earlier.positions {
+            self.positions.entry(id).or_insert(position);
+        }
+        for (id, change) in earlier.lists {
+            let newer = self.lists.remove(&id).unwrap_or_default();
+            self.lists.insert(id, newer.after(change));
+        }
+        self.bound();
+    }
+
+    /// Writes all of it or nothing. A broadcast that has been deleted meanwhile takes none.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(super) fn write(&self, connection: &mut Connection) -> rusqlite::Result<()> {
+        let transaction = connection.transaction()?;
+        self.write_rows(&transaction)?;
+        for (id, facts) in &self.facts {
+            broadcasts::write_facts(&transaction, id, facts)?;
+        }
+        {
+            let sql = "UPDATE broadcasts SET position = ?2 WHERE id = ?1";
+            let mut place = transaction.prepare_cached(sql)?;
+            for (id, position) in &self.positions {
+                let position = serde_json::to_string(position);
+                place.execute(params![id, position.unwrap_or_default()])?;
+            }
+        }
+        for (id, change) in &self.lists {
+            let mut is_there =
+                transaction.prepare_cached("SELECT 1 FROM broadcasts WHERE id = ?1")?;
+            if !is_there.exists([id])? {
+                continue;
+            }
+            if let Some(items) = &change.whole {
+                items::replace(&transaction, id, items)?;
+            }
+            for item in change.items.values() {
+                items::put(&transaction, id, item)?;
+            }
+        }
+        transaction.commit()?;
+        if self.dropped > 0 {
+            let rows = self.dropped;
+            tracing::warn!(rows, "rows of the log of broadcasts were lost");
+        }
+        Ok(())
+    }
+
+    fn write_rows(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        let mut insert = transaction.prepare_cached(
+            "INSERT INTO logs (id, broadcast_id, created_at, level, source, item_id, message)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM broadcasts WHERE id = ?2)",
+        )?;
+        for row in &self.rows {
+            insert.execute(params![
+                row.id,
+                row.broadcast_id,
+                row.created_at,
+                row.level.as_str(),
+                row.source.as_str(),
+                row.item_id,
+                row.message,
+            ])?;
+        }
+        let mut prune = transaction.prepare_cached(
+            "DELETE FROM logs WHERE broadcast_id = ?1 AND id <= (SELECT id FROM logs
+             WHERE broadcast_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+        )?;
+        let touched: BTreeSet<&str> = self.rows.iter().map(|row| &*row.broadcast_id).collect();
+        for id in touched {
+            prune.execute(params![id, KEPT])?;
+        }
+        Ok(())
+    }
+
+    /// Brings a record that was read up to date.
+    pub(super) fn renew(&self, broadcast: &mut Broadcast) {
+        if let Some(facts) = self.facts.get(&broadcast.id) {
+            let kept = std::mem::replace(&mut broadcast.facts, facts.clone());
+            broadcasts::keep_others(&mut broadcast.facts, kept);
+        }
+        if let Some(position) = self.positions.get(&broadcast.id) {
+            broadcast.facts.position = Some(position.clone());
+        }
+    }
+
+    /// Where broadcasts stand of which the database does not know it yet.
+    pub(super) fn stand(&self) -> impl Iterator<Item = (&str, super::Status)> {
+        let facts = self.facts.iter();
+        facts.map(|(id, facts)| (id.as_str(), facts.status))
+    }
+
+    /// Brings a list that was read up to date.
+    pub(super) fn renew_items(&self, id: &str, items: Vec<Item>) -> Vec<Item> {
+        let Some(change) = self.lists.get(id) else {
+            return items;
+        };
+        let mut items = change.whole.clone().unwrap_or(items);
+        for item in &mut items {
+            if let Some(newer) = change.items.get(&item.ord) {
+                item.clone_from(newer);
+            }
+        }
+        items
+    }
+
+    /// Puts those that wait to the rows that were read; they are newer than all of them.
+    pub(super) fn renew_rows(&self, id: &str, query: LogQuery, read: Vec<LogRow>) -> Vec<LogRow> {
+        let is_meant = |row: &&LogRow| {
+            row.broadcast_id == id
+                && row.level >= query.level
+                && query.before.is_none_or(|before| row.id < before)
+                && query.after.is_none_or(|after| row.id > after)
+        };
+        let waiting = self.rows.iter().filter(is_meant).cloned();
+        let mut rows: Vec<LogRow> = if query.after.is_some() {
+            read.into_iter().chain(waiting).collect()
+        } else {
+            waiting.rev().chain(read).collect()
+        };
+        rows.truncate(query.limit);
+        rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broadcast::store::{ItemState, LogSource};
+
+    fn row(level: LogLevel) -> LogRow {
+        LogRow {
+            id: 0,
+            broadcast_id: "A".to_owned(),
+            created_at: String::new(),
+            level,
+            source: LogSource::Manager,
+            item_id: None,
+            message: String::new(),
+        }
+    }
+
+    fn item(ord: u32, title: &str) -> Item {
+        Item {
+            ord,
+            video_id: format!("v{ord}"),
+            title: title.to_owned(),
+            duration_s: None,
+            state: ItemState::Pending,
+            reason: None,
+            checked_at: None,
+        }
+    }
+
+    fn position(index: u32) -> Position {
+        Position {
+            index,
+            ..Position::default()
+        }
+    }
+
+    #[test]
+    fn what_is_put_back_is_older_than_what_was_noted_since() {
+        let mut pending = Pending::default();
+        pending.log(row(LogLevel::Info));
+        pending.position("A", position(1));
+        pending.position("B", position(1));
+        pending.items("A", vec![item(0, "old"), item(1, "old")]);
+        pending.item("A", item(1, "newer"));
+        pending.items("B", vec![item(0, "old")]);
+        let earlier = pending.take().unwrap();
+        assert!(pending.take().is_none());
+        pending.log(row(LogLevel::Info));
+        pending.position("A", position(2));
+        pending.item("A", item(0, "newest"));
+        pending.items("B", vec![item(0, "other"), item(1, "other")]);
+        pending.put_back(earlier);
+        let ids: Vec<i64> = pending.rows.iter().map(|row| row.id).collect();
+        assert_eq!(ids, [1, 2]);
+        let places = ["A", "B"].map(|id| pending.positions[id].index);
+        assert_eq!(places, [2, 1]);
+        let titles = |id: &str| {
+            let items = pending.renew_items(id, Vec::new()).into_iter();
+            items.map(|item| item.title).collect::<Vec<_>>()
+        };
+        assert_eq!(titles("A"), ["newest", "newer"]);
+        assert_eq!(titles("B"), ["other", "other"]);
+    }
+
+    #[test]
+    fn rows_that_matter_least_go_first_when_there_are_too_many() {
+        let mut pending = Pending::default();
+        pending.log(row(LogLevel::Info));
+        pending.log(row(LogLevel::Debug));
+        let earlier = pending.take().unwrap();
+        for _ in 2..=MAX_WAITING {
+            pending.log(row(LogLevel::Info));
+        }
+        pending.put_back(earlier);
+        assert_eq!((pending.waiting(), pending.dropped), (MAX_WAITING, 1));
+        pending.log(row(LogLevel::Info));
+        let ids = [pending.rows.front(), pending.rows.back()];
+        let ids = ids.map(|row| row.map(|row| row.id));
+        let last = i64::try_from(MAX_WAITING).unwrap() + 2;
+        assert_eq!(ids, [Some(3), Some(last)], "the debug row, then the oldest");
+    }
+
+    #[test]
+    fn rows_that_wait_are_read_with_the_others() {
+        let mut pending = Pending::default();
+        pending.start_behind(2);
+        for level in [LogLevel::Debug, LogLevel::Info, LogLevel::Error] {
+            pending.log(row(level));
+        }
+        let read = |level, limit, before, after| {
+            let query = LogQuery {
+                level,
+                limit,
+                before,
+                after,
+            };
+            // What the database has.
+            let ids = if after.is_some() { [1, 2] } else { [2, 1] };
+            let read = ids.map(|id| LogRow {
+                id,
+                ..row(LogLevel::Info)
+            });
+            let rows = pending.renew_rows("A", query, read.into()).into_iter();
+            rows.map(|row| row.id).collect::<Vec<_>>()
+        };
+        assert_eq!(read(LogLevel::Debug, 9, None, None), [5, 4, 3, 2, 1]);
+        assert_eq!(read(LogLevel::Info, 3, None, None), [5, 4, 2]);
+        assert_eq!(read(LogLevel::Debug, 9, Some(4), None), [3, 2, 1]);
+        assert_eq!(read(LogLevel::Debug, 3, None, Some(0)), [1, 2, 3]);
+        let query = LogQuery {
+            level: LogLevel::Debug,
+            limit: 9,
+            before: None,
+            after: None,
+        };
+        assert!(pending.renew_rows("B", query, Vec::new()).is_empty());
+    }
+}
