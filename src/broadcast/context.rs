@@ -8,7 +8,6 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::bus::Bus;
-use super::children::Children;
 use super::feed::Feeds;
 use super::normaliser::{Encoding, NormaliseError};
 use super::publisher::{Outlet, Rtmp, Scheme, Srt, SrtOptions, Target};
@@ -59,8 +58,6 @@ pub(super) struct Context {
     pub(super) feeds: Arc<Feeds>,
     /// For what is read of live items.
     pub(super) live_room: Room,
-    /// The programs that run.
-    pub(super) children: Children,
     /// Items that were fetched before a time on air.
     pub(super) early: Early,
     /// Slates are the same for a profile, and cost a run of the encoder.
@@ -86,7 +83,6 @@ impl Context {
         let context = Self {
             feeds: Feeds::new(parts.lifecycle.clone()),
             live_room: Room::new(LIVE_BYTES),
-            children: Children::new(parts.store.clone(), parts.lifecycle.clone()),
             parts,
             bus: Bus::default(),
             early: Early::default(),
@@ -254,8 +250,7 @@ impl Context {
             return Err(NoOutlet::Program);
         }
         let temp = self.parts.shelves.clone().ok_or(NoOutlet::Directory)?;
-        let programs = (ffmpeg, self.children.clone());
-        let srt = Srt::new(dialer, (target, options), programs, temp);
+        let srt = Srt::new(dialer, (target, options), ffmpeg, temp);
         Ok(Outlet::Srt(Box::new(srt)))
     }
 
@@ -265,7 +260,6 @@ impl Context {
             ffmpeg: self.parts.ffmpeg.clone()?,
             config: self.parts.config.encoder.clone(),
             lifecycle: self.parts.lifecycle.clone(),
-            children: self.children.clone(),
         })
     }
 

@@ -4,7 +4,6 @@
 //! [`Broadcasts`] is what the API asks. Stands on `services` for posts and lists; knows no site.
 
 mod bus;
-mod children;
 mod config;
 mod context;
 mod encoding;

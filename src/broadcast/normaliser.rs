@@ -10,7 +10,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::children::{Children, Known};
 use super::source::{SourceError, SourceSink};
 use super::{EncoderConfig, Profile, SlateImage, VideoMode};
 use crate::lifecycle::Lifecycle;
@@ -47,8 +46,6 @@ pub(super) struct Encoding {
     pub(super) config: EncoderConfig,
     /// Waits for runs that are being ended.
     pub(super) lifecycle: Lifecycle,
-    /// Knows them all.
-    pub(super) children: Children,
 }
 
 /// Why an item ended early.
@@ -125,7 +122,6 @@ impl Encoding {
         let mut job = self.job(arguments, time_limit);
         job.reads_stdin = image.is_some();
         let mut child = self.ffmpeg.start(&job)?;
-        let _known = self.children.note(child.id());
         let (stdin, stdout) = (child.stdin(), child.stdout());
         let feeding = async {
             if let (Some(mut stdin), Some(image)) = (stdin, image) {
@@ -165,7 +161,6 @@ impl Encoding {
         let job = self.job(arguments, ITEM_LIMIT);
         let child = self.ffmpeg.start_heard(&job, sender)?;
         Ok(Normaliser {
-            known: Some(self.children.note(child.id())),
             child: Some(child),
             ear: Ear::new(lines),
             lifecycle: self.lifecycle.clone(),
@@ -207,18 +202,17 @@ pub(super) struct Normaliser {
     child: Option<Child>,
     ear: Ear,
     lifecycle: Lifecycle,
-    /// Both are held until the program has ended.
+    /// Held until the program has ended.
     token: Option<TaskTrackerToken>,
-    known: Option<Known>,
 }
 
 impl Drop for Normaliser {
     fn drop(&mut self) {
-        let held = (self.token.take(), self.known.take());
+        let token = self.token.take();
         if let Some(child) = self.child.take() {
             self.lifecycle.spawn(async move {
                 child.stop().await;
-                drop(held);
+                drop(token);
             });
         }
     }

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use super::complain;
-use crate::media::launch::{Bounds, replace};
+use crate::media::launch::{Bounds, Program, replace};
+use crate::process;
 
 /// Exit code for a program that can't be run, as shells have it.
 const NOT_RUN: u8 = 127;
@@ -32,7 +33,13 @@ pub(super) fn run(launch: &Launch) -> ExitCode {
         address_space: launch.address_space,
         file_bytes: launch.file_bytes,
     };
-    let error = replace(launch.parent, bounds, &launch.program, &launch.arguments);
+    let mark = process::mark(launch.parent);
+    let program = Program {
+        file: &launch.program,
+        arguments: &launch.arguments,
+        mark: mark.as_ref().map(|(name, value)| (*name, value.as_str())),
+    };
+    let error = replace(launch.parent, bounds, program);
     complain(&format!("{}: {error}", launch.program.display()));
     ExitCode::from(NOT_RUN)
 }

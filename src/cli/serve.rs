@@ -63,6 +63,10 @@ async fn serve(settings: Settings, format: LogFormat) -> Result<ExitCode, String
         announce(scheme, address, &app.base_url);
     }
     info!(%address, scheme, version = env!("CARGO_PKG_VERSION"), "listening");
+    // What a server before this one left running costs processor time, and is of no use to anybody.
+    lifecycle.spawn(async {
+        let _ = tokio::task::spawn_blocking(process::end_orphans).await;
+    });
     let temps = [app.temp.clone(), app.shelves.clone()];
     let broadcasts = app.broadcasts.clone();
     let server = Server::new(config, http::router(app), lifecycle);

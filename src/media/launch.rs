@@ -4,7 +4,7 @@
 //! `unsafe`, so the child is this very program, called as `serverrs launch`, which sets the limits and is then replaced
 //! (reliability R3.8). The end of its parent kills it, so that a killed server leaves no FFmpeg behind.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::CommandExt;
 
@@ -28,15 +28,21 @@ pub struct Bounds {
     pub file_bytes: u64,
 }
 
+/// What a child becomes.
+#[derive(Debug, Clone, Copy)]
+pub struct Program<'a> {
+    /// Its file.
+    pub file: &'a OsStr,
+    /// Its arguments.
+    pub arguments: &'a [OsString],
+    /// A variable of its environment, which says whose it is.
+    pub mark: Option<(&'a str, &'a str)>,
+}
+
 /// Bounds this process and replaces it by `program`; returns only if that fails.
 ///
 /// `parent` is the process that asked for it: when that one is gone already, nothing is started.
-pub fn replace(
-    parent: u32,
-    bounds: Bounds,
-    program: &OsString,
-    arguments: &[OsString],
-) -> io::Error {
+pub fn replace(parent: u32, bounds: Bounds, program: Program<'_>) -> io::Error {
     if let Err(error) = bind(parent, bounds) {
         return error;
     }
@@ -44,8 +50,8 @@ pub fn replace(
         clippy::disallowed_methods,
         reason = "no child is made: this process, already supervised, becomes the program"
     )]
-    let mut command = std::process::Command::new(program);
-    command.args(arguments).exec()
+    let mut command = std::process::Command::new(program.file);
+    command.args(program.arguments).envs(program.mark).exec()
 }
 
 fn bind(parent: u32, bounds: Bounds) -> io::Result<()> {

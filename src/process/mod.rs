@@ -1,15 +1,17 @@
-//! Facts about our own process: memory and open files, and the limit on the latter; who may look into it; and which
-//! process a number stands for.
+//! Facts about our own process: memory and open files, and the limit on the latter; who may look into it; and what earlier
+//! ones left running.
 //!
 //! Read from `/proc`, a few microseconds each; unknown on systems without it. `/health` shows them, start-up raises
 //! the limit.
 
-mod identity;
+#[cfg(target_os = "linux")]
+mod orphans;
 
 use std::os::unix::fs::MetadataExt;
 use std::{fs, io};
 
-pub use identity::{Fate, Identity};
+#[cfg(target_os = "linux")]
+pub use orphans::{end_orphans, mark};
 #[cfg(target_os = "linux")]
 use rustix::process::DumpableBehavior;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -109,6 +111,16 @@ pub fn keep_to_itself() -> io::Result<()> {
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     Ok(())
 }
+
+/// Programs can't be told to be ours here.
+#[cfg(not(target_os = "linux"))]
+pub fn mark(_server: u32) -> Option<(&'static str, String)> {
+    None
+}
+
+/// As [`mark`]: nothing is found.
+#[cfg(not(target_os = "linux"))]
+pub fn end_orphans() {}
 
 /// Raises the soft limit of open files to the hard one, and warns when that is too low for `max_streams` transfers.
 pub fn raise_descriptor_limit(max_streams: usize) {

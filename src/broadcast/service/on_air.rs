@@ -277,7 +277,6 @@ impl Broadcasts {
     }
 
     async fn try_boot(&self) -> Result<(), BroadcastError> {
-        self.inner.context.children.end_orphans().await?;
         let (all, _) = self.list(None, None, usize::MAX - 1).await?;
         for Broadcast { id, .. } in all {
             if !self.tidy(&id).await? {

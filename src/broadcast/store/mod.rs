@@ -8,7 +8,6 @@
 //! and is told from there, and what users change is refused until it is written.
 
 mod broadcasts;
-mod children;
 mod items;
 mod logs;
 mod pending;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 /// Each brings the tables from the version that is its place to the next one. Never changed, only added to.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     "CREATE TABLE broadcasts (
         id TEXT PRIMARY KEY, title TEXT NOT NULL, description TEXT NOT NULL, owner TEXT NOT NULL,
         stream_source TEXT NOT NULL, media_files TEXT NOT NULL, playlist_id TEXT,
@@ -42,6 +42,8 @@ const MIGRATIONS: [&str; 6] = [
         pid INTEGER PRIMARY KEY, parent INTEGER NOT NULL, started INTEGER NOT NULL, boot_id TEXT NOT NULL,
         executable TEXT NOT NULL
      ) STRICT;",
+    // Programs say themselves whose they are.
+    "DROP TABLE children;",
 ];
 
 /// Sets the connection up, checks the file and brings its tables up to date.

@@ -1,9 +1,9 @@
 //! FFmpeg as a supervised child (reliability R1.8, R3.8).
 //!
-//! A child runs in a process group of its own, with bounds set before it begins ([`super::launch`]), an empty
-//! environment, no standard input but what is piped to it, and a time limit. Its standard error is read all the time,
-//! and the end of it kept for the log. Dropping a [`Child`] kills the whole group. A result counts only after
-//! [`Child::finish`] has seen exit status 0.
+//! A child runs in a process group of its own, with bounds set before it begins ([`super::launch`]), an environment that
+//! is empty but for a mark of whose it is, no standard input but what is piped to it, and a time limit. Its standard error
+//! is read all the time, and the end of it kept for the log. Dropping a [`Child`] kills the whole group. A result counts
+//! only after [`Child::finish`] has seen exit status 0.
 //!
 //! Arguments are a list, never a shell line, and never contain an address of a client or a site.
 

@@ -46,8 +46,6 @@ const ROOMS: &[(&str, &[&str])] = &[
             "net",
             "temp",
             "lifecycle",
-            // Programs that outlived a server.
-            "process",
         ],
     ),
     (

@@ -23,7 +23,6 @@ use tokio::time::{sleep, sleep_until, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Connect, PublishError, Publisher, PublisherStats, Target};
-use crate::broadcast::children::{Children, Known};
 use crate::broadcast::flv::{Tag, write_header, write_tag};
 use crate::media::ffmpeg::{Child, Ffmpeg, Job};
 use crate::media::launch::Bounds;
@@ -64,16 +63,15 @@ pub struct Srt {
     target: Target,
     options: SrtOptions,
     ffmpeg: Ffmpeg,
-    children: Children,
     temp: Temp,
 }
 
 impl Srt {
-    /// A publisher for `target`, one of SRT, by this program, which is made known while it runs; `temp` is where it gets a pipe.
+    /// A publisher for `target`, one of SRT, by this program; `temp` is where it gets a pipe.
     pub(in crate::broadcast) fn new(
         dialer: Arc<TargetDialer>,
         (target, options): (Target, SrtOptions),
-        (ffmpeg, children): (Ffmpeg, Children),
+        ffmpeg: Ffmpeg,
         temp: Temp,
     ) -> Self {
         Self {
@@ -81,7 +79,6 @@ impl Srt {
             target,
             options,
             ffmpeg,
-            children,
             temp,
         }
     }
@@ -100,7 +97,6 @@ pub struct SrtSession {
     last_way: Duration,
     _listening: AbortOnDropHandle<()>,
     _telling: AbortOnDropHandle<()>,
-    _known: Known,
     /// Its pipe lies there.
     _dir: JobDir,
 }
@@ -165,7 +161,6 @@ impl Connect for Srt {
         let (sender, lines) = mpsc::channel(LINES);
         let started = self.ffmpeg.start_heard(&job, sender);
         let mut child = started.map_err(io::Error::other)?;
-        let known = self.children.note(child.id());
         let heard = Arc::new(Heard::default());
         let listening = Arc::clone(&heard).listen(lines, self.options.clone());
         let mut session = SrtSession {
@@ -180,7 +175,6 @@ impl Connect for Srt {
             last_way: (self.options.latency() + LAST_WAY).min(LONGEST_WAY),
             _listening: task::owned(listening),
             _telling: task::owned(tell(path, self.options.clone())),
-            _known: known,
             _dir: dir,
         };
         let mut header = Vec::new();

@@ -22,7 +22,7 @@ fn script(dir: &Path, text: &str) -> PathBuf {
 }
 
 /// A program in place of FFmpeg: does this with items (`$real` is FFmpeg), and with all else what FFmpeg does.
-fn impostor(dir: &Path, with_items: &str) -> PathBuf {
+pub(in crate::broadcasts) fn impostor(dir: &Path, with_items: &str) -> PathBuf {
     let all_else = r#"case "$*" in *http://127.0.0.1*) ;; *) exec "$real" "$@";; esac"#;
     script(dir, &format!("{all_else}\n{with_items}"))
 }

@@ -29,6 +29,7 @@ use http::Method;
 use serde_json::{Value, json};
 use serverrs::broadcast::flv::TagKind;
 
+pub(super) use crashes::impostor;
 pub(super) use plays::seen_of_children;
 
 use super::{CANARY, LIST, TOKEN, ask, made, route};
