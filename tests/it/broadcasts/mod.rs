@@ -1,5 +1,6 @@
 //! Broadcasts through the shipped binary.
 
+mod abroad;
 mod accounts;
 mod air;
 mod gates;

@@ -99,6 +99,11 @@ async fn film_with(filter: &str, shape: Shape, seconds: u32, dir: &Path) -> Byte
     std::fs::read(dir.join("film.mp4")).unwrap().into()
 }
 
+/// A profile for busy machines.
+pub(super) fn small() -> Value {
+    json!({"width": 320, "height": 180, "fps": 30, "video_kbps": 300, "audio_kbps": 64, "preset": "ultrafast", "gop_s": 1})
+}
+
 /// Runs FFmpeg in a directory.
 async fn ffmpeg(arguments: &str, dir: &Path) -> Output {
     let arguments = format!("-v error -nostdin {arguments}");
@@ -205,14 +210,13 @@ impl Studio {
         list
     }
 
-    /// Makes a broadcast of the list, small enough for busy machines.
+    /// Makes a broadcast of the list.
     pub(super) async fn make(&self, fields: Value) -> Value {
         let mut all = json!({
             "stream_source": "playlist_direct",
             "target_url": self.ingest.url(),
             "stream_key": CANARY,
-            "profile": {"width": 320, "height": 180, "fps": 30, "video_kbps": 300, "audio_kbps": 64,
-                "preset": "ultrafast", "gop_s": 1},
+            "profile": small(),
         });
         let all_fields = all.as_object_mut().unwrap();
         all_fields.extend(fields.as_object().unwrap().clone());
