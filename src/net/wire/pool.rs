@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::exchange::Connection;
 use super::{IDLE_PER_HOST, IDLE_TIME, IDLE_TOTAL};
+use crate::task;
 
 /// Idle connections by origin (`https://host:port`), the one used last at the end.
 #[derive(Default)]
@@ -18,7 +20,8 @@ pub(super) struct Pool {
 #[derive(Default)]
 struct State {
     idle: HashMap<String, Vec<Kept>>,
-    is_swept: bool,
+    /// Looks after them; there as long as any is kept.
+    sweep: Option<AbortOnDropHandle<()>>,
 }
 
 impl State {
@@ -80,9 +83,9 @@ impl Pool {
     /// Keeps a connection whose last answer has been read whole.
     pub(super) fn put(self: &Arc<Self>, origin: String, connection: Connection) {
         // Dropped outside of any runtime, at the end of the process: nobody would look after it.
-        let Ok(runtime) = Handle::try_current() else {
+        if Handle::try_current().is_err() {
             return;
-        };
+        }
         let until = Instant::now() + IDLE_TIME;
         let mut state = self.lock();
         if state.total() >= IDLE_TOTAL {
@@ -93,8 +96,8 @@ impl Pool {
             kept.remove(0);
         }
         kept.push(Kept { connection, until });
-        if !std::mem::replace(&mut state.is_swept, true) {
-            runtime.spawn(sweep(Arc::downgrade(self)));
+        if state.sweep.is_none() {
+            state.sweep = Some(task::owned(sweep(Arc::downgrade(self))));
         }
     }
 
@@ -106,8 +109,10 @@ impl Pool {
             kept.retain_mut(|one| one.is_alive(now));
             !kept.is_empty()
         });
-        state.is_swept = !state.idle.is_empty();
-        state.is_swept
+        if state.idle.is_empty() {
+            state.sweep = None;
+        }
+        state.sweep.is_some()
     }
 }
 
@@ -147,5 +152,19 @@ mod tests {
         assert!(pool.take("https://0.example").is_some(), "the second one");
         assert!(pool.take("https://0.example").is_none());
         assert!(pool.take("https://new.example").is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connections_kept_too_long_are_dropped_each_time_there_are_any_and_the_sweep_ends() {
+        let pool = Arc::new(Pool::default());
+        for _ in 0..2 {
+            let (near, mut far) = tokio::io::duplex(1);
+            let connection = Connection::new(Box::new(near));
+            pool.put("https://site.example".to_owned(), connection);
+            assert!(pool.lock().sweep.is_some());
+            assert_eq!(far.read(&mut [0]).await.unwrap(), 0, "it is closed");
+            assert_eq!(pool.lock().total(), 0);
+            assert!(pool.lock().sweep.is_none());
+        }
     }
 }
