@@ -12,6 +12,7 @@ use std::{fs, io};
 
 #[cfg(target_os = "linux")]
 pub use orphans::{end_orphans, mark};
+use rustix::io::Errno;
 #[cfg(target_os = "linux")]
 use rustix::process::DumpableBehavior;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -75,21 +76,29 @@ fn parse_total(meminfo: &str) -> Option<u64> {
 pub fn descriptors() -> Descriptors {
     let limit = getrlimit(Resource::Nofile);
     Descriptors {
-        current: open_descriptors(),
+        current: open_descriptors(limit.current),
         soft_limit: limit.current,
         hard_limit: limit.maximum,
     }
 }
 
-fn open_descriptors() -> Option<u64> {
+fn open_descriptors(soft_limit: Option<u64>) -> Option<u64> {
     // Since Linux 6.2 the size of this folder is the number of its entries; before it is 0.
     let size = fs::metadata("/proc/self/fd").ok()?.size();
     if size > 0 {
         return Some(size);
     }
-    let entries = fs::read_dir("/proc/self/fd").ok()?.count();
-    // One of them is the handle that reads the folder.
-    u64::try_from(entries.saturating_sub(1)).ok()
+    let entries = fs::read_dir("/proc/self/fd").map(Iterator::count);
+    counted(entries, soft_limit)
+}
+
+/// What the folder of open files tells that was read by one more of them, or that could not be read for want of it.
+fn counted(entries: io::Result<usize>, soft_limit: Option<u64>) -> Option<u64> {
+    match entries {
+        Ok(entries) => u64::try_from(entries.saturating_sub(1)).ok(),
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::MFILE) => soft_limit,
+        Err(_) => None,
+    }
 }
 
 /// Keeps the memory of this process to itself, with the keys and cookies in it (reliability R6.6): no core file is written of
@@ -198,6 +207,13 @@ mod tests {
         assert!(0 < resident && resident < total);
         assert!(memory.address_space.unwrap() >= resident);
         assert!(descriptors().current.unwrap() >= 3);
+    }
+
+    #[test]
+    fn descriptors_are_counted_without_the_one_that_counts_and_all_taken_when_there_is_none() {
+        assert_eq!(counted(Ok(12), Some(96)), Some(11));
+        assert_eq!(counted(Err(Errno::MFILE.into()), Some(96)), Some(96));
+        assert_eq!(counted(Err(Errno::NOENT.into()), Some(96)), None);
     }
 
     #[test]
