@@ -279,6 +279,11 @@ impl List {
         items.filter(playable).take(most).cloned().collect()
     }
 
+    /// Something of an item was handed over: tries in vain before count no longer, however it ends.
+    pub(super) fn delivered(&mut self, ord: u32) {
+        self.retries.remove(&ord);
+    }
+
     /// Notes how an item fared, at this time of day and now. `None` for one that left the list meanwhile, and stays away,
     /// and for one that was played as before.
     pub(super) fn note(

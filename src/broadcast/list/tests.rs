@@ -143,6 +143,29 @@ async fn tries_in_vain_become_rarer_but_never_than_every_six_hours() {
     assert_eq!(play(&mut list), ["a", "b"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn tries_in_vain_are_forgotten_once_something_was_handed_over() {
+    let mut list = List::new(None, 0);
+    list.append(items(&["a"]));
+    list.complete();
+    for _ in 0..4 {
+        assert_eq!(play(&mut list), ["a"]);
+        skip(&mut list, 0, "live_silent");
+        list.begin_cycle(None);
+        tokio::time::advance(Duration::from_secs(600)).await;
+    }
+    // It is skipped again, but has been on air before.
+    assert_eq!(play(&mut list), ["a"]);
+    list.delivered(0);
+    skip(&mut list, 0, "live_silent");
+    assert_eq!(play(&mut list), [""; 0]);
+    list.begin_cycle(None);
+    assert_eq!(play(&mut list), ["a"]);
+    skip(&mut list, 0, "live_silent");
+    list.begin_cycle(None);
+    assert_eq!(play(&mut list), [""; 0], "the pause after the second try");
+}
+
 #[test]
 fn what_is_told_to_follow_is_what_follows() {
     for seed in [None, Some(7)] {

@@ -285,6 +285,7 @@ impl Item<'_> {
         let got = monitor.delivered().saturating_sub(before);
         if !got.is_zero() {
             desk.has_played.store(true, Ordering::Relaxed);
+            desk.list.lock().delivered(self.turn.item.ord);
         }
         (outcome, got)
     }
