@@ -43,7 +43,7 @@ pub use config::ServicesConfig;
 pub use deliver::{DeliverError, Delivered, Deliverer, Delivery, TextFile, Tools};
 pub use joined::{JoinError, Joiner, Pair, PairWish, Span};
 pub use lists::Lister;
-pub use live::{LiveError, LiveStream};
+pub use live::{Arrived, LiveError, LiveStream, Reading};
 pub use offers::{Entry, Makes, Minter, Offers, Picks, Terms};
 pub use origin::OriginError;
 pub use playout::{Playable, Playout, PlayoutError, Taste};

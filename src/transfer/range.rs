@@ -78,7 +78,7 @@ pub fn resolve_ask(ask: RangeAsk, len: u64) -> Result<Option<Range<u64>>, Unsati
 
 /// A `Content-Range` header of an upstream (RFC 9110 §14.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ContentRange {
+pub enum ContentRange {
     /// `bytes a-b/n` or `bytes a-b/*`.
     Part {
         /// The half-open range of the bytes that follow; never empty.
@@ -93,16 +93,8 @@ pub(super) enum ContentRange {
     },
 }
 
-/// The bytes that follow, as a `Content-Range` header says; `None` when it says nothing that holds.
-pub fn following(header: &str) -> Option<Range<u64>> {
-    match parse_content_range(header)? {
-        ContentRange::Part { range, .. } => Some(range),
-        ContentRange::Unsatisfied { .. } => None,
-    }
-}
-
 /// Reads a `Content-Range` header strictly: one that doesn't add up is no header.
-pub(super) fn parse_content_range(header: &str) -> Option<ContentRange> {
+pub fn parse_content_range(header: &str) -> Option<ContentRange> {
     let (span, total) = strip_unit(header.trim(), ' ')?.split_once('/')?;
     if span == "*" {
         let total = exact_number(total)?;
