@@ -13,14 +13,14 @@ use super::TunerError;
 use super::variants::{Choice, choose};
 use crate::extract::ExtractError;
 use crate::media::hls::{self, HlsError, Key, Map, Playlist, Secret, Segment};
-use crate::services::{Held, LiveError, LiveStream, ResolveError, Room, Taste};
+use crate::services::{Arrived, Held, LiveError, LiveStream, Reading, ResolveError, Room, Taste};
 
 /// How often the site is asked for new addresses, at most.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// How long a playlist, or the beginning of segments, may take.
 const SHORT_READ: Duration = Duration::from_secs(20);
-/// How long a segment may take.
-const READ: Duration = Duration::from_secs(30);
+/// How long a segment is read until it is looked whether another variant may come faster.
+const READ: Duration = Duration::from_secs(20);
 /// Bytes of a segment; ten seconds at 25 Mbit/s.
 const MAX_SEGMENT: usize = 32 * 1024 * 1024;
 /// Bytes of the beginning of segments.
@@ -194,11 +194,18 @@ impl Channel {
         .await
     }
 
-    /// A segment.
-    pub(super) async fn read_segment(&self, segment: &Segment) -> Result<Held, LiveError> {
+    /// A segment, of which nothing has come yet.
+    pub(super) fn segment(&self, segment: &Segment, arrived: Arrived) -> Reading {
         let limit = (MAX_SEGMENT, &self.room);
-        let reading = self.stream.read(&segment.url, segment.part.clone(), limit);
-        within(READ, reading).await
+        Reading::new(&segment.url, segment.part.clone(), limit, arrived)
+    }
+
+    /// Goes on reading it for a while; whether it is whole. May be dropped while it waits.
+    pub(super) async fn go_on(&self, reading: &mut Reading) -> Result<bool, LiveError> {
+        match timeout(READ, Box::pin(self.stream.go_on(reading))).await {
+            Ok(read) => read.map(|()| true),
+            Err(_) => Ok(false),
+        }
     }
 
     /// What a key names; `None` when it is no key.

@@ -9,8 +9,11 @@
 
 mod channel;
 mod error;
+mod misses;
 mod opener;
 mod pace;
+mod patience;
+mod sent;
 mod track;
 mod variants;
 mod window;
@@ -34,7 +37,8 @@ use crate::media::Side;
 use crate::media::hls::Map;
 use crate::services::{LiveStream, Room, Taste};
 
-/// How long a body may bring nothing before it ends: shorter than the program may be silent.
+/// How long a body may bring nothing before it ends: shorter than the program may be silent. What has come of a segment
+/// by then is the next body's.
 const STALL: Duration = Duration::from_secs(10);
 
 /// Why a body ended.
@@ -120,10 +124,7 @@ impl Tuner {
         };
         let (number, moment) = (got.number, got.moment);
         track.hold(got);
-        let Some(addresses) = self.channel.addresses().await? else {
-            return Ok(None);
-        };
-        if addresses.sound.is_none() {
+        if !track.has_own_sound() {
             return Ok(Some(false));
         }
         let found = match moment {

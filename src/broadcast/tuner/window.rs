@@ -10,6 +10,8 @@ use crate::media::hls::{Segment, Segments};
 const BEHIND: u32 = 3;
 /// Lengths of segments by which the ends of two windows may differ that were read one after the other.
 const SLACK: u32 = 2;
+/// So many of the longest segments may lie between what two playlists date alike: clocks may differ by hours.
+const APART: u32 = 3;
 /// Beginnings so close to each other are meant to be the same.
 const ALIGNED: Duration = Duration::from_millis(100);
 
@@ -24,8 +26,9 @@ pub(super) enum Place<'a> {
     Over,
 }
 
-/// The segment of this number, where the window holds it; for `None` the one by which a window is joined.
-pub(super) fn place(window: &Segments, next: Option<u64>) -> Place<'_> {
+/// The segment of this number, where the window holds it; for `None` the one by which a window is joined. `span` is how
+/// many segments there were at most in windows before: this one may be cut.
+pub(super) fn place(window: &Segments, next: Option<u64>, span: usize) -> Place<'_> {
     let (Some(first), Some(last)) = (window.list.first(), window.list.last()) else {
         return later(window);
     };
@@ -44,7 +47,8 @@ pub(super) fn place(window: &Segments, next: Option<u64>) -> Place<'_> {
     }
     // A server may lag behind another one, but not by a whole window: then the numbers began anew.
     let behind = next - last.number;
-    if !window.is_ended && behind > window.list.len() as u64 + 1 {
+    let span = window.list.len().max(span) as u64;
+    if !window.is_ended && behind > span + 1 {
         return Place::At(joint(window, first), true);
     }
     later(window)
@@ -91,16 +95,15 @@ impl Moment {
 
     /// Where it lies in another window; `None` when that isn't so far yet.
     pub(super) fn find(&self, window: &Segments) -> Option<Match> {
-        match self
-            .date
-            .filter(|_| window.list.iter().any(|segment| segment.date.is_some()))
-        {
-            Some(date) => by_date(window, date),
-            None => self.by_rest(window),
+        let dated = self.date.map(|date| by_date(window, date));
+        match dated.unwrap_or(Dated::Unrelated) {
+            Dated::At(found) => Some(found),
+            Dated::Later => None,
+            Dated::Unrelated => self.by_rest(window),
         }
     }
 
-    /// Without dates: both windows end at about the same time. The number is the same at most sites, so it is taken where
+    /// Without dates that fit: both windows end at about the same time. The number is the same at most sites, so it is taken where
     /// it fits to that; else whatever is nearest.
     fn by_rest(&self, window: &Segments) -> Option<Match> {
         let slack = SLACK * window.target;
@@ -126,29 +129,52 @@ impl Moment {
     }
 }
 
+/// What the dates of a window tell.
+enum Dated {
+    /// The moment lies here.
+    At(Match),
+    /// It isn't so far yet.
+    Later,
+    /// Nothing: there are none, or by another clock.
+    Unrelated,
+}
+
 /// The segment that was recorded then.
-fn by_date(window: &Segments, date: Duration) -> Option<Match> {
+fn by_date(window: &Segments, date: Duration) -> Dated {
     let dated = || {
         window
             .list
             .iter()
             .filter_map(|segment| Some((segment, segment.date?)))
     };
+    let is_near = |other: Duration| date.abs_diff(other) <= APART * window.target;
     let begins = |begin: Duration| begin <= date + ALIGNED;
-    let found = dated().take_while(|(_, begin)| begins(*begin)).last();
-    let (segment, begin) = match found {
-        Some((segment, begin)) if date < begin + segment.duration => (segment, begin),
-        // It ends before.
-        Some((segment, _)) if window.list.last() == Some(segment) => return None,
+    let before = dated().take_while(|(_, begin)| begins(*begin)).last();
+    let found = match before {
+        Some((segment, begin)) if date < begin + segment.duration => Some((segment, begin)),
+        Some((segment, begin)) if window.list.last() == Some(segment) => {
+            let is_awaited = is_near(begin + segment.duration);
+            return if is_awaited {
+                Dated::Later
+            } else {
+                Dated::Unrelated
+            };
+        }
         // A hole, or all of it is later: what comes first.
-        _ => dated().find(|(_, begin)| !begins(*begin))?,
+        _ => dated().find(|(_, begin)| !begins(*begin)),
     };
-    let later = begin.saturating_sub(date).as_micros();
-    let earlier = date.saturating_sub(begin).as_micros();
-    Some(Match {
-        number: segment.number,
-        delay_us: i64::try_from(later).ok()? - i64::try_from(earlier).ok()?,
-    })
+    match found {
+        Some((segment, begin)) if is_near(begin) => Dated::At(Match {
+            number: segment.number,
+            delay_us: micros(begin) - micros(date),
+        }),
+        _ => Dated::Unrelated,
+    }
+}
+
+/// Microseconds since 1970: dates are read as nanoseconds of 64 bits.
+fn micros(date: Duration) -> i64 {
+    i64::try_from(date.as_micros()).unwrap_or(i64::MAX)
 }
 
 fn later(window: &Segments) -> Place<'_> {
@@ -202,28 +228,34 @@ mod tests {
 
     #[test]
     fn window_is_joined_three_segments_before_its_end() {
-        assert_eq!(number(&place(&window(10, 6, ""), None)), (13, false));
-        assert_eq!(number(&place(&window(10, 2, ""), None)), (10, false));
+        assert_eq!(number(&place(&window(10, 6, ""), None, 0)), (13, false));
+        assert_eq!(number(&place(&window(10, 2, ""), None, 0)), (10, false));
         assert_eq!(
-            number(&place(&window(10, 6, "#EXT-X-ENDLIST"), None)),
+            number(&place(&window(10, 6, "#EXT-X-ENDLIST"), None, 0)),
             (10, false)
         );
-        assert_eq!(place(&window(10, 0, ""), None), Place::Later);
-        assert_eq!(place(&window(10, 0, "#EXT-X-ENDLIST"), None), Place::Over);
+        assert_eq!(place(&window(10, 0, ""), None, 0), Place::Later);
+        assert_eq!(
+            place(&window(10, 0, "#EXT-X-ENDLIST"), None, 0),
+            Place::Over
+        );
     }
 
     #[test]
     fn segments_follow_each_other_as_the_window_moves() {
-        assert_eq!(number(&place(&window(10, 6, ""), Some(12))), (12, false));
-        assert_eq!(place(&window(10, 6, ""), Some(16)), Place::Later);
+        assert_eq!(number(&place(&window(10, 6, ""), Some(12), 0)), (12, false));
+        assert_eq!(place(&window(10, 6, ""), Some(16), 0), Place::Later);
         assert_eq!(
-            place(&window(10, 6, "#EXT-X-ENDLIST"), Some(16)),
+            place(&window(10, 6, "#EXT-X-ENDLIST"), Some(16), 0),
             Place::Over
         );
         // Left behind; a server that lags; numbers that began anew.
-        assert_eq!(number(&place(&window(10, 6, ""), Some(7))), (10, true));
-        assert_eq!(place(&window(10, 6, ""), Some(18)), Place::Later);
-        assert_eq!(number(&place(&window(0, 6, ""), Some(7794))), (3, true));
+        assert_eq!(number(&place(&window(10, 6, ""), Some(7), 0)), (10, true));
+        assert_eq!(place(&window(10, 6, ""), Some(18), 0), Place::Later);
+        assert_eq!(number(&place(&window(0, 6, ""), Some(7794), 0)), (3, true));
+        // A window that was cut is not one that began anew.
+        assert_eq!(place(&window(10, 1, ""), Some(17), 8), Place::Later);
+        assert_eq!(number(&place(&window(10, 1, ""), Some(20), 8)), (10, true));
     }
 
     /// A window of segments of two seconds; with a date for the first one, in milliseconds.
@@ -260,6 +292,29 @@ mod tests {
         );
         assert_eq!(found(&picture, 16, &picture), None);
         assert_eq!(found(&picture, 15, &dated(0, 3, Some(98_000))), None);
+    }
+
+    #[test]
+    fn segment_of_another_playlist_is_not_found_by_another_clock() {
+        let picture = dated(10, 6, Some(10_000_000));
+        // What lies apart by more than three segments is paired as without dates: as far from the end.
+        for ms in [6_400_000, 9_981_000, 10_013_000, 13_600_000] {
+            let sound = dated(700, 6, Some(ms));
+            assert_eq!(found(&picture, 13, &sound), Some((703, 0)), "{ms}");
+        }
+        // Up to there the date is believed.
+        let late = dated(700, 6, Some(10_012_000));
+        assert_eq!(found(&picture, 13, &late), Some((700, 6000)));
+        let early = dated(700, 6, Some(9_988_000));
+        assert_eq!(found(&picture, 13, &early), None);
+        // A hole of an hour in the sound.
+        let mut torn = dated(700, 6, Some(9_998_000));
+        for segment in &mut torn.list[3..] {
+            segment.date = segment.date.map(|date| date + Duration::from_secs(3600));
+        }
+        assert_eq!(found(&picture, 13, &torn), Some((703, 0)));
+        // No dates in one of them.
+        assert_eq!(found(&picture, 13, &dated(700, 6, None)), Some((703, 0)));
     }
 
     #[tokio::test(start_paused = true)]

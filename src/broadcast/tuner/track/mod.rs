@@ -1,33 +1,23 @@
 //! One playlist that is followed: its segments, one after the other, each whole.
 
+mod playlist;
+mod segment;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep};
 
-use super::channel::{Addresses, Channel};
-use super::opener::{Opener, Unread, is_media};
+use super::channel::Channel;
+use super::misses::{Misses, PAUSE};
+use super::opener::Opener;
 use super::pace::Pace;
+use super::patience::Patience;
+use super::sent::Sent;
 use super::window::{Match, Moment, Place, place};
 use super::{Side, TunerError};
-use crate::media::hls::{HlsError, Map, Playlist, Segment, Segments};
-use crate::services::LiveError;
-
-/// How long nothing new is put up with, and nothing at all: sooner than a broadcast is given up that plays nothing.
-const SILENCE: Duration = Duration::from_secs(60);
-const FIRST_SILENCE: Duration = Duration::from_secs(30);
-/// How long without anything new until the site is asked whether the item is on air, at least.
-const DOUBT: Duration = Duration::from_secs(15);
-/// How often it is asked that.
-const DOUBT_EVERY: Duration = Duration::from_secs(30);
-/// Pause after what did not come.
-const PAUSE: Duration = Duration::from_millis(500);
-/// Shortest time between two readings of a playlist.
-const SHORTEST: Duration = Duration::from_millis(500);
-/// Tries at one segment, or at texts in a row that are no playlist.
-const TRIES: u32 = 3;
+use crate::media::hls::{Map, Segments};
 
 /// A segment that was read.
 pub(super) struct Got {
@@ -50,7 +40,11 @@ pub(super) struct Track {
     addresses: u64,
     /// The variant that they lead to.
     variant: u32,
+    /// Whether the sound has a playlist of its own there.
+    has_own_sound: bool,
     window: Option<Segments>,
+    /// Segments of the longest window of this playlist.
+    span: usize,
     loaded: Instant,
     /// When the window moved last.
     moved: Instant,
@@ -66,9 +60,10 @@ pub(super) struct Track {
     /// A segment that was read and not handed out.
     held: Option<Got>,
     /// Segments that were handed out since the beginning of a run.
-    sent: Vec<(u64, Duration)>,
-    /// Tries at the next segment, or at a playlist.
+    sent: Sent,
+    /// Tries at the next segment.
     tries: u32,
+    misses: Misses,
     /// Something was left out.
     is_torn: bool,
 }
@@ -89,7 +84,9 @@ impl Track {
             side,
             addresses: 0,
             variant: 0,
+            has_own_sound: false,
             window: None,
+            span: 0,
             loaded: now,
             moved: now,
             doubted: now,
@@ -97,10 +94,11 @@ impl Track {
             moment: None,
             join: None,
             pace: Pace::default(),
-            opener: Opener::default(),
+            opener: Opener::new(),
             held: None,
-            sent: Vec::new(),
+            sent: Sent::default(),
             tries: 0,
+            misses: Misses::default(),
             is_torn: false,
         }
     }
@@ -122,31 +120,33 @@ impl Track {
     /// [`TunerError`].
     pub(super) async fn find(&mut self, moment: Moment) -> Result<Option<Match>, TunerError> {
         (self.join, self.held, self.window) = (Some(moment), None, None);
-        patiently(FIRST_SILENCE, self.joined(moment)).await
+        let arrived = self.opener.arrived().clone();
+        Patience::FIRST.wait(&arrived, self.joined(moment)).await
     }
 
     /// Reads the playlist, and waits, until it names the segment in which a moment lies.
     async fn joined(&mut self, moment: Moment) -> Result<Option<Match>, TunerError> {
         loop {
-            let Some(window) = &self.window else {
-                match self.load().await? {
-                    Some(Miss::Over) => return Ok(None),
-                    Some(Miss::Again) => sleep(PAUSE).await,
-                    None => {}
-                }
-                continue;
+            let Some(window) = self.window().await? else {
+                return Ok(None);
             };
+            let is_ended = window.is_ended;
             if let Some(found) = moment.find(window) {
                 (self.next, self.join) = (Some(found.number), None);
                 return Ok(Some(found));
             }
-            if window.is_ended {
+            if is_ended {
                 return Ok(None);
             }
             if let Some(Miss::Over) = self.wait().await? {
                 return Ok(None);
             }
         }
+    }
+
+    /// Whether the sound has a playlist of its own, as far as it is known.
+    pub(super) fn has_own_sound(&self) -> bool {
+        self.has_own_sound
     }
 
     /// A run begins.
@@ -156,23 +156,18 @@ impl Track {
 
     /// Notes that a segment was handed out.
     pub(super) fn note_sent(&mut self, number: u64, duration: Duration) {
-        self.sent.push((number, duration));
+        self.sent.push(number, duration);
     }
 
     /// Goes back to the segment that holds what comes after so much of the run.
     pub(super) fn rewind(&mut self, got: Duration) {
-        let mut end = Duration::ZERO;
-        let holds = |(_, duration): &&(u64, Duration)| {
-            end += *duration;
-            end > got
-        };
-        if let Some((number, _)) = self.sent.iter().find(holds) {
-            let number = *number;
+        if let Some(number) = self.sent.behind(got) {
             self.seek(number);
         }
     }
 
-    /// The next segment, as soon as it is there; `None` when there will be none. May be dropped while it waits.
+    /// The next segment, as soon as it is there; `None` when there will be none. May be dropped while it waits; what has
+    /// come of a segment by then is kept.
     ///
     /// # Errors
     /// [`TunerError`].
@@ -180,27 +175,33 @@ impl Track {
         if let Some(held) = self.held.take() {
             return Ok(Some(held));
         }
-        let patience = self.next.map_or(FIRST_SILENCE, |_| SILENCE);
-        patiently(patience, self.search()).await
+        let patience = match self.next {
+            Some(_) => Patience::FURTHER,
+            None => Patience::FIRST,
+        };
+        let arrived = self.opener.arrived().clone();
+        match patience.wait(&arrived, self.search()).await {
+            Err(error @ TunerError::Silent(_)) => Err(self.misses.last().cloned().unwrap_or(error)),
+            found => found,
+        }
     }
 
     /// Reads the playlist, and waits, until there is a next segment.
     async fn search(&mut self) -> Result<Option<Got>, TunerError> {
         loop {
+            if self.window().await?.is_none() {
+                return Ok(None);
+            }
+            // It may be the playlist of another variant.
             if let Some(moment) = self.join
                 && self.joined(moment).await?.is_none()
             {
                 return Ok(None);
             }
             let Some(window) = &self.window else {
-                match self.load().await? {
-                    Some(Miss::Over) => return Ok(None),
-                    Some(Miss::Again) => sleep(PAUSE).await,
-                    None => {}
-                }
                 continue;
             };
-            match place(window, self.next) {
+            match place(window, self.next, self.span) {
                 Place::Over => return Ok(None),
                 Place::Later => {
                     if let Some(Miss::Over) = self.wait().await? {
@@ -218,206 +219,5 @@ impl Track {
                 }
             }
         }
-    }
-
-    /// Waits until the playlist may have changed, and lets it be read again.
-    async fn wait(&mut self) -> Result<Option<Miss>, TunerError> {
-        let target = self
-            .window
-            .as_ref()
-            .map_or(SHORTEST, |window| window.target);
-        sleep_until(self.loaded + (target / 2).max(SHORTEST)).await;
-        self.window = None;
-        let is_doubtful = self.moved.elapsed() > DOUBT.max(3 * target);
-        if !is_doubtful || self.doubted.elapsed() < DOUBT_EVERY {
-            return Ok(None);
-        }
-        self.doubted = Instant::now();
-        self.renew().await
-    }
-
-    /// Asks the site for new addresses.
-    async fn renew(&mut self) -> Result<Option<Miss>, TunerError> {
-        self.window = None;
-        match self.channel.renew(self.addresses).await {
-            Ok(Some(_)) => Ok(None),
-            Ok(None) => Ok(Some(Miss::Over)),
-            Err(error) => passing(error).map(Some),
-        }
-    }
-
-    /// Reads the playlist.
-    async fn load(&mut self) -> Result<Option<Miss>, TunerError> {
-        let addresses = match self.channel.addresses().await {
-            Ok(Some(addresses)) => addresses,
-            Ok(None) => return Ok(Some(Miss::Over)),
-            Err(error) => return passing(error).map(Some),
-        };
-        self.addresses = addresses.number;
-        if self.variant != addresses.variant {
-            self.variant = addresses.variant;
-            self.change_over();
-        }
-        let Some(url) = self.of(&addresses) else {
-            return Err(TunerError::NoVariant);
-        };
-        let read = self.channel.read_playlist(url).await;
-        self.loaded = Instant::now();
-        let text = match read {
-            Ok(text) => text,
-            Err(LiveError::Gone(_)) => return Ok(self.renew().await?.or(Some(Miss::Again))),
-            Err(error) => return passing(error.into()).map(Some),
-        };
-        match Playlist::parse(&text, url) {
-            Ok(Playlist::Media(window)) => self.take_window(window),
-            Ok(Playlist::Master(_)) => return Err(TunerError::Nested),
-            // A page of a server in trouble, perhaps.
-            Err(HlsError::NotAPlaylist) if self.tries < TRIES => {
-                self.tries += 1;
-                return Ok(Some(Miss::Again));
-            }
-            Err(error) => return Err(error.into()),
-        }
-        Ok(None)
-    }
-
-    /// Goes on in the playlist of another variant.
-    fn change_over(&mut self) {
-        self.pace = Pace::default();
-        if self.next.take().is_some() {
-            self.is_torn = true;
-            self.join = self.join.or(self.moment);
-        }
-    }
-
-    fn of<'a>(&self, addresses: &'a Addresses) -> Option<&'a url::Url> {
-        match self.side {
-            Side::Picture => Some(&addresses.picture),
-            Side::Sound => addresses.sound.as_ref(),
-        }
-    }
-
-    fn take_window(&mut self, window: Segments) {
-        let is_new = window
-            .list
-            .last()
-            .is_some_and(|last| self.next.is_none_or(|next| last.number >= next));
-        if is_new {
-            self.moved = Instant::now();
-        }
-        if window.is_ended && self.side == Side::Picture {
-            self.channel.note_ending();
-        }
-        self.window = Some(window);
-    }
-
-    /// Reads a segment, and what stands before it.
-    async fn fetch(&mut self, segment: &Segment) -> Result<Result<Got, Miss>, TunerError> {
-        if segment.is_gap {
-            self.leave_out(segment);
-            return Ok(Err(Miss::Again));
-        }
-        let moment = |number| Moment::of(self.window.as_ref()?, number, self.loaded);
-        let behind = moment(segment.number + 1);
-        self.moment = moment(segment.number);
-        let began = Instant::now();
-        let read = self.opener.read(&self.channel, segment).await;
-        let came = read.as_ref().map_or(Duration::ZERO, |_| segment.duration);
-        let is_slow = self.side == Side::Picture && self.pace.is_slow(began.elapsed(), came);
-        if is_slow && self.channel.go_lower().await {
-            self.window = None;
-            if read.is_err() {
-                return Ok(Err(Miss::Again));
-            }
-        }
-        let (map, bytes) = match read {
-            Ok(read) => read,
-            Err(Unread::Segment(what)) => return Err(TunerError::Segment(what)),
-            Err(Unread::Live(error @ LiveError::Forbidden(_))) => return Err(error.into()),
-            Err(Unread::Live(LiveError::TooLarge(_))) => {
-                return Err(TunerError::Segment("too large"));
-            }
-            Err(Unread::Live(error)) => return self.miss(segment, &error).await.map(Err),
-        };
-        if !is_media(map.as_ref().map_or(&bytes, |(_, bytes)| bytes), self.side) {
-            return Err(TunerError::Segment("no media"));
-        }
-        self.next = Some(segment.number + 1);
-        self.tries = 0;
-        Ok(Ok(Got {
-            number: segment.number,
-            bytes,
-            map,
-            duration: segment.duration,
-            moment: std::mem::replace(&mut self.moment, behind),
-            is_break: segment.is_discontinuity | std::mem::take(&mut self.is_torn),
-        }))
-    }
-
-    /// What is done about a segment that did not come.
-    async fn miss(&mut self, segment: &Segment, error: &LiveError) -> Result<Miss, TunerError> {
-        tracing::debug!(number = segment.number, %error, "segment not read");
-        if matches!(error, LiveError::NoRoom) {
-            // Others have it; the segment is as good as before.
-            return Ok(Miss::Again);
-        }
-        self.tries += 1;
-        if self.tries >= TRIES {
-            self.leave_out(segment);
-            return Ok(Miss::Again);
-        }
-        match error {
-            // A segment that is not there has left the window.
-            LiveError::Gone(StatusCode::NOT_FOUND) => self.window = None,
-            LiveError::Gone(_) => return Ok(self.renew().await?.unwrap_or(Miss::Again)),
-            _ => {}
-        }
-        Ok(Miss::Again)
-    }
-
-    fn leave_out(&mut self, segment: &Segment) {
-        self.next = Some(segment.number + 1);
-        self.tries = 0;
-        self.is_torn = true;
-    }
-}
-
-/// What a search brings, or that it brought nothing for so long, whatever it waits for then: a playlist may say that it
-/// isn't to be read again for minutes.
-async fn patiently<T>(
-    patience: Duration,
-    search: impl Future<Output = Result<T, TunerError>>,
-) -> Result<T, TunerError> {
-    let found = timeout(patience, Box::pin(search)).await;
-    found.unwrap_or(Err(TunerError::Silent(patience)))
-}
-
-/// Another try, unless none can help.
-fn passing(error: TunerError) -> Result<Miss, TunerError> {
-    match error {
-        TunerError::Upstream(error) => {
-            tracing::debug!(%error, "playlist not read");
-            Ok(Miss::Again)
-        }
-        error => Err(error),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn patience_ends_in_the_midst_of_a_wait() {
-        let began = Instant::now();
-        let wait = async |seconds| {
-            sleep(Duration::from_secs(seconds)).await;
-            Ok(seconds)
-        };
-        let found = patiently(FIRST_SILENCE, wait(29)).await;
-        assert!(matches!(found, Ok(29)), "{found:?}");
-        let found = patiently(FIRST_SILENCE, wait(300)).await;
-        assert!(matches!(found, Err(TunerError::Silent(_))), "{found:?}");
-        assert_eq!(began.elapsed().as_secs(), 59);
     }
 }

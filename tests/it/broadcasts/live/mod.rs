@@ -1,8 +1,10 @@
 //! What is on air at the site, among the items of a list (`allow_live`).
 
 mod egress;
+mod endless;
 mod faults;
 mod hostile;
+mod misses;
 mod plays;
 
 use std::collections::BTreeMap;
@@ -100,6 +102,14 @@ async fn played(studio: &Studio, record: &Value) -> (Publication, Marks) {
     let got = studio.only();
     let marks = marks(studio, &got).await;
     (got, marks)
+}
+
+/// How often something was asked for whose address ends so.
+fn asked(studio: &Studio, end: &str) -> usize {
+    studio.stage.world().look(|traffic| {
+        let asked = traffic.records.iter().map(|record| &record.target);
+        asked.filter(|target| target.ends_with(end)).count()
+    })
 }
 
 /// The flashes are those of a show of so many seconds from its beginning, and of the film behind it: each once, in order.

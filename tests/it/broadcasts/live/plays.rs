@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Show, Studio, assert_smooth, assert_whole, fared, list, longest_gap, played, reel};
+use super::{
+    Show, Studio, asked, assert_smooth, assert_whole, fared, list, longest_gap, played, reel,
+};
 use crate::broadcasts::air::seen_of_children;
 use crate::broadcasts::{get, route};
 use crate::harness::ingest::Manner;
@@ -102,13 +104,7 @@ async fn encrypted_segments_are_played() {
     let (got, marks) = played(&studio, &record).await;
     assert_smooth(&got);
     assert_whole(&marks, 12);
-    let keys = studio.stage.world().look(|traffic| {
-        let asked = traffic.records.iter().map(|record| &record.target);
-        asked
-            .filter(|target| target.ends_with("/sq/key/file/key"))
-            .count()
-    });
-    assert_eq!(keys, 1, "readings of the key");
+    assert_eq!(asked(&studio, "/sq/key/file/key"), 1, "readings of the key");
     studio.stage.assert_well().await;
 }
 

@@ -61,8 +61,10 @@ pub(crate) struct Show {
     named: Option<String>,
     /// Where the sound is counted from, and milliseconds by which its segments begin later; dates tell it.
     sound: Option<(usize, usize)>,
-    /// What segments are encrypted under.
-    key: Option<[u8; 16]>,
+    /// What segments are encrypted under: what lies at the address of the key, one after the other; the last one stays.
+    keys: Vec<[u8; 16]>,
+    /// Bytes by which its list of segments becomes longer with each reading, and by which it is longer by now.
+    growth: (usize, usize),
     /// Answers whose addresses are good.
     events: BTreeSet<String>,
 }
@@ -91,13 +93,24 @@ impl Show {
     }
 
     /// Encrypts all segments, each with its number as the initialisation vector.
-    pub(crate) fn encrypted(mut self, key: [u8; 16]) -> Self {
-        self.key = Some(key);
+    pub(crate) fn encrypted(self, key: [u8; 16]) -> Self {
+        self.rekeyed_at(usize::MAX, [key; 2])
+    }
+
+    /// Encrypts those from a segment on under another key, which lies at the same address once the first was read.
+    pub(crate) fn rekeyed_at(mut self, place: usize, keys: [[u8; 16]; 2]) -> Self {
+        self.keys = keys.to_vec();
         for reel in self.reels.values_mut() {
-            for (segment, number) in reel.segments.iter_mut().zip(0_u128..) {
-                *segment = sealed(segment, key, number);
+            for (number, segment) in reel.segments.iter_mut().enumerate() {
+                *segment = sealed(segment, keys[usize::from(number >= place)], number as u128);
             }
         }
+        self
+    }
+
+    /// Makes its list of segments longer by so many bytes with each reading.
+    pub(crate) fn growing_by(mut self, bytes: usize) -> Self {
+        self.growth = (bytes, 0);
         self
     }
 
@@ -128,7 +141,8 @@ impl Show {
             moved: None,
             named: None,
             sound: None,
-            key: None,
+            keys: Vec::new(),
+            growth: (0, 0),
             events: BTreeSet::new(),
         }
     }
@@ -208,6 +222,7 @@ impl Show {
                 let text = self.playlist(asked);
                 if asked.itag != Some(SOUND) {
                     self.shown = (self.shown + self.step).min(self.length());
+                    self.growth.1 += self.growth.0;
                 }
                 text
             }
@@ -274,8 +289,9 @@ impl Show {
         if self.sound.is_some() {
             let (seconds, ms) = (2 * first + later_ms / 1000, later_ms % 1000);
             text.push(format!(
-                "#EXT-X-PROGRAM-DATE-TIME:2026-11-20T10:{:02}:{:02}.{ms:03}+00:00\n",
-                seconds / 60,
+                "#EXT-X-PROGRAM-DATE-TIME:2026-11-20T{:02}:{:02}:{:02}.{ms:03}+00:00\n",
+                10 + seconds / 3600,
+                seconds / 60 % 60,
                 seconds % 60
             ));
         }
@@ -285,7 +301,7 @@ impl Show {
             SEGMENTS
         };
         let base = format!("https://{host}/videoplayback/id/{video}/ei/{event}/itag/{itag}");
-        if self.key.is_some() {
+        if !self.keys.is_empty() {
             text.push(format!(
                 "#EXT-X-KEY:METHOD=AES-128,URI=\"{base}/sq/key/file/key\"\n"
             ));
@@ -303,19 +319,27 @@ impl Show {
             }
             text.push(format!("#EXTINF:2.0,\n{base}/sq/{number}/file/seg.ts\n"));
         }
+        let kibibyte = format!("#{}\n", "x".repeat(1022));
+        text.push(kibibyte.repeat(self.growth.1 / kibibyte.len()));
         if self.ends && self.shown == self.length() {
             text.push("#EXT-X-ENDLIST\n".to_owned());
         }
         text.concat()
     }
 
-    fn segment(&self, asked: &Asked<'_>) -> Ruling {
+    fn segment(&mut self, asked: &Asked<'_>) -> Ruling {
         if let Some(to) = &self.moved {
             return Ruling::Move(to.clone());
         }
         let reel = asked.itag.and_then(|itag| self.reels.get(&itag));
         let found = match (reel, asked.segment) {
-            (Some(_), "key") => self.key.map(|key| Bytes::copy_from_slice(&key)),
+            (Some(_), "key") => {
+                let key = self.keys.first().copied();
+                if self.keys.len() > 1 {
+                    self.keys.remove(0);
+                }
+                key.map(|key| Bytes::copy_from_slice(&key))
+            }
             (Some(reel), "init") => reel.init.clone(),
             (Some(reel), number) => number
                 .parse()
