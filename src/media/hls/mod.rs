@@ -57,6 +57,8 @@ impl Playlist {
         if lines.next().map(str::trim_end) != Some("#EXTM3U") {
             return Err(HlsError::NotAPlaylist);
         }
+        // A line that isn't ended may be cut, and then its address leads elsewhere.
+        let open = (!text.ends_with('\n')).then(|| text.lines().count());
         let mut addresses = Addresses { base, bytes: 0 };
         let (mut master, mut segments) = (master::Reader::default(), segments::Reader::default());
         for (number, line) in lines.enumerate() {
@@ -75,6 +77,7 @@ impl Playlist {
                 Line::Entry(entry) if master.takes_entry() => {
                     master.entry(addresses.absolute(entry)?)?;
                 }
+                Line::Entry(_) if open == Some(number.saturating_add(2)) && segments.goes_on() => {}
                 Line::Entry(entry) => segments.entry(addresses.absolute(entry)?)?,
             }
         }

@@ -144,6 +144,11 @@ impl Reader {
         Ok(())
     }
 
+    /// Whether a later reading will name more.
+    pub(super) fn goes_on(&self) -> bool {
+        !self.is_ended
+    }
+
     pub(super) fn entry(&mut self, url: Url) -> Result<(), HlsError> {
         if self.list.len() >= MOST {
             return Err(HlsError::TooMany("segments"));

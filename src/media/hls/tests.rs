@@ -83,6 +83,27 @@ fn window_of_a_live_playlist_is_read_with_its_numbers() {
 }
 
 #[test]
+fn address_that_may_be_cut_is_left_to_a_later_reading() {
+    let head = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n";
+    let paths = |text: String| -> Vec<String> {
+        let list = segments(&text).list.into_iter();
+        list.map(|segment| segment.url.path().to_owned()).collect()
+    };
+    let cut = "#EXTINF:2,\n/one.ts\n#EXTINF:2,\n/tw";
+    assert_eq!(paths(format!("{head}{cut}")), ["/one.ts"]);
+    assert_eq!(paths(format!("{head}{cut}\n")), ["/one.ts", "/tw"]);
+    assert_eq!(
+        paths(format!("{head}#EXTINF:2,\n/one.ts\n#EXTINF:2")),
+        ["/one.ts"]
+    );
+    // No reading will be later.
+    let ended = format!("{head}#EXT-X-ENDLIST\n{cut}");
+    assert_eq!(paths(ended), ["/one.ts", "/tw"]);
+    let variants = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n/v.m3u8";
+    assert_eq!(master(variants).variants[0].url.path(), "/v.m3u8");
+}
+
+#[test]
 fn segments_are_dated_from_any_date_to_the_next_break() {
     let entry = "#EXTINF:2.5,\na\n";
     let dated = |date: &str| format!("#EXT-X-PROGRAM-DATE-TIME:{date}\n{entry}");
