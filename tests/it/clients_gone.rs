@@ -255,13 +255,13 @@ async fn round(stage: &Stage, number: u64) {
 async fn five_thousand_disconnects_at_any_byte_leave_nothing() {
     let stage = Stage::new(FILE, &[]).await;
     let process: Process = stage.process();
-    let descriptors = process.descriptors();
+    let descriptors = stage.descriptors().await;
     round(&stage, 0).await;
     let resident = process.resident();
     round(&stage, 1).await;
     let grown = process.resident().saturating_sub(resident);
     assert!(grown <= RSS_SLACK, "{grown} bytes more");
-    let now = process.descriptors();
+    let now = stage.descriptors().await;
     assert!(
         now <= descriptors + DESCRIPTORS_SLACK,
         "{now}, {descriptors} at first"

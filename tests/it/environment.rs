@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::harness::upstream::tiktok::Item;
 use crate::harness::upstream::{Fault, Gate, Rule, sha256_hex};
-use crate::harness::{Stage, address, eventually, is_long_form, link, skip};
+use crate::harness::{Stage, address, is_long_form, link, skip};
 use crate::raw::Process;
-use crate::raw::h1::Raw;
+use crate::raw::h1::{PATIENCE, Raw};
 
 const PLAY: &str = "h264_720p_1490112";
 /// Open files that the starved server may have: a few for itself, the rest for clients.
@@ -52,10 +53,9 @@ async fn descriptors_that_run_out_are_waited_for_and_come_back() {
     assert_eq!(kept.answer().await, "HTTP/1.1 200 OK");
     let place = stage.server.base().trim_start_matches("http://");
     let crowd = join_all((0..CROWD).map(|_| TcpStream::connect(place))).await;
-    eventually("no descriptor is left", async || {
-        (process.descriptors() >= 95).then_some(())
-    })
-    .await;
+    let all_taken = async { while kept.metric("process_open_fds").await < 95 {} };
+    let is_so = timeout(PATIENCE, all_taken).await.is_ok();
+    assert!(is_so, "descriptors are left");
     // Who is in is served; who waits costs no processor time.
     let before = process.ticks();
     let watched = Duration::from_secs(1);

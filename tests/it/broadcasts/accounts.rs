@@ -9,7 +9,7 @@ use super::{CANARY, LIST, TOKEN, ask, assert_error, get, made, route};
 use crate::harness::ingest::Manner;
 use crate::harness::upstream::youtube::{Layout, Playlist, Track, Video, YouTube};
 use crate::harness::upstream::{Fault, Rule};
-use crate::harness::{Fetched, Stage, TestServer, eventually};
+use crate::harness::{Fetched, Stage, TestServer, eventually, seen_of};
 
 /// A file of cookies with this login.
 fn cookies(login: &str) -> String {
@@ -86,10 +86,8 @@ async fn private_list_is_seen_by_its_account_alone() {
     told += &get(server, &format!("{}/logs?limit=100", route(&record)))
         .await
         .to_string();
-    for name in ["environ", "cmdline"] {
-        let seen = std::fs::read(format!("/proc/{}/{name}", server.pid())).unwrap();
-        told += &String::from_utf8_lossy(&seen);
-    }
+    let seen = ["environ", "cmdline"].into_iter();
+    told.extend(seen.filter_map(|file| seen_of(server.pid(), file)));
     for secret in ["canary-", "SAPISID"] {
         assert!(!told.contains(secret), "{secret} was told: {told}");
     }

@@ -22,4 +22,6 @@ pub(crate) use refusal::{assert_bare_refusal, assert_refusal, without_request_id
 pub(crate) use server::{Builder, ENCODERS, KEY, TestServer};
 pub(crate) use stage::{Stage, address, entry, eventually, link, text, token};
 pub(crate) use task::spawn;
-pub(crate) use tools::{PythonEnv, can_mount, chromium, has_tool, is_long_form, run, skip};
+pub(crate) use tools::{
+    PythonEnv, can_mount, chromium, has_tool, is_long_form, run, seen_of, skip,
+};

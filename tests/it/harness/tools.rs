@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -23,6 +24,23 @@ pub(crate) fn skip(what: &str, reason: &str) {
         .any(|name| name.trim() == what);
     assert!(!is_required, "{what} is required, but can't run: {reason}");
     eprintln!("SKIPPED: {what}: {reason}");
+}
+
+/// What others see of a process in a file of its `/proc`. `None`, said aloud, where only root may look: no other process of
+/// its user looks into a server (reliability R6.6).
+///
+/// # Panics
+/// It is not there any more.
+pub(crate) fn seen_of(pid: u32, file: &str) -> Option<String> {
+    let path = format!("/proc/{pid}/{file}");
+    match std::fs::read(&path) {
+        Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            skip("root", &format!("only root may read {path} of a server"));
+            None
+        }
+        Err(error) => panic!("{path}: {error}"),
+    }
 }
 
 /// Whether proofs run in full (`SERVERRS_PROOFS=full`): every case, not the part that fits into every run.

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::sound::{NOT_MP3, SOUND, assert_mp3};
 use super::stage::{Photos, assert_whole, children, files};
-use crate::harness::held::{Held, figure};
+use crate::harness::held::Held;
 use crate::harness::upstream::tiktok::{Gear, Item, Post};
 use crate::harness::upstream::youtube::{Track, Video, YouTube, joinable_tracks};
 use crate::harness::upstream::{Fault, Rule};
@@ -74,7 +74,7 @@ impl<'a> Looked<'a> {
         let pid = self.server.pid();
         Held {
             tasks: self.metric("serverrs_tasks").await,
-            descriptors: Process(pid).descriptors(),
+            descriptors: self.metric("process_open_fds").await,
             children: children(pid).len(),
             files: files(&self.server.dir().join("temp")).len(),
         }
@@ -82,14 +82,7 @@ impl<'a> Looked<'a> {
 
     /// A figure of `/metrics`.
     async fn metric(&self, name: &str) -> usize {
-        let mut connection = self.connection.lock().await;
-        connection.get("/metrics").await;
-        let head = connection.head().await;
-        let mut lines = head.lines();
-        let length = lines.find_map(|line| line.strip_prefix("Content-Length: "));
-        let length = length.expect("a length").parse().expect("a number");
-        let page = String::from_utf8(connection.take(length).await).expect("text");
-        figure(&page, name).unwrap_or_else(|| panic!("no {name} in {page}"))
+        self.connection.lock().await.metric(name).await
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::harness::assert_no_secret_in;
+use crate::harness::held::figure;
 
 /// Longest wait for something that should come; longer than every limit that tests set.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -86,14 +87,26 @@ impl Raw {
 
     /// Reads a whole answer of announced length; returns its status line.
     pub(crate) async fn answer(&mut self) -> String {
+        self.whole().await.0
+    }
+
+    /// A figure of the server's `/metrics`. This connection counts among what the server holds.
+    pub(crate) async fn metric(&mut self, name: &str) -> usize {
+        self.get("/metrics").await;
+        let (_, page) = self.whole().await;
+        figure(&page, name).unwrap_or_else(|| panic!("no {name} in {page}"))
+    }
+
+    /// Reads a whole answer of announced length; returns its status line and its body, a text.
+    async fn whole(&mut self) -> (String, String) {
         let head = self.head().await;
         let mut lines = head.lines();
         let status = lines.next().unwrap_or_default().to_owned();
         let length = lines.find_map(|line| line.strip_prefix("Content-Length: "));
         let length = length.expect("a length").parse().expect("a number");
-        let body = self.take(length).await;
-        assert_no_secret_in(&String::from_utf8_lossy(&body));
-        status
+        let body = String::from_utf8(self.take(length).await).expect("text");
+        assert_no_secret_in(&body);
+        (status, body)
     }
 
     /// Reads exactly `length` more bytes.

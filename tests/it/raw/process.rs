@@ -1,24 +1,22 @@
-//! The server's process as the system sees it.
+//! The server's process as the system sees it. What it has open it tells itself (`/metrics`): others may not see that.
+
+use std::io;
 
 /// A running process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Process(pub(crate) u32);
 
 impl Process {
-    /// Open files.
-    pub(crate) fn descriptors(self) -> usize {
-        let folder = std::fs::read_dir(format!("/proc/{}/fd", self.0));
-        folder.expect("a running process").count()
-    }
-
     /// What the open files are.
-    pub(crate) fn open(self) -> Vec<String> {
-        let folder = std::fs::read_dir(format!("/proc/{}/fd", self.0));
-        let entries = folder.expect("a running process").flatten();
+    ///
+    /// # Errors
+    /// Only root may look (reliability R6.6).
+    pub(crate) fn open(self) -> io::Result<Vec<String>> {
+        let entries = std::fs::read_dir(format!("/proc/{}/fd", self.0))?.flatten();
         let targets = entries.filter_map(|entry| std::fs::read_link(entry.path()).ok());
         let mut targets: Vec<String> = targets.map(|target| target.display().to_string()).collect();
         targets.sort();
-        targets
+        Ok(targets)
     }
 
     /// Processor time so far, of user and system, in hundredths of a second.

@@ -140,6 +140,11 @@ impl Stage {
         answer.json()
     }
 
+    /// What the server has open, by its own word, one connection for the question among it.
+    pub(crate) async fn descriptors(&self) -> usize {
+        self.connect().await.metric("process_open_fds").await
+    }
+
     /// The server's process.
     pub(crate) fn process(&self) -> Process {
         Process(self.server.pid())

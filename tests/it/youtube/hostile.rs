@@ -1,9 +1,11 @@
 //! Answers and scripts that mean harm: the video costs an error or the next client, never the server.
 
+use std::io::ErrorKind;
+
 use super::{ID, Site, assert_file};
 use crate::harness::upstream::youtube::{API, Layout, Playlist, Refusal, Track, Video, WWW};
 use crate::harness::upstream::{Answer, Fault, Page, Rule};
-use crate::harness::{assert_refusal, eventually, link, text};
+use crate::harness::{assert_refusal, eventually, link, skip, text};
 
 /// More than any answer of the interface may have.
 const TOO_MUCH: usize = 9 << 20;
@@ -26,10 +28,17 @@ fn peak_kib(site: &Site) -> u64 {
         .expect("a number")
 }
 
-/// Begins to look for the peak anew: what the server held before, at its start, is another matter.
-fn forget_peak(site: &Site) {
+/// Begins to look for the peak anew: what the server held before, at its start, is another matter. Whether it could.
+fn forget_peak(site: &Site) -> bool {
     let path = format!("/proc/{}/clear_refs", site.stage.server.pid());
-    std::fs::write(path, "5").expect("the server's own file");
+    match std::fs::write(&path, "5") {
+        Ok(()) => true,
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            skip("root", "only root may clear the peak of a server's memory");
+            false
+        }
+        Err(error) => panic!("{path}: {error}"),
+    }
 }
 
 /// The site with its script changed.
@@ -179,7 +188,7 @@ async fn memory_of_a_list_does_not_grow_with_what_the_site_sends() {
         };
         // Connections and TLS are there from now on.
         ask(1).await;
-        forget_peak(&site);
+        let is_judged = forget_peak(&site);
         let before = peak_kib(&site);
         let answer = ask(5000).await;
         let entries = answer.json()["entries"].as_array().map_or(0, Vec::len);
@@ -188,7 +197,7 @@ async fn memory_of_a_list_does_not_grow_with_what_the_site_sends() {
         eprintln!(
             "5000 entries {name}: {before} KiB before, {peak} KiB at most, answer {size} KiB"
         );
-        assert!(peak < MAX_LIST_KIB, "{name}: {peak} KiB");
+        assert!(!is_judged || peak < MAX_LIST_KIB, "{name}: {peak} KiB");
         assert!(size < 5 << 10, "{name}: {size} KiB");
         site.assert_well().await;
     }

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::{Studio, list};
 use crate::broadcasts::{CANARY, TOKEN, get, route};
-use crate::harness::Canaries;
 use crate::harness::film::MIXED;
 use crate::harness::ingest::Manner;
+use crate::harness::{Canaries, seen_of};
 
 /// Reads server-sent events to their end, or as far as they come.
 async fn follow(studio: &Studio, path: String, told: Arc<Mutex<String>>) {
@@ -24,11 +24,10 @@ async fn follow(studio: &Studio, path: String, told: Arc<Mutex<String>>) {
     });
 }
 
-/// What other processes can see of one.
-fn seen_of(pid: u64) -> String {
-    let files = ["cmdline", "environ"].map(|name| format!("/proc/{pid}/{name}"));
-    let bytes = files.iter().flat_map(|file| std::fs::read(file).unwrap());
-    String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()).into_owned()
+/// Arguments and environment of a process, as far as others may see them.
+fn told_to(pid: u32) -> String {
+    let files = ["cmdline", "environ"].into_iter();
+    files.filter_map(|file| seen_of(pid, file)).collect()
 }
 
 /// An ingest that says no may repeat the key in its answer.
@@ -48,7 +47,7 @@ async fn refused_key_is_told_nowhere() {
     studio.post(&record, "start").await;
     let encoding = studio.until(&record, "an encoder", |status| status["pid"].is_u64());
     let pid = encoding.await["pid"].as_u64().unwrap();
-    let seen = seen_of(pid) + &seen_of(studio.server().pid().into());
+    let seen = told_to(u32::try_from(pid).unwrap()) + &told_to(studio.server().pid());
     assert!(seen.contains("libx264"), "{seen}");
     let failed = studio
         .until(&record, "the failure", |status| {
