@@ -16,7 +16,7 @@ const MARK: &str = "SERVERRS_CHILD_OF";
 /// A server that is not there: no process has this number.
 const NOBODY: &str = "4194305:1";
 
-/// FFmpegs that have a word among their arguments; ended with this, if they still run.
+/// Every FFmpeg that has a word among its arguments; ended with this, if it still runs.
 struct Worded(String);
 
 impl Worded {

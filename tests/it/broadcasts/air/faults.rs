@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::ahead::fat;
 use super::{LIST, SMALL, Studio, UPRIGHT, WIDE, assert_smooth, kill};
-use crate::harness::ingest::Manner;
+use crate::broadcasts::{get, route};
+use crate::harness::eventually;
+use crate::harness::ingest::{Ingest, Manner};
 use crate::harness::upstream::youtube::{Layout, Playlist, Refusal, Video};
 use crate::harness::upstream::{Fault, Gate, Rule};
 
@@ -91,6 +93,65 @@ async fn lost_target_is_taken_up_again_without_a_loss() {
         (12..=16).contains(&(before + after)),
         "{before} + {after} of 12"
     );
+}
+
+/// Site and target go and come back together: nothing is to be done meanwhile but to wait.
+#[tokio::test]
+async fn uplink_that_was_away_is_waited_for_and_nothing_is_lost() {
+    let Some(mut studio) = Studio::new([Manner::Keep]).await else {
+        return;
+    };
+    let list = Playlist::new(LIST, Layout::Classic, 1);
+    let film = super::grainy_film(SMALL, 24, studio.dir.path()).await;
+    let cuts = Fault::Reset { at: 200_000 };
+    assert!(film.len() > 2_000_000, "{} bytes", film.len());
+    studio
+        .youtube
+        .video(super::video(&list.entries[0].id, film, 24));
+    studio.youtube.playlist(list);
+    let world = studio.stage.world();
+    // So that the site is needed again and again, and nothing that it has begun to send comes through its absence.
+    world.fault(Rule::path_prefix("/videoplayback", cuts.clone()));
+    let record = studio.start(json!({ "profile": fat() })).await;
+    studio
+        .until(&record, "two seconds", |status| {
+            status["now"]["position_ms"].as_u64() >= Some(2_000)
+        })
+        .await;
+    studio
+        .stage
+        .world()
+        .fault(Rule::path_prefix("/", Fault::CloseBeforeHead));
+    let port = studio.ingest.port;
+    let first = std::mem::replace(&mut studio.ingest, Ingest::start([Manner::Keep]));
+    let before = first.close().await;
+    let away = studio.until(&record, "its absence", |status| {
+        status["status"] == "reconnecting"
+    });
+    let position = away.await["now"]["position_ms"].as_u64();
+    let path = format!("{}/logs?limit=100", route(&record));
+    eventually("some tries", async || {
+        let said = get(studio.server(), &path).await.to_string();
+        (said.matches("target lost").count() >= 4).then_some(())
+    })
+    .await;
+    let world = studio.stage.world();
+    world.clear_faults();
+    world.fault(Rule::path_prefix("/videoplayback", cuts));
+    studio.ingest = Ingest::start_on(port, [Manner::Keep]);
+    let back = studio.until(&record, "its return", |status| {
+        status["status"] == "running"
+    });
+    let back = back.await["now"]["position_ms"].as_u64();
+    // The group that was cut comes again.
+    let again = back.map(|back| back + 2_000);
+    assert!(again >= position, "{back:?} after {position:?}");
+    let stopped = studio.to_the_end(&record).await;
+    assert_eq!(stopped["last_error"], Value::Null);
+    assert_eq!(studio.items(&record).await[0]["state"], "ok");
+    let (before, after) = (&before[0], studio.only());
+    let flashes = studio.flashes(before).await + studio.flashes(&after).await;
+    assert!((24..=25).contains(&flashes), "{flashes} of 24");
 }
 
 #[tokio::test]

@@ -29,7 +29,8 @@ const IN_ADDRESS: [&str; 2] = [
 
 /// One of 200 bytes, besides the others.
 fn keys() -> Vec<String> {
-    let long: String = (0..40).map(|number| format!("k{number:03}_")).collect();
+    let parts: Vec<String> = (0..40).map(|number| format!("k{number:03}_")).collect();
+    let long = parts.concat();
     assert_eq!(long.len(), 200);
     let keys = KEYS.iter().map(|key| (*key).to_owned());
     keys.chain([long]).collect()

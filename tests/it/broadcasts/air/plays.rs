@@ -38,6 +38,13 @@ async fn mixed_items_come_as_one_stream_and_nothing_is_lost_or_told() {
         (&running["now"]["index"], &running["output"]["connected"]),
         (&json!(0), &json!(true))
     );
+    // What the ingest holds against short pauses.
+    studio
+        .until(&record, "a cushion", |status| {
+            let lead = status["output"]["lead_ms"].as_u64();
+            lead > Some(0) && lead <= Some(500)
+        })
+        .await;
     let target = running["output"]["target"].as_str().unwrap();
     assert!(target.ends_with("/live/***"), "{target}");
     let processes = seen_of_children();

@@ -34,7 +34,7 @@ pub(crate) async fn has_srt() -> bool {
     })
 }
 
-/// A place for FFmpegs that listen, one after the other.
+/// A place where one FFmpeg after the other listens.
 pub(super) struct Listener {
     pub(super) port: u16,
 }

@@ -1,9 +1,11 @@
 //! Targets that stall, say no, or go away from a broadcast that stays in time.
 
 use serde_json::json;
+use serverrs::broadcast::publisher::Step;
 
 use super::{SMALL, Studio};
 use crate::broadcasts::{get, route};
+use crate::harness::eventually;
 use crate::harness::ingest::Manner;
 
 /// The connection is up and nobody reads (ruling 41): all that may not have arrived is sent again.
@@ -45,6 +47,43 @@ async fn target_that_says_no_is_asked_three_times() {
     assert_eq!(failed["last_error"]["code"], "target_rejected");
     assert_eq!(studio.ingest.publications().len(), 3);
     assert!(!failed.to_string().contains("canary"), "{failed}");
+}
+
+/// One speaks otherwise, others say nothing more at a step: nothing is sent to them, and none holds the broadcast up for good.
+#[tokio::test]
+async fn target_that_is_none_at_first_is_tried_until_it_is_one() {
+    let manners = [
+        Manner::Foreign,
+        Manner::Silent(Step::Connect),
+        Manner::Silent(Step::Publish),
+        Manner::Keep,
+    ];
+    let Some(studio) = Studio::new(manners).await else {
+        return;
+    };
+    studio.list(&[(SMALL, 4)]).await;
+    let record = studio.start(json!({ "start_with_slate": false })).await;
+    let lost = async |count: usize| {
+        let told = async || {
+            let said = studio.messages(&record).await;
+            (said.matches("target lost").count() >= count).then_some(said)
+        };
+        eventually("another loss", told).await
+    };
+    let said = lost(2).await;
+    assert!(!said.contains(r#""connected""#), "{said}");
+    let status = get(studio.server(), &format!("{}/status", route(&record))).await;
+    assert_eq!(
+        (&status["status"], &status["output"]["connected"]),
+        (&json!("starting"), &json!(false))
+    );
+    let said = lost(3).await;
+    assert!(!said.contains("canary"), "{said}");
+    studio.to_the_end(&record).await;
+    let all = studio.ingest.publications();
+    assert_eq!(all.len(), manners.len());
+    assert!(all[..3].iter().all(|one| one.media.is_empty()));
+    assert_eq!(studio.flashes(&all[3]).await, 4);
 }
 
 #[tokio::test]
