@@ -66,11 +66,6 @@ impl Process {
         status_bytes(self.id, "VmHWM:")
     }
 
-    /// Open descriptors.
-    pub(crate) fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.id)).map_or(0, Iterator::count)
-    }
-
     /// Programs that it has started and that run.
     pub(crate) fn children(&self) -> usize {
         family(self.id).len() - 1

@@ -6,6 +6,9 @@
 
 #[path = "../../tests/it/harness/film.rs"]
 mod film;
+#[path = "../../tests/it/harness/held.rs"]
+#[expect(dead_code, reason = "test code, of which this needs a part")]
+mod held;
 #[path = "../../tests/it/harness/ingest/mod.rs"]
 #[expect(
     dead_code,

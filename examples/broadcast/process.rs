@@ -8,8 +8,6 @@ use std::path::Path;
 pub(crate) struct Look {
     /// `VmRSS`, bytes.
     pub(crate) resident: u64,
-    /// Open descriptors.
-    pub(crate) descriptors: usize,
     /// Threads.
     pub(crate) threads: u64,
     /// Children that run.
@@ -28,7 +26,6 @@ impl Look {
             children.into_iter().partition(|id| is_zombie(*id));
         Self {
             resident: status(id, "VmRSS:") * 1024,
-            descriptors: fs::read_dir(format!("/proc/{id}/fd")).map_or(0, Iterator::count),
             threads: status(id, "Threads:"),
             children: running.len(),
             zombies,

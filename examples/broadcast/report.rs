@@ -50,7 +50,7 @@ impl Part {
     fn of(samples: &[Sample]) -> Option<Self> {
         let last = samples.last()?;
         let most = |figure: fn(&Sample) -> u64| samples.iter().map(figure).max();
-        let descriptors = sorted(samples, |sample| sample.process.descriptors);
+        let descriptors = sorted(samples, |sample| sample.descriptors);
         let resident = sorted(samples, |sample| sample.process.resident);
         let offsets: Vec<f64> = samples.iter().filter_map(|sample| sample.offset).collect();
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;

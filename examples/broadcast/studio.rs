@@ -12,6 +12,7 @@ use tokio::process::{Child, Command};
 
 use crate::Result;
 use crate::film::MIXED;
+use crate::held::figure;
 use crate::ingest::{Ingest, Manner};
 use crate::lateness::Lateness;
 use crate::upstream::Upstream;
@@ -94,6 +95,12 @@ impl Studio {
         self.ask("GET", &format!("/{}/status", self.id), "").await
     }
 
+    /// What the server has open, by its own word: who isn't root may not look. The question is among it.
+    pub(crate) async fn descriptors(&self) -> Result<usize> {
+        let page = self.exchange("GET", "/metrics", "").await?;
+        Ok(figure(&page, "process_open_fds").ok_or("no process_open_fds in /metrics")?)
+    }
+
     /// Takes the list off the air and ends the server.
     pub(crate) async fn close(mut self) -> Result<()> {
         self.ask("POST", &format!("/{}/stop?wait=30", self.id), "")
@@ -104,9 +111,17 @@ impl Studio {
 
     /// Asks the server for something below `/broadcasts`.
     async fn ask(&self, method: &str, path: &str, body: &str) -> Result<Value> {
+        let path = format!("/broadcasts{path}");
+        Ok(serde_json::from_str(
+            &self.exchange(method, &path, body).await?,
+        )?)
+    }
+
+    /// The body of an answer.
+    async fn exchange(&self, method: &str, path: &str, body: &str) -> Result<String> {
         let length = body.len();
         let request = format!(
-            "{method} /broadcasts{path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {TOKEN}\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {TOKEN}\r\n\
              Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}",
             self.address
         );
@@ -118,7 +133,7 @@ impl Studio {
         if !head.starts_with("HTTP/1.1 20") {
             return Err(format!("{method} {path}: {answer}").into());
         }
-        Ok(serde_json::from_str(body)?)
+        Ok(body.to_owned())
     }
 }
 

@@ -21,6 +21,8 @@ const EVEN: std::ops::RangeInclusive<f64> = 930.0..=1070.0;
 pub(crate) struct Sample {
     pub(crate) at: Duration,
     pub(crate) process: Look,
+    /// Open descriptors, by the server's own word.
+    pub(crate) descriptors: usize,
     pub(crate) database: u64,
     /// Longest time between two messages of media.
     pub(crate) gap: Duration,
@@ -75,6 +77,7 @@ impl Watch {
         let mut sample = Sample {
             at,
             process: Look::at(id),
+            descriptors: studio.descriptors().await?,
             database: process::bytes_in(&studio.data()),
             load: process::load_average()
                 .split(' ')
@@ -164,7 +167,7 @@ impl Watch {
             "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{least:.0}\t{most:.0}\t{:.1}",
             sample.at.as_secs(),
             process.resident / 1024,
-            process.descriptors,
+            sample.descriptors,
             process.threads,
             process.children,
             process.zombies.len(),

@@ -73,7 +73,7 @@ impl Tally {
 async fn held_by(subject: &Subject, temp: &Path) -> Result<Held> {
     Ok(Held {
         tasks: metric(subject.port, "serverrs_tasks").await?,
-        descriptors: subject.process.descriptors(),
+        descriptors: metric(subject.port, "process_open_fds").await?,
         children: subject.process.children(),
         files: files_below(temp),
     })
