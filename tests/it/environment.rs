@@ -20,6 +20,10 @@ const PLAY: &str = "h264_720p_1490112";
 const FEW: &str = "--nofile=96:96";
 /// Clients that want more than that.
 const CROWD: usize = 150;
+/// Seconds for which it is watched then, and the ticks of each, of a hundred, that it may take; of most of them, because a
+/// machine that is busy with something else may make a single one dear (proofs G7).
+const WINDOWS: usize = 5;
+const MOST_BUSY: u64 = 20;
 /// Where a stopped clock library lies.
 const FAKETIME: &str = "faketime/libfaketime.so.1";
 /// Streams under way when the server is told to end; half of them can be finished in time.
@@ -57,13 +61,17 @@ async fn descriptors_that_run_out_are_waited_for_and_come_back() {
     let is_so = timeout(PATIENCE, all_taken).await.is_ok();
     assert!(is_so, "descriptors are left");
     // Who is in is served; who waits costs no processor time.
-    let before = process.ticks();
-    let watched = Duration::from_secs(1);
-    tokio::time::sleep(watched).await;
-    kept.get("/health").await;
-    assert_eq!(kept.answer().await, "HTTP/1.1 200 OK");
-    let busy = process.ticks() - before;
-    assert!(busy < 50, "{busy} of 100 ticks while nothing happened");
+    let mut busy = Vec::with_capacity(WINDOWS);
+    for _ in 0..WINDOWS {
+        let before = process.ticks();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        busy.push(process.ticks() - before);
+        kept.get("/health").await;
+        assert_eq!(kept.answer().await, "HTTP/1.1 200 OK");
+    }
+    busy.sort_unstable();
+    let usual = busy[WINDOWS / 2];
+    assert!(usual < MOST_BUSY, "{busy:?} ticks a second, doing nothing");
     drop(crowd);
     let health = stage.api().get("/health").await;
     assert_eq!(health.status, 200);
