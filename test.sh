@@ -112,6 +112,16 @@ component() {
     cargo "$1" --version >/dev/null 2>&1 || rustup component add "$2" >/dev/null 2>&1
 }
 
+# Crates of the server and of the tools beside it, about which tests ask cargo without a network (tests/it/supply.rs).
+fetch_crates() {
+    say "cargo fetch"
+    local package
+    for package in . bench fuzz; do
+        cargo fetch --locked --quiet --target x86_64-unknown-linux-gnu --manifest-path "$package/Cargo.toml" \
+            || skip "the licences of \`$package\` (cargo fetch, which needs the registry)"
+    done
+}
+
 check_nginx() {
     say "nginx -t deploy/nginx.conf"
     local nginx
@@ -191,6 +201,7 @@ ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 
 install_packages
 install_tools || echo "can't install them here: no python3-venv or no way to PyPI"
+fetch_crates
 check_layout
 check_lints
 run_tests
