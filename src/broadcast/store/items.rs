@@ -62,7 +62,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn items(&self, id: &str) -> Result<Vec<Item>, StoreError> {
         let id = id.to_owned();
-        self.read(move |connection, pending| {
+        self.read(move |connection, shared| {
             let mut statement = connection.prepare_cached(
                 "SELECT ord, video_id, title, duration_s, state, reason, checked_at FROM items
                  WHERE broadcast_id = ?1 ORDER BY ord",
@@ -81,7 +81,7 @@ impl Store {
                 })
             })?;
             let items = items.collect::<Result<_, _>>()?;
-            Ok(pending.renew_items(&id, items))
+            Ok(shared.pending().renew_items(&id, items))
         })
         .await
     }

@@ -112,7 +112,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn logs(&self, id: &str, query: LogQuery) -> Result<Vec<LogRow>, StoreError> {
         let id = id.to_owned();
-        self.read(move |connection, pending| {
+        self.read(move |connection, shared| {
             let levels: Vec<&str> = LogLevel::ALL
                 .into_iter()
                 .filter(|level| *level >= query.level)
@@ -142,7 +142,7 @@ impl Store {
                 })
             })?;
             let rows = rows.collect::<Result<_, _>>()?;
-            Ok(pending.renew_rows(&id, query, rows))
+            Ok(shared.pending().renew_rows(&id, query, rows))
         })
         .await
     }

@@ -8,6 +8,7 @@
 //! and is told from there, and what users change is refused until it is written.
 
 mod broadcasts;
+mod columns;
 mod items;
 mod logs;
 mod pending;
@@ -28,6 +29,7 @@ pub use items::{Item, ItemState};
 pub use logs::{LogLevel, LogQuery, LogRow, LogSource};
 use pending::Pending;
 
+use crate::broadcast::record::Broadcast;
 use crate::broadcast::state::Status;
 
 /// Calls that may wait for the thread.
@@ -73,6 +75,7 @@ impl From<rusqlite::Error> for StoreError {
 
 type Opened<'a> = Result<&'a mut Connection, StoreError>;
 type Work = Box<dyn FnOnce(Opened<'_>) + Send>;
+type Answered<T> = oneshot::Receiver<Result<T, StoreError>>;
 
 enum Job {
     /// Changes something.
@@ -93,6 +96,14 @@ struct Shared {
 impl Shared {
     fn pending(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Brings records that were read up to date.
+    fn renew(&self, found: &mut [Broadcast]) {
+        let pending = self.pending();
+        for found in found {
+            pending.renew(found);
+        }
     }
 
     fn failing(&self) -> MutexGuard<'_, Option<StoreError>> {
@@ -130,39 +141,38 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.ask(Job::Change, work).await
+        answer(self.ask(Job::Change, work)?).await
     }
 
-    /// Reads from the database, after everything that was asked for before, and from what still waits to be written.
+    /// Reads from the database, after everything that was asked for before, and then from what still waits to be written:
+    /// whoever notes something must not wait for the disk.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Connection, &Pending) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&mut Connection, &Shared) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.shared);
-        self.ask(Job::Read, move |connection| {
-            work(connection, &shared.pending())
-        })
-        .await
+        let work = move |connection: &mut Connection| work(connection, &shared);
+        answer(self.ask(Job::Read, work)?).await
     }
 
-    async fn ask<T: Send + 'static>(
+    fn ask<T: Send + 'static>(
         &self,
         job: impl FnOnce(Work) -> Job,
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
+    ) -> Result<Answered<T>, StoreError> {
         let (answer, answered) = oneshot::channel();
         let work: Work = Box::new(move |opened| {
             // Nobody waits any more when the caller has gone.
             let _ = answer.send(opened.and_then(work));
         });
-        self.jobs.try_send(job(work)).map_err(|error| match error {
+        let sent = self.jobs.try_send(job(work));
+        sent.map(|()| answered).map_err(|error| match error {
             TrySendError::Full(_) => StoreError::Busy,
             TrySendError::Disconnected(_) => ended(),
-        })?;
-        answered.await.unwrap_or_else(|_| Err(ended()))
+        })
     }
 
     /// Returns when the database is open and everything asked for before is written, as far as it can be.
@@ -190,6 +200,10 @@ impl Store {
         add(&mut self.shared.pending());
         let _ = self.ready().await;
     }
+}
+
+async fn answer<T>(answered: Answered<T>) -> Result<T, StoreError> {
+    answered.await.unwrap_or_else(|_| Err(ended()))
 }
 
 fn ended() -> StoreError {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use rusqlite::{Connection, Transaction, params};
 
 use super::logs::{LogQuery, LogRow};
-use super::{LogLevel, broadcasts, items};
+use super::{LogLevel, Status, columns, items};
 use crate::broadcast::record::{Broadcast, Facts, Position};
 use crate::broadcast::store::Item;
 
@@ -151,7 +151,7 @@ impl Pending {
         let transaction = connection.transaction()?;
         self.write_rows(&transaction)?;
         for (id, facts) in &self.facts {
-            broadcasts::write_facts(&transaction, id, facts)?;
+            columns::write_facts(&transaction, id, facts)?;
         }
         {
             let sql = "UPDATE broadcasts SET position = ?2 WHERE id = ?1";
@@ -213,7 +213,7 @@ impl Pending {
     pub(super) fn renew(&self, broadcast: &mut Broadcast) {
         if let Some(facts) = self.facts.get(&broadcast.id) {
             let kept = std::mem::replace(&mut broadcast.facts, facts.clone());
-            broadcasts::keep_others(&mut broadcast.facts, kept);
+            columns::keep_others(&mut broadcast.facts, kept);
         }
         if let Some(position) = self.positions.get(&broadcast.id) {
             broadcast.facts.position = Some(position.clone());
@@ -221,9 +221,11 @@ impl Pending {
     }
 
     /// Where broadcasts stand of which the database does not know it yet.
-    pub(super) fn stand(&self) -> impl Iterator<Item = (&str, super::Status)> {
+    pub(super) fn stand(&self) -> Vec<(String, Status)> {
         let facts = self.facts.iter();
-        facts.map(|(id, facts)| (id.as_str(), facts.status))
+        facts
+            .map(|(id, facts)| (id.clone(), facts.status))
+            .collect()
     }
 
     /// Brings a list that was read up to date.
