@@ -76,6 +76,8 @@ pub(super) struct List {
     items: Vec<Item>,
     order: Vec<u32>,
     next: usize,
+    /// Where the cycle was begun: not at its first place when it was resumed, or told to begin elsewhere.
+    begun_at: usize,
     cycle: u32,
     /// The seed, while the order is drawn.
     seed: Option<u64>,
@@ -136,6 +138,11 @@ impl List {
         self.is_complete = true;
     }
 
+    /// Whether the cycle was begun at its first place, so that its end has passed everything.
+    pub(super) fn is_whole_cycle(&self) -> bool {
+        self.begun_at == 0
+    }
+
     /// Goes to where an item is in the cycle: at the place where it was, unless the order has changed since.
     pub(super) fn seek_item(&mut self, index: u32, id: &str) {
         let is_it = |ord: &u32| {
@@ -145,22 +152,28 @@ impl List {
             item.is_some_and(|item| item.video_id == id)
         };
         let place = usize::try_from(index).unwrap_or(usize::MAX);
-        if self.order.get(place).is_some_and(is_it) {
-            self.next = place;
+        let is_there = self.order.get(place).is_some_and(is_it);
+        let elsewhere = || self.order.iter().position(is_it);
+        self.begin_at(if is_there {
+            place
         } else {
-            self.next = self.order.iter().position(is_it).unwrap_or(place);
-        }
+            elsewhere().unwrap_or(place)
+        });
     }
 
     /// Goes to a place of the cycle.
     pub(super) fn seek(&mut self, index: u32) {
-        self.next = usize::try_from(index).unwrap_or(usize::MAX);
+        self.begin_at(usize::try_from(index).unwrap_or(usize::MAX));
+    }
+
+    fn begin_at(&mut self, place: usize) {
+        (self.next, self.begun_at) = (place, place);
     }
 
     /// Begins the next cycle, in an order that fits to how the list is to be played now.
     pub(super) fn begin_cycle(&mut self, seed: Option<u64>) {
         self.cycle += 1;
-        self.next = 0;
+        self.begin_at(0);
         self.seed = seed;
         self.draw();
     }

@@ -91,6 +91,32 @@ fn item_is_found_again_wherever_it_is_by_now() {
     }
 }
 
+#[test]
+fn cycle_is_whole_when_it_was_begun_at_its_first_place() {
+    for seed in [None, Some(7)] {
+        let mut list = List::new(seed, 3);
+        list.append(items(&["a", "b", "c"]));
+        list.complete();
+        let order = play(&mut list);
+        assert!(list.is_whole_cycle());
+        for (index, id) in [(2, &*order[2]), (0, &*order[1]), (1, "gone")] {
+            list.seek_item(index, id);
+            assert!(!list.is_whole_cycle(), "{id}");
+        }
+        list.seek_item(1, &order[0]);
+        assert!(list.is_whole_cycle());
+        // Behind the end there is nothing, in this cycle.
+        list.seek(7);
+        assert_eq!(
+            (next(&mut list), list.is_whole_cycle()),
+            (Next::CycleEnd, false)
+        );
+        list.begin_cycle(seed);
+        assert!(list.is_whole_cycle());
+        assert_eq!(play(&mut list).len(), 3);
+    }
+}
+
 /// The id of what is told to come next.
 fn following(list: &List, at_end: AtEnd) -> Option<String> {
     let turn = list.following(Instant::now(), at_end, |_| true)?;

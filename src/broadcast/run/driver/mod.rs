@@ -3,6 +3,7 @@
 //! Each item is a task of its own ([`play`]). The next one begins when the one before is about to hand over its last
 //! bytes, so that two programs run at most.
 
+mod cycles;
 mod failures;
 mod finding;
 mod live;
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch as settings};
 use tokio::task::{self, JoinError, JoinSet};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::broadcast::context::Context;
@@ -28,20 +29,11 @@ use crate::broadcast::pump::PumpHandle;
 use crate::broadcast::shelf::{self, Shelf};
 use crate::broadcast::source::{Headers, Monitor};
 use crate::broadcast::{Item, ItemState, OnItemFailure, ServeMode, Settings};
+use cycles::Course;
 use failures::Failure;
 pub(super) use news::News;
 use rescue::Rescues;
 
-/// First pause when a whole cycle gave nothing.
-const FIRST_BACK_OFF: Duration = Duration::from_secs(10);
-/// Longest such pause.
-const LAST_BACK_OFF: Duration = Duration::from_secs(300);
-/// Items that fail in a row before there is a pause.
-const FAILURES: u32 = 3;
-/// First pause after so many; each further failure doubles it.
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
-/// Longest such pause.
-const LAST_PAUSE: Duration = Duration::from_secs(60);
 /// Media held for the pump beyond which no further item is begun: what two sources hold.
 const AHEAD: Duration = Duration::from_secs(24);
 /// Items queued at the pump beyond which no further one is begun, however short they are.
@@ -169,12 +161,7 @@ pub(super) struct Driver {
     rescues: Rescues,
     /// Where the first item is taken up, when it is still the one.
     pub(super) resume: Option<(String, Duration)>,
-    plays_of_cycle: u32,
-    back_off: Duration,
-    /// Items that failed in a row.
-    failures: u32,
-    /// Until when nothing is begun.
-    pause: Option<Instant>,
+    course: Course,
 }
 
 impl Driver {
@@ -215,10 +202,7 @@ impl Driver {
             fetching: None,
             rescues: Rescues::default(),
             resume: None,
-            plays_of_cycle: 0,
-            back_off: FIRST_BACK_OFF,
-            failures: 0,
-            pause: None,
+            course: Course::default(),
         }
     }
 
@@ -262,7 +246,7 @@ impl Driver {
             };
             let (queued, held) = desk.ahead();
             let is_enough = queued >= MAX_QUEUED || held >= AHEAD;
-            let due = self.pause.filter(|due| *due > Instant::now());
+            let due = self.course.pause.filter(|due| *due > Instant::now());
             if has_place && !is_enough && due.is_none() {
                 return;
             }
@@ -293,16 +277,17 @@ impl Driver {
     }
 
     /// What is next: an item that was fetched after all, or one of the list; while the site is away one that is kept.
-    fn next(&self) -> Next {
+    fn next(&mut self) -> Next {
         let desk = &self.desk;
         let is_offline = desk.is_offline();
+        self.course.has_passed_over |= is_offline;
         let may = |item: &Item| !is_offline || desk.is_saved(item);
         desk.list.lock().next(Instant::now(), may)
     }
 
     /// Whether the end of a cycle isn't its end yet.
     fn must_wait(&self) -> bool {
-        let goes_on = self.desk.settings.borrow().loop_enabled && self.plays_of_cycle > 0;
+        let goes_on = self.desk.settings.borrow().loop_enabled && self.course.plays > 0;
         !self.plays.is_empty() || (self.rescues.is_busy() && !goes_on)
     }
 
@@ -355,8 +340,8 @@ impl Driver {
         }
         let (state, reason, message) = match played {
             Ok(()) => {
-                self.plays_of_cycle += 1;
-                self.failures = 0;
+                self.course.plays += 1;
+                self.course.failures = 0;
                 (ItemState::Ok, None, String::new())
             }
             Err(failure) => {
@@ -393,49 +378,6 @@ impl Driver {
         if is_wanted && shelf.get(&turn.item).is_none() {
             self.rescues.begin(Arc::clone(&self.desk), turn.clone());
         }
-    }
-
-    /// After some failures in a row there is a pause: the fault is not the items'.
-    async fn note_failure(&mut self) {
-        self.failures = self.failures.saturating_add(1);
-        let Some(further) = self.failures.checked_sub(FAILURES) else {
-            return;
-        };
-        let pause = FIRST_PAUSE
-            .saturating_mul(1 << further.min(8))
-            .min(LAST_PAUSE);
-        self.pause = Some(Instant::now() + pause);
-        let failures = self.failures;
-        self.desk.tell(News::Pausing { failures, pause }).await;
-    }
-
-    /// Whether it goes on with another cycle.
-    async fn end_cycle(&mut self) -> bool {
-        let settings = self.desk.settings.borrow().clone();
-        if self.plays_of_cycle == 0 && !self.desk.has_played.load(Ordering::Relaxed) {
-            self.desk.tell(News::NothingPlays).await;
-            return false;
-        }
-        if self.desk.is_offline() && self.plays_of_cycle == 0 {
-            // Nothing of what is kept could be played: the site is asked again.
-            self.desk.list.note_offline(false);
-        }
-        if !settings.loop_enabled && !self.desk.is_offline() {
-            self.desk.pump.finish();
-            return false;
-        }
-        if self.plays_of_cycle == 0 {
-            self.desk.tell(News::BackingOff(self.back_off)).await;
-            // A list that was read anew may have something.
-            let _ = timeout(self.back_off, self.desk.list.changed.notified()).await;
-            self.back_off = (self.back_off * 2).min(LAST_BACK_OFF);
-            self.desk.list.lock().retry_all();
-        } else {
-            self.back_off = FIRST_BACK_OFF;
-        }
-        self.plays_of_cycle = 0;
-        self.desk.list.lock().begin_cycle(settings.seed());
-        true
     }
 }
 

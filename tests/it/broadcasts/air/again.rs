@@ -2,12 +2,14 @@
 
 use std::sync::Mutex;
 
+use http::Method;
 use serde_json::{Value, json};
 
 use super::ahead::fat;
 use super::{LIST, SMALL, Studio, UPRIGHT, assert_smooth, grainy_film, video};
+use crate::broadcasts::{ask, route};
 use crate::harness::ingest::Manner;
-use crate::harness::upstream::youtube::{Layout, Playlist, State};
+use crate::harness::upstream::youtube::{Layout, Playlist, Refusal, State, Video};
 use crate::harness::upstream::{Fault, Rule};
 
 /// The item on air with its cycle, and the one that is told to come next.
@@ -99,4 +101,52 @@ async fn list_whose_only_item_breaks_on_air_is_tried_until_it_plays_again() {
     crate::harness::eventually("the item", played).await;
     studio.post(&record, "stop?wait=30").await;
     assert_smooth(&studio.only());
+}
+
+/// What was begun elsewhere than at its first item has not been tried when its first cycle ends.
+#[tokio::test]
+async fn list_begun_at_a_dead_item_is_given_up_only_when_the_others_are_dead_too() {
+    let Some(studio) = Studio::new([Manner::Keep, Manner::Keep, Manner::Keep]).await else {
+        return;
+    };
+    let mut list = studio.list(&[(SMALL, 5), (SMALL, 3), (SMALL, 3)]).await;
+    let dead = |list: &Playlist, place: usize| {
+        let dead = Video::new(&list.entries[place].id).refusing(Refusal::NotAvailable);
+        studio.youtube.video(dead);
+    };
+    dead(&list, 2);
+    let begin = async |record: &Value, start: Value| {
+        let path = format!("{}/start", route(record));
+        let answer = ask(studio.server(), Method::POST, &path, Some(start)).await;
+        assert_eq!(answer.status, 202, "{}", answer.json());
+    };
+    let record = studio.make(json!({ "loop_enabled": true })).await;
+    for index in [2, 7] {
+        begin(&record, json!({ "index": index })).await;
+        let status = studio.until(&record, "the first item", |status| {
+            status["status"] == "running" && status["now"]["index"] == 0
+        });
+        assert_eq!(status.await["now"]["cycle"], 1, "begun at {index}");
+        studio.post(&record, "stop?wait=30").await;
+    }
+    // A list that doesn't loop has nothing more, nor has one of which all are dead.
+    let once = studio.make(json!({ "start_index": 2 })).await;
+    list = Playlist::new(LIST, Layout::Classic, 6);
+    list.entries.drain(..3);
+    (0..3).for_each(|place| dead(&list, place));
+    begin(&once, json!({})).await;
+    let failed = async |record: &Value| {
+        let failed = studio.until(record, "the failure", |status| status["status"] == "failed");
+        assert_eq!(failed.await["last_error"]["code"], "no_playable_items");
+    };
+    failed(&once).await;
+    studio.youtube.playlist(list);
+    let none = studio
+        .make(json!({ "loop_enabled": true, "start_index": 2 }))
+        .await;
+    let refresh = studio.post(&none, "refresh").await;
+    assert_eq!(refresh["added"], 3);
+    begin(&none, json!({})).await;
+    failed(&none).await;
+    studio.ingest.publications().iter().for_each(assert_smooth);
 }
