@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -10,6 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::settings::LONGEST_ITEM;
 use super::source::{SourceError, SourceSink};
 use super::{EncoderConfig, Profile, SlateImage, VideoMode};
 use crate::lifecycle::Lifecycle;
@@ -17,10 +20,8 @@ use crate::media::ffmpeg::{Child, Ffmpeg, FfmpegError, Job};
 use crate::media::launch::Bounds;
 use crate::media::normalise::{self, Input, Output, Report};
 
-/// Processor time of one item: a day of picture on four cores.
-const CPU_SECONDS: u64 = 4 * 24 * 3600;
-/// How long one item may last.
-const ITEM_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long a run may last: twice as long as the longest item, because it is held back while the target is away.
+const RUN_LIMIT: Duration = LONGEST_ITEM.saturating_mul(2);
 /// How long the program may write nothing while it is wanted.
 const SILENCE: Duration = Duration::from_secs(15);
 /// How long its first bytes may take. Until they come nothing is held that could be played meanwhile, so it is silent
@@ -158,7 +159,7 @@ impl Encoding {
             VideoMode::Encode => normalise::item(input, &self.output(profile)),
             VideoMode::Copy => normalise::copy(input),
         };
-        let job = self.job(arguments, ITEM_LIMIT);
+        let job = self.job(arguments, RUN_LIMIT);
         let child = self.ffmpeg.start_heard(&job, sender)?;
         Ok(Normaliser {
             child: Some(child),
@@ -185,7 +186,7 @@ impl Encoding {
         Job {
             arguments,
             bounds: Bounds {
-                cpu_seconds: CPU_SECONDS,
+                cpu_seconds: cpu_seconds(time_limit),
                 address_space: self.config.memory_bytes,
                 file_bytes: 0,
             },
@@ -194,6 +195,12 @@ impl Encoding {
             writes_stdout: true,
         }
     }
+}
+
+/// Processor time of a run that may last so long: that of all processors, so that none is ended by it that is in time.
+fn cpu_seconds(time_limit: Duration) -> u64 {
+    let processors = available_parallelism().map_or(1, NonZeroUsize::get);
+    time_limit.as_secs().saturating_mul(processors as u64)
 }
 
 /// A run of the program on one item. Dropping it asks the program to end, and kills it if it doesn't.
@@ -348,7 +355,31 @@ async fn copy(
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::broadcast::Settings;
+
+    #[test]
+    fn longest_item_that_may_be_set_is_within_the_bounds_of_its_program() {
+        let minutes = |max_item_minutes: u32| {
+            let fields =
+                json!({ "title": "T", "playlist_id": "PL", "max_item_minutes": max_item_minutes });
+            let Value::Object(fields) = fields else {
+                panic!("{fields}");
+            };
+            Settings::read(fields, None)
+                .ok()
+                .map(|(settings, _)| settings)
+        };
+        let longest = (0..100_000).rev().find_map(minutes).unwrap();
+        let longest = longest.longest_item().unwrap();
+        assert_eq!(longest, LONGEST_ITEM);
+        assert!(RUN_LIMIT > longest, "{RUN_LIMIT:?}");
+        let all_at_work = available_parallelism().unwrap().get() as u64 * longest.as_secs();
+        let bounded = cpu_seconds(RUN_LIMIT);
+        assert!(bounded > all_at_work, "{bounded} s of {all_at_work} s");
+    }
 
     #[test]
     fn program_that_says_much_is_heard_in_part() {

@@ -12,6 +12,7 @@ use super::profile::Profile;
 use super::publisher::TargetError;
 use super::schedule::Schedule;
 use crate::config::Secret;
+pub(super) use rules::LONGEST_ITEM;
 
 /// The selector of a broadcast that names none.
 const DEFAULT_FORMAT: &str = "best[height<=720]/best";

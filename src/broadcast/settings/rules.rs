@@ -1,5 +1,7 @@
 //! The rules of the fields. Pure.
 
+use std::time::Duration;
+
 use super::{FieldFault, ServeMode, Settings, StreamSource};
 use crate::broadcast::publisher::Target;
 use crate::broadcast::schedule::Plan;
@@ -22,8 +24,11 @@ const MAX_PLAYLIST: usize = 2048;
 const MAX_NAME: usize = 64;
 /// Items that are fetched before a time on air.
 const MAX_PREFETCH: u32 = 100;
-/// Minutes of one item, at most: a week, which is how long FFmpeg may work on one.
+/// Minutes of one item, at most: a week.
 const MAX_ITEM_MINUTES: u32 = 7 * 24 * 60;
+/// The same, for whatever bounds the work on one item.
+pub(in crate::broadcast) const LONGEST_ITEM: Duration =
+    Duration::from_secs(60 * MAX_ITEM_MINUTES as u64);
 
 impl Settings {
     pub(super) fn check_texts(&mut self, faults: &mut Vec<FieldFault>) {
