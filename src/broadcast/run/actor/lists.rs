@@ -21,21 +21,21 @@ use crate::task;
 /// How long a drawn order waits for the whole list.
 const WHOLE_LIST: Duration = Duration::from_secs(10);
 /// How long after a failure the list is read again, while only what is kept is played.
-pub(super) const READ_AGAIN: Duration = Duration::from_secs(30);
+const READ_AGAIN: Duration = Duration::from_secs(30);
 /// What is said then.
-pub(super) const OFFLINE: &str = "the site is away: only what is kept is played";
+const OFFLINE: &str = "the site is away: only what is kept is played";
 /// The seed's words for a list that can't be read.
 const NO_LIST: &str = "Failed to extract playlist videos";
+
+/// Gets how many items came and went.
+type Answer = oneshot::Sender<Result<(usize, usize), BroadcastError>>;
 
 /// What a reading task brings.
 pub(super) enum Read {
     Page(Vec<Item>),
     End,
     Failed(Arc<ResolveError>),
-    Anew(
-        Result<Vec<Item>, Arc<ResolveError>>,
-        Option<oneshot::Sender<Result<(usize, usize), BroadcastError>>>,
-    ),
+    Anew(Result<Vec<Item>, Arc<ResolveError>>, Option<Answer>),
 }
 
 impl Actor {
@@ -122,38 +122,36 @@ impl Actor {
                 }
             }
         };
-        self.readings.push(task::owned(reading));
+        self.readings.begin(reading);
     }
 
     /// Reads the whole list again, to compare.
-    pub(super) fn read_anew(
-        &mut self,
-        answer: Option<oneshot::Sender<Result<(usize, usize), BroadcastError>>>,
-    ) {
-        self.read_anew_after(Duration::ZERO, answer);
+    pub(super) fn read_anew(&mut self, answer: Option<Answer>) {
+        let reading = self.reading_anew(Duration::ZERO, answer);
+        self.readings.begin(reading);
     }
 
-    /// The same some time later.
-    pub(super) fn read_anew_after(
-        &mut self,
+    /// Reads it again some time later, while the site is away.
+    fn read_later(&mut self) {
+        let reading = self.reading_anew(READ_AGAIN, None);
+        self.readings.set_later(reading);
+    }
+
+    fn reading_anew(
+        &self,
         pause: Duration,
-        answer: Option<oneshot::Sender<Result<(usize, usize), BroadcastError>>>,
-    ) {
-        self.readings.retain(|reading| !reading.is_finished());
+        answer: Option<Answer>,
+    ) -> impl Future<Output = ()> + Send + use<> {
         let read = self.read_sender.clone();
         let list = Reading::anew(&self.context, &self.settings.borrow());
-        let reading = async move {
+        async move {
             sleep(pause).await;
             let items = list.rest().await;
             let _ = read.send(Read::Anew(items, answer)).await;
-        };
-        self.readings.push(task::owned(reading));
+        }
     }
 
-    pub(super) fn refresh(
-        &mut self,
-        answer: oneshot::Sender<Result<(usize, usize), BroadcastError>>,
-    ) {
+    pub(super) fn refresh(&mut self, answer: Answer) {
         if self.settings.borrow().stream_source == StreamSource::MediaFiles {
             // The list stands in the record.
             let _ = answer.send(Ok((0, 0)));
@@ -182,8 +180,11 @@ impl Actor {
             }
             Read::Anew(read, answer) => {
                 let result = self.take_anew(read).await;
-                if self.settings.borrow().serve_mode() == ServeMode::Hybrid {
-                    self.note_reachable(result.is_ok() || answer.is_some());
+                match &result {
+                    Ok(_) => self.note_back(),
+                    Err(_) if answer.is_none() => self.note_away(),
+                    // Whoever asked hears of it.
+                    Err(_) => {}
                 }
                 if let Some(answer) = answer {
                     let _ = answer.send(result);
@@ -197,12 +198,28 @@ impl Actor {
         Ok(())
     }
 
+    /// The list can be read: all of it is played.
+    fn note_back(&mut self) {
+        self.list.note_offline(false);
+        self.readings.no_later();
+    }
+
     /// While the list can't be read only what is kept is played.
-    fn note_reachable(&mut self, is_reachable: bool) {
-        self.list.note_offline(!is_reachable);
-        if !is_reachable {
+    fn note_away(&mut self) {
+        if self.settings.borrow().serve_mode() != ServeMode::Hybrid {
+            return;
+        }
+        if !self.list.note_offline(true) {
             self.log(LogLevel::Warn, LogSource::Resolver, OFFLINE);
-            self.read_anew_after(READ_AGAIN, None);
+        }
+        self.read_later();
+    }
+
+    /// The driver has found the site to be away.
+    pub(super) fn take_offline(&mut self) {
+        self.log(LogLevel::Warn, LogSource::Resolver, OFFLINE);
+        if !self.readings.has_later() {
+            self.read_later();
         }
     }
 

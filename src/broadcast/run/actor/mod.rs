@@ -2,6 +2,7 @@
 
 mod lists;
 mod news;
+mod readings;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -29,6 +30,7 @@ use crate::config::Secret;
 use crate::media::normalise;
 use crate::task;
 use lists::Read;
+use readings::Readings;
 
 /// News of the driver that may wait.
 const NEWS: usize = 64;
@@ -64,8 +66,7 @@ pub(in crate::broadcast) struct Actor {
     commands: mpsc::Receiver<Command>,
     news_sender: mpsc::Sender<News>,
     news: mpsc::Receiver<News>,
-    /// The tasks that read lists.
-    readings: Vec<AbortOnDropHandle<()>>,
+    readings: Readings,
     read: mpsc::Receiver<Read>,
     read_sender: mpsc::Sender<Read>,
     driver: Option<AbortOnDropHandle<()>>,
@@ -147,7 +148,7 @@ impl Actor {
             commands: command_receiver,
             news_sender,
             news,
-            readings: Vec::new(),
+            readings: Readings::default(),
             read,
             read_sender,
             driver: None,

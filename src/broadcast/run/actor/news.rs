@@ -3,7 +3,6 @@
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::lists::{OFFLINE, READ_AGAIN};
 use super::{Actor, Fault, NOTHING_PLAYS};
 use crate::broadcast::pump::{self, PumpEnd};
 use crate::broadcast::run::driver::News;
@@ -53,10 +52,7 @@ impl Actor {
             News::Kept(item) => {
                 self.log_item(LogLevel::Info, LogSource::Resolver, &item, "kept");
             }
-            News::Offline => {
-                self.log(LogLevel::Warn, LogSource::Resolver, OFFLINE);
-                self.read_anew_after(READ_AGAIN, None);
-            }
+            News::Offline => self.take_offline(),
             News::Report(report) => self.live().report = report,
             News::Line { item, line } => {
                 self.log_item(LogLevel::Warn, LogSource::Normaliser, &item, &line);

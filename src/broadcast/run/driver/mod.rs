@@ -59,9 +59,9 @@ impl SharedList {
         }
     }
 
-    /// Notes whether the site is away.
-    pub(super) fn note_offline(&self, is_offline: bool) {
-        self.is_offline.store(is_offline, Ordering::Relaxed);
+    /// Notes whether the site is away; whether it was before.
+    pub(super) fn note_offline(&self, is_offline: bool) -> bool {
+        self.is_offline.swap(is_offline, Ordering::Relaxed)
     }
 
     pub(super) fn is_offline(&self) -> bool {
@@ -369,8 +369,8 @@ impl Driver {
         let Some(shelf) = &self.desk.shelf else {
             return;
         };
-        if shelf.has_kept() && failure.is_of_site && !self.desk.list.is_offline() {
-            self.desk.list.note_offline(true);
+        let is_away = shelf.has_kept() && failure.is_of_site;
+        if is_away && !self.desk.list.note_offline(true) {
             self.desk.tell(News::Offline).await;
         }
         let is_wanted =
