@@ -1,16 +1,22 @@
 //! Memory for what is read whole, shared by all who read: whoever finds none left reads later.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 /// Bytes of one place: what is held is counted in these.
 const PLACE: usize = 16 * 1024;
 
 /// So many bytes at once, whoever holds them. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Room(Arc<Semaphore>);
+pub struct Room {
+    places: Arc<Semaphore>,
+    /// When this one and its clones found too little left.
+    refused: Arc<Mutex<Option<Instant>>>,
+}
 
 /// There is no room now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +33,32 @@ pub struct Held {
 impl Room {
     /// Room for so many bytes.
     pub fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new(bytes / PLACE)))
+        Self {
+            places: Arc::new(Semaphore::new(bytes / PLACE)),
+            refused: Arc::default(),
+        }
+    }
+
+    /// The same room for somebody else, who is told apart by [`Room::was_full`].
+    pub fn shared(&self) -> Self {
+        Self {
+            places: Arc::clone(&self.places),
+            refused: Arc::default(),
+        }
+    }
+
+    /// Whether too little was left for this one, or a clone of it, within so much time before now.
+    pub fn was_full(&self, within: Duration) -> bool {
+        self.refused().is_some_and(|at| at.elapsed() <= within)
+    }
+
+    /// Notes that too little was left for this one now.
+    pub(crate) fn note_full(&self) {
+        *self.refused() = Some(Instant::now());
+    }
+
+    fn refused(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nothing in it yet.
@@ -80,8 +111,11 @@ impl Held {
             .map_or(0, OwnedSemaphorePermit::num_permits);
         let more = (capacity / PLACE).saturating_sub(had);
         let more = u32::try_from(more).map_err(|_| NoRoom)?;
-        let more = Arc::clone(&self.room.0).try_acquire_many_owned(more);
-        let more = more.map_err(|_| NoRoom)?;
+        let more = Arc::clone(&self.room.places).try_acquire_many_owned(more);
+        let more = more.map_err(|_| {
+            self.room.note_full();
+            NoRoom
+        })?;
         match &mut self.places {
             Some(places) => places.merge(more),
             none => *none = Some(more),
@@ -121,7 +155,23 @@ mod tests {
         drop(part);
         assert_eq!(other.extend(&[2], 3 * PLACE), Ok(()));
         drop(other);
-        assert_eq!(room.0.available_permits(), 4);
+        assert_eq!(room.places.available_permits(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn room_that_was_full_is_so_for_whom_it_was_and_for_a_while() {
+        let second = Duration::from_secs(1);
+        let room = Room::new(PLACE);
+        let (one, other) = (room.shared(), room.shared());
+        let mut all = one.clone().hold();
+        assert_eq!(all.extend(&[1; PLACE], PLACE), Ok(()));
+        assert!(!one.was_full(second));
+        assert_eq!(other.hold().extend(&[2], PLACE), Err(NoRoom));
+        assert!(other.was_full(second) && !one.was_full(second) && !room.was_full(second));
+        tokio::time::advance(2 * second).await;
+        assert!(!other.was_full(second) && other.was_full(3 * second));
+        drop(all);
+        assert_eq!(other.hold().extend(&[2], PLACE), Ok(()));
     }
 
     #[test]
@@ -130,13 +180,13 @@ mod tests {
         let mut held = room.hold();
         for _ in 0..5 * PLACE / 1000 {
             held.extend(&[0; 1000], 5 * PLACE).unwrap();
-            let counted = (100 - room.0.available_permits()) * PLACE;
+            let counted = (100 - room.places.available_permits()) * PLACE;
             assert!(held.bytes.capacity() <= counted);
             assert!(counted <= 5 * PLACE, "{counted}");
         }
-        let places = room.0.available_permits();
+        let places = room.places.available_permits();
         held.clear();
-        assert_eq!(room.0.available_permits(), places);
+        assert_eq!(room.places.available_permits(), places);
         held.extend(&[0; 1000], 5 * PLACE).unwrap();
         assert_eq!((held.len(), held.is_empty()), (1000, false));
         assert_eq!(held.bytes_mut().len(), 1000);

@@ -14,7 +14,7 @@ use crate::broadcast::run::fetching::{Fetcher, NoRoom, is_too_long, taste};
 use crate::broadcast::shelf::{Shelf, ShelfError, Tee};
 use crate::broadcast::tuner::Tuner;
 use crate::broadcast::{Item, ItemState, ServeMode, StreamSource};
-use crate::services::PlayoutError;
+use crate::services::{PlayoutError, Room};
 use crate::task;
 use crate::temp::TempError;
 
@@ -26,8 +26,9 @@ const FIND_PAUSES: [Duration; 3] = [
 ];
 
 /// How an item is wanted.
-#[derive(Default)]
 pub(super) struct Wanted {
+    /// For what is read of it while it is on air.
+    pub(super) room: Room,
     /// Lines of the picture at most, once the file of choice came too slowly.
     pub(super) side: Option<u32>,
     /// Copies it to disk.
@@ -42,7 +43,11 @@ impl Desk {
         let shelf = self.shelf.as_ref();
         let shelf = shelf.filter(|shelf| shelf.wants(item, is_saved));
         let tee = shelf.map(Shelf::copy);
-        Wanted { side: None, tee }
+        Wanted {
+            room: self.context.live_room.shared(),
+            side: None,
+            tee,
+        }
     }
 
     /// Asks the site, more than once where that may help, and begins to feed.
@@ -95,7 +100,7 @@ impl Desk {
         let content = match Box::pin(playout.find(list, id, &taste, is_fresh)).await {
             Err(error) if error.is_live() && settings.allow_live => {
                 let stream = Box::pin(playout.tune(list, id)).await?;
-                Content::Live(Tuner::new(stream, taste, self.context.live_room.clone()))
+                Content::Live(Tuner::new(stream, taste, wanted.room.clone()))
             }
             found => Content::Post(Arc::new(found?), wanted.tee.clone()),
         };

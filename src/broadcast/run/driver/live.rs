@@ -11,9 +11,14 @@ use super::{Desk, at_least};
 use crate::broadcast::ItemState;
 use crate::broadcast::source::Monitor;
 use crate::broadcast::tuner::{End, Tuner, TunerError};
+use crate::services::Room;
 
 /// How long a live item is played where the record says nothing.
 const LONGEST: Duration = Duration::from_secs(3600);
+/// How long ago an item may have found no room for what it reads, when it brought nothing: longer than it may be silent.
+const NO_ROOM: Duration = Duration::from_secs(65);
+/// What is said then.
+const WAITS: &str = "waits for room to read it in: others have all of it";
 /// How much shorter than that a run may end: groups are whole.
 const ROUNDING: Duration = Duration::from_secs(5);
 /// What a run takes at least, however often the times of an item break.
@@ -47,15 +52,24 @@ impl Item<'_> {
         if self.is_long_enough() {
             return Ok(Next::Done);
         }
-        let ready = tokio::select! {
-            ready = tuner.ready() => ready,
-            () = unwanted(self.sink.monitor()) => return Ok(Next::Unwanted),
-        };
-        match ready {
-            Ok(Some(has_own_sound)) => Ok(Next::Run(has_own_sound)),
-            Ok(None) if self.from.is_zero() => Err(skipped("live_ended", "it is over".to_owned())),
-            Ok(None) => Ok(Next::Done),
-            Err(error) => self.end(&error).await,
+        loop {
+            let ready = tokio::select! {
+                ready = tuner.ready() => ready,
+                () = unwanted(self.sink.monitor()) => return Ok(Next::Unwanted),
+            };
+            return match ready {
+                Ok(Some(has_own_sound)) => Ok(Next::Run(has_own_sound)),
+                Ok(None) if self.from.is_zero() => {
+                    Err(skipped("live_ended", "it is over".to_owned()))
+                }
+                Ok(None) => Ok(Next::Done),
+                Err(error) if waits(&error, &self.wanted.room) => {
+                    self.say(WAITS.to_owned()).await;
+                    sleep(LOOK_EVERY).await;
+                    continue;
+                }
+                Err(error) => self.end(&error).await,
+            };
         }
     }
 
@@ -76,6 +90,11 @@ impl Item<'_> {
             (Ok(Played::Unwanted), _) => return Ok(Ok(Next::Unwanted)),
             (_, Some(End::Fault(error))) => {
                 self.go_on();
+                if waits(&error, &self.wanted.room) {
+                    self.say(WAITS.to_owned()).await;
+                    at_least(SHORTEST, began).await;
+                    return Ok(Ok(Next::Run(false)));
+                }
                 return self.end(&error).await.map(Ok);
             }
             (Ok(Played::Done), Some(End::Over)) => return Ok(Ok(Next::Done)),
@@ -126,6 +145,11 @@ impl Item<'_> {
     }
 }
 
+/// Whether an item that brought nothing had no room for it, so that nothing is known of its end: it is waited for.
+fn waits(error: &TunerError, room: &Room) -> bool {
+    error.is_quiet() && room.was_full(NO_ROOM)
+}
+
 fn skipped(reason: &'static str, message: String) -> Failure {
     Failure {
         state: ItemState::Skipped,
@@ -139,5 +163,26 @@ fn skipped(reason: &'static str, message: String) -> Failure {
 async fn unwanted(monitor: Monitor) {
     while !monitor.is_over() {
         sleep(LOOK_EVERY).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn item_for_which_there_was_no_room_is_not_taken_for_silent() {
+        let silent = || TunerError::Silent(Duration::from_secs(60));
+        let room = Room::new(0);
+        assert!(!waits(&silent(), &room));
+        room.note_full();
+        advance(Duration::from_secs(60)).await;
+        assert!(waits(&silent(), &room) && waits(&TunerError::Upstream(String::new()), &room));
+        assert!(!waits(&TunerError::NoVariant, &room));
+        // Since then it could have read, and nothing came.
+        advance(Duration::from_secs(60)).await;
+        assert!(!waits(&silent(), &room));
     }
 }

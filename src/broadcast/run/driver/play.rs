@@ -107,7 +107,7 @@ pub(super) struct Item<'a> {
     /// Held by the one whose records may become those that others are to have.
     deciding: Option<OwnedMutexGuard<()>>,
     has_audio: bool,
-    wanted: Wanted,
+    pub(super) wanted: Wanted,
     failures: Failures,
 }
 
