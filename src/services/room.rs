@@ -40,6 +40,7 @@ impl Room {
     }
 
     /// The same room for somebody else, who is told apart by [`Room::was_full`].
+    #[must_use]
     pub fn shared(&self) -> Self {
         Self {
             places: Arc::clone(&self.places),
