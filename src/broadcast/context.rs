@@ -1,7 +1,6 @@
 //! What everything that belongs to broadcasts shares.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use time::OffsetDateTime;
@@ -12,6 +11,7 @@ use super::feed::Feeds;
 use super::normaliser::{Encoding, NormaliseError};
 use super::publisher::{Outlet, Rtmp, Scheme, Srt, SrtOptions, Target};
 use super::run::Early;
+use super::shelf::Shelves;
 use super::splicer::{Slate, SlateError};
 use super::{BroadcastConfig, LogLevel, LogRow, LogSource, Notice, Profile, Settings, Store};
 use crate::clock::Clock;
@@ -58,6 +58,8 @@ pub(super) struct Context {
     pub(super) feeds: Arc<Feeds>,
     /// For what is read of live items.
     pub(super) live_room: Room,
+    /// Items on disk.
+    pub(super) shelves: Shelves,
     /// Items that were fetched before a time on air.
     pub(super) early: Early,
     /// Slates are the same for a profile, and cost a run of the encoder.
@@ -83,6 +85,7 @@ impl Context {
         let context = Self {
             feeds: Feeds::new(parts.lifecycle.clone()),
             live_room: Room::new(LIVE_BYTES),
+            shelves: Shelves::new(parts.shelves.clone(), parts.config.shelves.dir.clone()),
             parts,
             bus: Bus::default(),
             early: Early::default(),
@@ -150,11 +153,6 @@ impl Context {
         now.unwrap_or(OffsetDateTime::UNIX_EPOCH)
             .format(&Rfc3339)
             .unwrap_or_default()
-    }
-
-    /// Where the items of a broadcast lie on disk.
-    pub(super) fn kept_items(&self, id: &str) -> PathBuf {
-        self.parts.config.shelves.dir.join(id)
     }
 
     /// Writes a row of the log and tells it; secrets must be gone from the message.

@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, TryStreamExt as _};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -205,8 +205,8 @@ impl Feeds {
                     Err(error) => Err(error.to_string()),
                 }
             }
-            Content::File(path) => file(path, range).await,
-            Content::Saved(saved) => file(saved.path(), range).await,
+            Content::File(path) => file(path, range, &entry).await,
+            Content::Saved(saved) => file(saved.path(), range, &entry).await,
             Content::Live(tuner) => return respond_live(tuner, side),
         };
         opened.unwrap_or_else(|error| {
@@ -250,6 +250,11 @@ impl Feed {
             Content::Live(tuner) => Some(tuner),
             Content::Post(..) | Content::File(_) | Content::Saved(_) => None,
         }
+    }
+
+    /// Whether a file is fed that was fetched before.
+    pub(super) fn is_saved(&self) -> bool {
+        matches!(self.entry.content, Content::Saved(_))
     }
 
     /// The address of the sound of what is on air, where it has a body of its own.
@@ -329,9 +334,9 @@ fn respond_live(tuner: &Arc<Tuner>, side: Side) -> Answer {
     Response::new(Either::Right(Either::Left(body)))
 }
 
-async fn file(path: &Path, range: Option<&str>) -> Result<Answer, String> {
+async fn file(path: &Path, range: Option<&str>, entry: &Arc<Entry>) -> Result<Answer, String> {
     match files::open(path, range).await {
-        Ok(Some(opened)) => Ok(respond_file(opened)),
+        Ok(Some(opened)) => Ok(respond_file(opened, Arc::clone(entry))),
         Ok(None) => Ok(status(StatusCode::RANGE_NOT_SATISFIABLE)),
         Err(error) => Err(error.to_string()),
     }
@@ -339,8 +344,11 @@ async fn file(path: &Path, range: Option<&str>) -> Result<Answer, String> {
 
 fn respond_file(
     opened: Opened<impl Stream<Item = io::Result<Frame<Bytes>>> + Send + 'static>,
+    entry: Arc<Entry>,
 ) -> Answer {
     let Opened { total, part, body } = opened;
+    // Its reader may take that for the end of the file.
+    let body = body.inspect_err(move |_| entry.is_broken.store(true, Ordering::Relaxed));
     let length = part.as_ref().map_or(total, |part| part.end - part.start);
     let body = Either::Left(StreamBody::new(body).boxed_unsync());
     let part = part.map(|part| (part, Some(total)));

@@ -3,12 +3,11 @@
 use std::io::{self, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
-use futures_util::{Stream, TryStreamExt as _};
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, stream};
 use http_body::Frame;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
-use tokio_util::io::ReaderStream;
 
 use crate::transfer::range;
 
@@ -56,16 +55,33 @@ pub(super) async fn open(
         .as_ref()
         .map_or((0, total), |part| (part.start, part.end));
     file.seek(SeekFrom::Start(start)).await?;
-    let bytes = ReaderStream::with_capacity(file.take(end - start), READ_BYTES);
-    Ok(Some(Opened {
-        total,
-        part,
-        body: bytes.map_ok(Frame::data),
-    }))
+    let body = stream::try_unfold((file, end - start), async |(mut file, left)| {
+        let piece = read(&mut file, left).await?;
+        let piece = piece.map(|piece| {
+            let left = left - piece.len() as u64;
+            (Frame::data(piece), (file, left))
+        });
+        Ok(piece)
+    });
+    Ok(Some(Opened { total, part, body }))
+}
+
+/// The next of so many bytes that are left, which must be there: a file that has become shorter has not ended.
+async fn read(file: &mut File, left: u64) -> io::Result<Option<Bytes>> {
+    if left == 0 {
+        return Ok(None);
+    }
+    let mut piece = BytesMut::with_capacity(READ_BYTES);
+    if file.take(left).read_buf(&mut piece).await? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(Some(piece.freeze()))
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::TryStreamExt as _;
+
     use super::*;
 
     #[tokio::test]
@@ -109,5 +125,19 @@ mod tests {
             assert_eq!(opened.total, 10);
         }
         assert!(open(&path, Some("bytes=10-")).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn file_that_becomes_shorter_while_it_is_read_has_not_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("film");
+        std::fs::write(&path, vec![7; 3 * READ_BYTES]).unwrap();
+        let opened = open(&path, None).await.unwrap().unwrap();
+        let mut body = std::pin::pin!(opened.body);
+        assert!(body.try_next().await.unwrap().is_some());
+        let shorter = std::fs::OpenOptions::new().write(true).open(&path);
+        shorter.unwrap().set_len(10).unwrap();
+        let rest: io::Result<Vec<Frame<Bytes>>> = body.try_collect().await;
+        assert_eq!(rest.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 }

@@ -80,7 +80,7 @@ pub(super) enum Said {
 }
 
 impl NormaliseError {
-    /// Whether what came can't pass through as it is, so that it must be encoded.
+    /// Whether what came is to blame: where it should pass through as it is, it must be encoded.
     pub(super) fn is_unfit(&self) -> bool {
         match self {
             Self::Source(error) => *error != SourceError::Closed,

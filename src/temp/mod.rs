@@ -104,6 +104,18 @@ impl Temp {
         sweep(&self.run.base);
     }
 
+    /// Whether another process that lives has temporary files in the same place, or may have. Blocks for a few system
+    /// calls.
+    pub fn is_shared(&self) -> bool {
+        let Ok(entries) = fs::read_dir(&self.run.base) else {
+            return true;
+        };
+        let mut runs = entries.flatten().filter(|entry| {
+            is_run_name(&entry.file_name().to_string_lossy()) && entry.path() != self.run.dir
+        });
+        runs.any(|entry| is_lived_in(&entry.path()))
+    }
+
     /// Names what is given up, one thing at each call, before a job is refused for want of room. The first name counts.
     pub fn relieve_by(&self, relief: impl Fn() -> bool + Send + Sync + 'static) {
         // A second one would only ever find what the first has left.
@@ -401,6 +413,16 @@ fn is_run_name(name: &str) -> bool {
     };
     let is_pid = !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit());
     is_pid && random.len() == 16 && random.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Whether a run's directory is one of a process that lives, or can't be looked at.
+fn is_lived_in(dir: &Path) -> bool {
+    match lock_dir(dir) {
+        Ok(Some(_)) => false,
+        // It may have gone meanwhile.
+        Ok(None) => dir.exists(),
+        Err(_) => true,
+    }
 }
 
 /// Removes what dead runs left behind in `base`.

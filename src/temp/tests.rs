@@ -42,7 +42,9 @@ fn run_of_a_dead_process_is_swept_and_nothing_else() {
     fs::write(config.dir.join("run-1-00000000000000dd"), "a file").unwrap();
     fs::write(config.dir.join(".gitkeep"), "").unwrap();
     let living = Temp::open(&config).unwrap();
+    assert!(!living.is_shared());
     let second = Temp::open(&config).unwrap();
+    assert!(living.is_shared() && second.is_shared());
     second.sweep();
     let found = names(&config.dir);
     assert!(!found.contains(&DEAD.to_owned()), "{found:?}");

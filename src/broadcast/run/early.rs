@@ -14,7 +14,7 @@ use super::fetching::{Fetcher, NoRoom};
 use crate::broadcast::context::{About, Context};
 use crate::broadcast::list::List;
 use crate::broadcast::redact::Redactor;
-use crate::broadcast::shelf::{self, Shelf};
+use crate::broadcast::shelf::Shelf;
 use crate::broadcast::{Broadcast, Item, LogLevel, LogSource, ServeMode, Settings};
 use crate::services::ResolveError;
 use crate::task;
@@ -53,7 +53,7 @@ impl Early {
         let kept = early.take(id, settings).await;
         let shelf = match kept {
             Some(shelf) => Some(shelf),
-            None => shelf::open(context, id, settings).await.map(Arc::new),
+            None => context.shelves.open(id, settings).await.map(Arc::new),
         };
         let Some(shelf) = shelf else {
             return;

@@ -119,6 +119,18 @@ impl Live {
         }
     }
 
+    /// Notes from where the bytes of an item come by now.
+    pub(super) fn note_source(&mut self, serial: u64, source: &'static str) {
+        if let Some(queued) = self.queued.get_mut(&serial) {
+            queued.item.source = source;
+        }
+        if self.serial == serial
+            && let Some(now) = &mut self.now
+        {
+            now.source = source;
+        }
+    }
+
     /// Where it stands.
     pub(in crate::broadcast) fn status(&self) -> Status {
         self.status

@@ -5,7 +5,6 @@ use tokio::sync::MutexGuard;
 
 use super::{Broadcasts, KEY, KeyChange, take_key, to_its_end};
 use crate::broadcast::run::Command;
-use crate::broadcast::shelf;
 use crate::broadcast::{Broadcast, BroadcastError, LogLevel, Settings};
 
 /// Fields that take effect on a broadcast that runs.
@@ -62,6 +61,8 @@ impl Broadcasts {
             let has_key = found.is_some() || matches!(key, KeyChange::Clear);
             check_live(&broadcast.settings, &settings, has_key)?;
         }
+        let is_running = running.is_some();
+        let is_kept_alike = settings.is_kept_alike(&broadcast.settings);
         let is_other_schedule = settings.schedule != broadcast.settings.schedule;
         let is_other_list = settings.playlist_id != broadcast.settings.playlist_id
             || settings.media_files != broadcast.settings.media_files;
@@ -85,6 +86,9 @@ impl Broadcasts {
             self.schedule(&mut broadcast).await;
         }
         self.renew_early(&broadcast).await;
+        if !is_running && !is_kept_alike {
+            self.inner.context.shelves.forget(&id).await;
+        }
         self.log(&id, LogLevel::Info, "changed");
         Ok(broadcast)
     }
@@ -106,7 +110,7 @@ impl Broadcasts {
         // None are fetched for it any more.
         self.inner.context.early.forget_unless(&id, None).await;
         drop(starting);
-        shelf::forget(&self.inner.context.kept_items(&id)).await;
+        self.inner.context.shelves.forget(&id).await;
         self.inner.context.bus.close(&id);
         Ok(())
     }

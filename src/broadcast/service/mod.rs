@@ -1,5 +1,6 @@
 //! What may be done with broadcasts.
 
+mod boot;
 mod changes;
 mod figures;
 mod on_air;

@@ -10,10 +10,8 @@ use super::{Broadcasts, key_context, to_its_end};
 use crate::broadcast::list::{EMPTY_LIST, List};
 use crate::broadcast::publisher::{Scheme, Target};
 use crate::broadcast::run::{Actor, Begin, Command, Reading, Running};
-use crate::broadcast::shelf;
 use crate::broadcast::{
-    Broadcast, BroadcastError, Effect, Event, Item, LastError, LogLevel, ServeMode, Settings,
-    Status, StreamSource,
+    Broadcast, BroadcastError, Effect, Event, Item, LogLevel, ServeMode, Settings, StreamSource,
 };
 use crate::config::Secret;
 
@@ -214,7 +212,7 @@ impl Broadcasts {
         if let Some(early) = context.early.shelf(id) {
             early.retain(list.items());
         } else if broadcast.settings.serve_mode() == ServeMode::Hybrid
-            && let Some(shelf) = shelf::open(context, id, &broadcast.settings).await
+            && let Some(shelf) = context.shelves.open(id, &broadcast.settings).await
         {
             shelf.retain(list.items());
             shelf.close().await;
@@ -267,62 +265,6 @@ impl Broadcasts {
         Ok(
             json!({"playlist_id": settings.playlist_id, "target_url": settings.target_url, "items": items}),
         )
-    }
-
-    /// Tidies up what an earlier process left, and starts what is to start with the server.
-    pub async fn boot(&self) {
-        if let Err(error) = self.try_boot().await {
-            tracing::error!(%error, "broadcasts not started");
-        }
-    }
-
-    async fn try_boot(&self) -> Result<(), BroadcastError> {
-        let (all, _) = self.list(None, None, usize::MAX - 1).await?;
-        for Broadcast { id, .. } in all {
-            if !self.tidy(&id).await? {
-                continue;
-            }
-            let start = Start {
-                index: None,
-                from_position: true,
-            };
-            if let Err(error) = self.start(&id, start).await {
-                self.log(&id, LogLevel::Error, &format!("not started: {error}"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Tidies up what an earlier process left of a broadcast; whether it is to start with the server. Requests are
-    /// answered already: one that was started meanwhile is on air, and one that was deleted is no more.
-    async fn tidy(&self, id: &str) -> Result<bool, BroadcastError> {
-        let _starting = self.inner.starting.lock().await;
-        let Some(mut broadcast) = self.store().broadcast(id).await? else {
-            return Ok(false);
-        };
-        if self.running(id).is_some() {
-            return Ok(false);
-        }
-        if broadcast.facts.status.is_active() {
-            broadcast.facts.status = Status::Stopped;
-            broadcast.facts.pid = None;
-            broadcast.facts.stopped_at = Some(self.now());
-            broadcast.facts.last_error = Some(LastError {
-                code: "interrupted".to_owned(),
-                message: "the server ended while it was on air".to_owned(),
-                at: self.now(),
-            });
-            self.store().set_facts(id, broadcast.facts.clone()).await?;
-            self.log(id, LogLevel::Warn, "interrupted by the end of the server");
-        }
-        let is_time = self.resume_times(&broadcast);
-        let is_due = broadcast.settings.autostart && is_time;
-        // A run that goes on takes up what was fetched for it.
-        let is_kept = broadcast.settings.serve_mode() == ServeMode::Hybrid;
-        if !is_kept && !is_due && !self.is_awaited(id) {
-            shelf::forget(&self.inner.context.kept_items(id)).await;
-        }
-        Ok(is_due)
     }
 }
 

@@ -239,6 +239,15 @@ impl Settings {
             && self.start_index == other.start_index
     }
 
+    /// Whether what lies on disk of a broadcast that doesn't run is as good for the other.
+    pub(super) fn is_kept_alike(&self, other: &Self) -> bool {
+        let is_for_good = |settings: &Self| settings.serve_mode() == ServeMode::Hybrid;
+        if is_for_good(self) && is_for_good(other) {
+            return self.playlist_id == other.playlist_id && self.format == other.format;
+        }
+        self.is_fetched_alike(other)
+    }
+
     /// What the order is drawn from, where it is drawn.
     pub(super) fn seed(&self) -> Option<u64> {
         self.shuffle_seed.filter(|_| self.shuffle_playlist)

@@ -2,26 +2,28 @@
 //! they could not be played as they come (`fallback_download`).
 //!
 //! A file is written elsewhere, synced and renamed into the directory of its broadcast, so that what is found there is
-//! whole. All of them together take no more than the cap of `STREAM_TEMP_DIR`. Where there is no room, items are played
-//! as they come. What is here goes with its run, but for what `hybrid` keeps, and for what is left by a process that was
-//! killed: a broadcast has one run at a time, so that belongs to the one that was cut off, and the one that goes on takes
-//! it up.
+//! whole. All that lies there takes no more than the cap of `STREAM_TEMP_DIR`, whether it has a run or not. Where there is
+//! no room, items are played as they come. What is here goes with its run, but for what `hybrid` keeps, and for what is
+//! left by a process that was killed: a broadcast has one run at a time, so that belongs to the one that was cut off, and
+//! the one that goes on takes it up.
 
 mod part;
+mod shelves;
 mod stored;
 mod tee;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::context::Context;
+use super::Item;
 use super::list::REMOVED;
-use super::{Item, ServeMode, Settings, StreamSource};
 use crate::temp::{Temp, TempError};
 pub(super) use part::Part;
+use shelves::Idle;
+pub(super) use shelves::Shelves;
 pub(super) use stored::Saved;
 pub(super) use tee::{Copier, Tee};
 
@@ -51,6 +53,8 @@ impl From<io::Error> for ShelfError {
 /// The files of one run.
 pub(super) struct Shelf {
     temp: Temp,
+    /// Takes the room of what stays after the run.
+    idle: Idle,
     /// Where they lie.
     dir: PathBuf,
     /// The wanted format: another one is another file.
@@ -76,28 +80,24 @@ impl Shelf {
     ///
     /// # Errors
     /// [`ShelfError::Temp`] when the directory can't be used.
-    pub(super) async fn open(
-        temp: Temp,
+    async fn open(
+        (temp, idle): (Temp, Idle),
         format: &str,
         dir: PathBuf,
         kept: Option<u32>,
     ) -> Result<Self, ShelfError> {
-        let place = dir.clone();
         let mut files = HashMap::new();
-        for found in blocking(move || Ok(stored::find(&place)?)).await? {
-            let Ok(room) = temp.job_holding(found.length).await else {
-                let _ = tokio::fs::remove_file(&found.path).await;
-                continue;
-            };
+        for (found, room) in idle.take_up(&temp, &dir).await? {
             let key = found.key.clone();
             let filed = Filed {
-                saved: found.with_room(room, kept.is_some()),
+                saved: found.with_room((room, idle.clone()), kept.is_some()),
                 is_played: false,
             };
             files.insert(key, filed);
         }
         Ok(Self {
             temp,
+            idle,
             dir,
             format: format.to_owned(),
             kept,
@@ -183,7 +183,7 @@ impl Shelf {
     pub(super) async fn put(&self, item: &Item, part: Part) -> Result<(), ShelfError> {
         let whole = part.finish().await?;
         let (key, stays) = (self.key(item), self.keeps(item));
-        let (dir, files) = (self.dir.clone(), Arc::clone(&self.files));
+        let (dir, idle, files) = (self.dir.clone(), self.idle.clone(), Arc::clone(&self.files));
         let is_closed = Arc::clone(&self.is_closed);
         blocking(move || {
             let is_closed = lock(&is_closed);
@@ -191,13 +191,22 @@ impl Shelf {
                 return Err(ShelfError::Closed);
             }
             let filed = Filed {
-                saved: stored::take_in(&dir, &key, whole, stays)?,
+                saved: stored::take_in(&dir, &key, whole, (idle, stays))?,
                 is_played: false,
             };
-            lock(&files).insert(key, filed);
+            if let Some(other) = lock(&files).insert(key, filed) {
+                other.saved.stay(false);
+            }
             Ok(())
         })
         .await
+    }
+
+    /// Gives up the file of an item, also one that is kept.
+    pub(super) fn give_up(&self, item: &Item) {
+        if let Some(filed) = self.files().remove(&self.key(item)) {
+            filed.saved.stay(false);
+        }
     }
 
     /// An item was played: its file goes, unless it is kept, or comes again and everything has had room.
@@ -272,35 +281,6 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, ShelfError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(io::Error::from)?
-}
-
-/// The shelf of a broadcast, with what lies in its directory; that goes where nothing is put on disk.
-pub(super) async fn open(context: &Context, id: &str, settings: &Settings) -> Option<Shelf> {
-    let dir = context.kept_items(id);
-    if settings.stream_source == StreamSource::MediaFiles {
-        forget(&dir).await;
-        return None;
-    }
-    let temp = context.parts.shelves.clone()?;
-    if settings.serve_mode() == ServeMode::Direct {
-        forget(&dir).await;
-    }
-    let is_kept = settings.serve_mode() == ServeMode::Hybrid;
-    let kept = is_kept.then_some(u32::from(settings.cache_first));
-    let opened = Shelf::open(temp, &settings.format, dir, kept).await;
-    opened
-        .inspect_err(|error| tracing::warn!(%error, "directory of items not usable"))
-        .ok()
-}
-
-/// Removes what a broadcast has on disk.
-pub(super) async fn forget(dir: &Path) {
-    match tokio::fs::remove_dir_all(dir).await {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::warn!(err = %error, "items on disk not removed");
-        }
-        _ => {}
-    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
 use super::part::Whole;
+use super::shelves::Idle;
 use crate::temp::JobDir;
 
 /// Hex digits that say what a file is.
@@ -53,17 +54,22 @@ pub(in crate::broadcast) struct Saved(Arc<Stored>);
 /// A file that goes with its last reader, unless it stays.
 struct Stored {
     path: PathBuf,
+    length: u64,
     /// Its room; taken when the file goes.
     room: Option<JobDir>,
-    /// Whether it outlives this; also of one that is gone already.
+    /// Takes the room when the file stays.
+    idle: Idle,
+    /// Whether it outlives this.
     stays: AtomicBool,
 }
 
 impl Saved {
-    fn new(path: PathBuf, room: JobDir, stays: bool) -> Self {
+    fn new((path, length): (PathBuf, u64), (room, idle): (JobDir, Idle), stays: bool) -> Self {
         Self(Arc::new(Stored {
             path,
+            length,
             room: Some(room),
+            idle,
             stays: AtomicBool::new(stays),
         }))
     }
@@ -73,6 +79,12 @@ impl Saved {
         &self.0.path
     }
 
+    /// Whether it is still there, as long as it was. What else may have become of it shows when it is played.
+    pub(in crate::broadcast) async fn is_there(&self) -> bool {
+        let facts = tokio::fs::metadata(self.path()).await;
+        facts.is_ok_and(|facts| facts.is_file() && facts.len() == self.0.length)
+    }
+
     /// Lets it outlive its readers, or not.
     pub(super) fn stay(&self, stays: bool) {
         self.0.stays.store(stays, Ordering::Relaxed);
@@ -80,7 +92,7 @@ impl Saved {
 
     /// Removes it though it may be read, unless it stays. Blocks.
     pub(super) fn remove_now(&self) {
-        if !self.0.stays.swap(true, Ordering::Relaxed) {
+        if !self.0.stays.load(Ordering::Relaxed) {
             remove(self.path());
         }
     }
@@ -107,11 +119,15 @@ impl Saved {
 impl Drop for Stored {
     /// A long file takes a while to go, so that is done beside the tasks; its room is free when it is done.
     fn drop(&mut self) {
+        let path = std::mem::take(&mut self.path);
+        let room = self.room.take();
         if *self.stays.get_mut() {
+            if let Some(room) = room {
+                self.idle.put(path, room);
+            }
             return;
         }
-        let path = std::mem::take(&mut self.path);
-        let Some(room) = self.room.take() else {
+        let Some(room) = room else {
             return remove(&path);
         };
         let removing = move || {
@@ -138,13 +154,18 @@ fn remove(path: &Path) {
 ///
 /// # Errors
 /// It can't be; nothing is left of it then.
-pub(super) fn take_in(dir: &Path, key: &str, whole: Whole, stays: bool) -> io::Result<Saved> {
+pub(super) fn take_in(
+    dir: &Path,
+    key: &str,
+    whole: Whole,
+    (idle, stays): (Idle, bool),
+) -> io::Result<Saved> {
     let mut builder = DirBuilder::new();
     builder.mode(0o700).recursive(true).create(dir)?;
     let Whole { path, length, room } = whole;
     let stored = dir.join(name(key, length));
     fs::rename(path, &stored)?;
-    Ok(Saved::new(stored, room, stays))
+    Ok(Saved::new((stored, length), (room, idle), stays))
 }
 
 /// A whole file that an earlier process left.
@@ -156,8 +177,8 @@ pub(super) struct Found {
 
 impl Found {
     /// Takes it over; `stays` as in [`Saved::stay`].
-    pub(super) fn with_room(self, room: JobDir, stays: bool) -> Saved {
-        Saved::new(self.path, room, stays)
+    pub(super) fn with_room(self, room: (JobDir, Idle), stays: bool) -> Saved {
+        Saved::new((self.path, self.length), room, stays)
     }
 }
 

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use std::path::Path;
+
 use super::*;
-use crate::broadcast::ItemState;
+use crate::broadcast::{ItemState, ServeMode, Settings};
 use crate::temp::TempConfig;
 use crate::transfer::Head;
 
@@ -40,7 +42,8 @@ fn head(total: Option<u64>) -> Head {
 
 async fn open(dir: &Path, quota: u64, kept: Option<u32>) -> Shelf {
     let place = dir.join("broadcast");
-    let opened = Shelf::open(temp(dir, quota), "best", place, kept);
+    let room = (temp(dir, quota), Idle::default());
+    let opened = Shelf::open(room, "best", place, kept);
     opened.await.unwrap()
 }
 
@@ -147,15 +150,79 @@ async fn kept_files_outlive_their_run_within_the_cap() {
     let again = shelf.get(&item(0)).unwrap();
     assert_eq!(std::fs::read(again.path()).unwrap(), b"first again");
     shelf.close().await;
-    let other = temp(dir.path(), ENOUGH);
+    let other = (temp(dir.path(), ENOUGH), Idle::default());
     let other = Shelf::open(other, "worst", dir.path().join("broadcast"), Some(2)).await;
     let other = other.unwrap();
     assert!(other.get(&item(0)).is_none(), "a file of another format");
     let without_room = open(dir.path(), 2, Some(2)).await;
     assert!(without_room.get(&item(0)).is_none());
     assert_eq!(names(dir.path()).len(), 0);
-    forget(&dir.path().join("broadcast")).await;
-    assert!(!dir.path().join("broadcast").exists());
+}
+
+#[tokio::test]
+async fn files_without_a_run_have_their_room_until_they_go() {
+    let dir = tempfile::tempdir().unwrap();
+    // For one of them, and a second one if the first is gone.
+    let temp = temp(dir.path(), 12 << 20);
+    let shelves = Shelves::new(Some(temp.clone()), dir.path().to_owned());
+    let settings = |playlist_serve_mode| Settings {
+        playlist_serve_mode,
+        ..Settings::default()
+    };
+    let (hybrid, download) = (settings(ServeMode::Hybrid), settings(ServeMode::Download));
+    let shelf = shelves.open("broadcast", &hybrid).await.unwrap();
+    put(&shelf, 0, b"first").await.unwrap();
+    shelf.close().await;
+    drop(shelf);
+    let other = shelves.open("other", &download).await.unwrap();
+    let full = put(&other, 0, b"second").await;
+    assert!(matches!(full, Err(ShelfError::Temp(TempError::Busy))));
+    // Its next run has it, whatever else wants the room.
+    let shelf = shelves.open("broadcast", &hybrid).await.unwrap();
+    let saved = shelf.get(&item(0)).unwrap();
+    assert!(saved.is_there().await);
+    assert!(put(&other, 0, b"second").await.is_err());
+    // One that takes its place in the list takes its place on disk.
+    shelf.give_up(&item(0));
+    drop(saved);
+    until_left(dir.path(), 0).await;
+    until_room(&other).await;
+    put(&shelf, 0, b"first again").await.unwrap();
+    shelf.close().await;
+    drop(shelf);
+    assert!(put(&other, 0, b"second").await.is_err());
+    // As another server counts them.
+    shelves.count("broadcast").await;
+    assert!(put(&other, 0, b"second").await.is_err());
+    shelves.forget("broadcast").await;
+    until_room(&other).await;
+    put(&other, 0, b"second").await.unwrap();
+}
+
+/// Waits until what was given back beside the tasks is free.
+async fn until_room(shelf: &Shelf) {
+    while shelf.begin(8 << 20).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn file_that_was_changed_on_disk_is_there_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let shelf = open(dir.path(), ENOUGH, Some(1)).await;
+    put(&shelf, 0, b"first").await.unwrap();
+    let saved = shelf.get(&item(0)).unwrap();
+    assert!(saved.is_there().await);
+    std::fs::write(saved.path(), "longer than before").unwrap();
+    assert!(!saved.is_there().await);
+    std::fs::remove_file(saved.path()).unwrap();
+    assert!(!saved.is_there().await);
+    // What comes in its place is no matter of it.
+    put(&shelf, 0, b"first again").await.unwrap();
+    drop(saved);
+    until_left(dir.path(), 1).await;
+    let again = shelf.get(&item(0)).unwrap();
+    assert_eq!(std::fs::read(again.path()).unwrap(), b"first again");
 }
 
 #[tokio::test]

@@ -92,6 +92,20 @@ impl Store {
         .await
     }
 
+    /// The ids of all broadcasts in order, also of those that can't be read.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn ids(&self) -> Result<Vec<String>, StoreError> {
+        self.call(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT id FROM broadcasts ORDER BY id")?;
+            let ids = statement.query_map([], |row| row.get(0))?;
+            Ok(ids.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
     /// Broadcasts in the order of their ids, from behind `after` on, at most `limit`.
     ///
     /// # Errors

@@ -23,8 +23,8 @@ use crate::broadcast::pump::{self, PumpConfig, PumpEnd, PumpHandle};
 use crate::broadcast::redact::Redactor;
 use crate::broadcast::shelf::Shelf;
 use crate::broadcast::{
-    Broadcast, Effect, Event, Facts, LastError, LogLevel, LogSource, Notice, Position, Settings,
-    Status, VideoMode,
+    Broadcast, Effect, Event, Facts, LastError, LogLevel, LogSource, Notice, Position, ServeMode,
+    Settings, Status, VideoMode,
 };
 use crate::config::Secret;
 use crate::media::normalise;
@@ -172,10 +172,14 @@ impl Actor {
             Ok(Some(wire)) => wire,
             Ok(None) => {
                 self.become_after(Event::Stop).await;
+                self.leave_files().await;
                 self.become_after(Event::Ended).await;
                 return self.log(LogLevel::Info, LogSource::Manager, "stopped");
             }
-            Err(fault) => return self.fail(fault).await,
+            Err(fault) => {
+                self.fail(fault).await;
+                return self.leave_files().await;
+            }
         };
         let OnWire {
             handle,
@@ -210,6 +214,15 @@ impl Actor {
     async fn close_shelf(&mut self) {
         if let Some(shelf) = self.shelf.take() {
             shelf.close().await;
+        }
+    }
+
+    /// Removes what an earlier run left to this one, which has ended before it could take it up. What was fetched ahead
+    /// for it waits for the next one.
+    async fn leave_files(&self) {
+        let is_kept = self.settings.borrow().serve_mode() == ServeMode::Hybrid;
+        if !is_kept && self.context.early.shelf(&self.id).is_none() {
+            self.context.shelves.forget(&self.id).await;
         }
     }
 

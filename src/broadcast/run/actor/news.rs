@@ -38,6 +38,7 @@ impl Actor {
                 self.live().queued.insert(serial, queued);
                 self.list.lock().found(ord);
             }
+            News::Source { serial, source } => self.live().note_source(serial, source),
             News::Child { serial, pid } => {
                 self.live().note_child(serial, pid);
                 self.write_pid().await;

@@ -34,10 +34,22 @@ pub(super) enum Broken {
     Stuck(String),
     /// The upstream was given up.
     Upstream(String),
+    /// The program could not be run, or was ended from outside.
+    Program(String),
     /// Anything else.
     Failed(String),
     /// The site gives the file slower than it is played.
     TooSlow,
+}
+
+impl Broken {
+    /// Whether what was read may be to blame.
+    pub(super) fn may_be_of_file(&self) -> bool {
+        match self {
+            Self::Unfit(_) | Self::Stuck(_) | Self::Upstream(_) | Self::Failed(_) => true,
+            Self::Program(_) | Self::TooSlow => false,
+        }
+    }
 }
 
 /// How a run ended that is no failure.
@@ -79,7 +91,7 @@ impl Failures {
         }
         self.fruitless = count(self.fruitless, got.is_zero());
         self.stuck = count(self.stuck, matches!(broken, Broken::Stuck(_)));
-        let is_crash = matches!(broken, Broken::Failed(_));
+        let is_crash = matches!(broken, Broken::Failed(_) | Broken::Program(_));
         if is_crash && now.saturating_duration_since(began) < CRASH {
             self.crashes.push_back(now);
         }

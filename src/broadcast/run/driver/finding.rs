@@ -38,7 +38,8 @@ pub(super) struct Wanted {
 impl Desk {
     /// How an item is wanted at first. In the mode `download` what is played as it comes, such as the first item, is saved
     /// meanwhile.
-    pub(super) fn wanted(&self, item: &Item) -> Wanted {
+    pub(super) async fn wanted(&self, item: &Item) -> Wanted {
+        self.look_for_copy(item).await;
         let is_saved = self.fetches_ahead();
         let shelf = self.shelf.as_ref();
         let shelf = shelf.filter(|shelf| shelf.wants(item, is_saved));
@@ -47,6 +48,20 @@ impl Desk {
             room: self.context.live_room.shared(),
             side: None,
             tee,
+        }
+    }
+
+    /// Gives up the copy of an item that is not on disk any more, or not as it was.
+    async fn look_for_copy(&self, item: &Item) {
+        let shelf = self.shelf.as_ref();
+        let Some((shelf, saved)) = shelf.and_then(|shelf| Some((shelf, shelf.get(item)?))) else {
+            return;
+        };
+        if !saved.is_there().await {
+            shelf.give_up(item);
+            let line = "the copy on disk is gone, or was changed".to_owned();
+            let item = item.video_id.clone();
+            self.tell(News::Line { item, line }).await;
         }
     }
 

@@ -26,7 +26,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use crate::broadcast::context::Context;
 use crate::broadcast::list::{List, Next, Turn};
 use crate::broadcast::pump::PumpHandle;
-use crate::broadcast::shelf::{self, Shelf};
+use crate::broadcast::shelf::Shelf;
 use crate::broadcast::source::{Headers, Monitor};
 use crate::broadcast::{Item, ItemState, OnItemFailure, ServeMode, Settings};
 use cycles::Course;
@@ -175,7 +175,7 @@ impl Driver {
         let now = settings.borrow().clone();
         let shelf = match context.early.take(id, &now).await {
             Some(shelf) => Some(shelf),
-            None => shelf::open(&context, id, &now).await.map(Arc::new),
+            None => context.shelves.open(id, &now).await.map(Arc::new),
         };
         let desk = Desk {
             context,

@@ -20,6 +20,8 @@ pub(in crate::broadcast::run) enum News {
         source: &'static str,
         monitor: Monitor,
     },
+    /// The bytes of the item of this number come from elsewhere now, as the status says it.
+    Source { serial: u64, source: &'static str },
     /// A program runs for the item of this number; `None` when it has ended.
     Child { serial: u64, pid: Option<u32> },
     /// How far that program is.

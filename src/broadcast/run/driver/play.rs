@@ -50,7 +50,7 @@ async fn whole(
     let most = desk.limit();
     let told = turn.item.duration_s.map(Duration::from_secs);
     check_length(told, most)?;
-    let wanted = desk.wanted(&turn.item);
+    let wanted = desk.wanted(&turn.item).await;
     let feed = desk.find(turn, &wanted).await?;
     let is_live = feed.live().is_some();
     // What is on air has no length, and is joined where it is.
@@ -145,9 +145,10 @@ impl Item<'_> {
                     self.sink.restart_as(self.desk.options(self.mode));
                     continue;
                 }
-                Broken::Stuck(message) | Broken::Upstream(message) | Broken::Failed(message) => {
-                    message
-                }
+                Broken::Stuck(message)
+                | Broken::Upstream(message)
+                | Broken::Program(message)
+                | Broken::Failed(message) => message,
             };
             if self.has_audio && is_mute(message) {
                 self.has_audio = false;
@@ -160,7 +161,9 @@ impl Item<'_> {
                 // A run that began here found nothing more.
                 return Ok(());
             }
-            if let Some(reason) = self.failures.note(&broken, got, began) {
+            if let Some(reason) = self.failures.note(&broken, got, began)
+                && !self.leave_copy(&broken).await
+            {
                 return Err(Failure {
                     state: ItemState::Failed,
                     reason,
@@ -173,6 +176,8 @@ impl Item<'_> {
             at_least(FAILURE_PAUSE, began).await;
             if self.feed.live().is_none() {
                 self.feed = self.desk.find_anew(self.turn, &self.wanted).await?;
+                let (serial, source) = (self.serial, self.feed.source());
+                self.desk.tell(News::Source { serial, source }).await;
             }
         }
     }
@@ -213,6 +218,21 @@ impl Item<'_> {
         self.desk.tell(News::Line { item, line }).await;
     }
 
+    /// Gives up the copy on disk that is played, where that may be to blame: the item is played as it comes, and copied
+    /// anew if it is to be. Whether it was one.
+    async fn leave_copy(&mut self, broken: &Broken) -> bool {
+        let shelf = self.desk.shelf.as_ref();
+        let Some(shelf) = shelf.filter(|_| self.feed.is_saved() && broken.may_be_of_file()) else {
+            return false;
+        };
+        self.say("the copy on disk can't be played, and is given up".to_owned())
+            .await;
+        shelf.give_up(&self.turn.item);
+        self.wanted = self.desk.wanted(&self.turn.item).await;
+        self.failures = Failures::default();
+        true
+    }
+
     /// Goes on with a file of fewer lines.
     async fn go_lower(&mut self) -> Result<(), Failure> {
         let lower = self.feed.post().and_then(Playable::lower);
@@ -232,7 +252,7 @@ impl Item<'_> {
         let (desk, serial) = (self.desk, self.serial);
         let settings = desk.settings.borrow().clone();
         let Some(encoding) = desk.context.encoding() else {
-            let broken = Broken::Failed("there is no ffmpeg".to_owned());
+            let broken = Broken::Program("there is no ffmpeg".to_owned());
             return (Err(broken), Duration::ZERO);
         };
         let (post, is_live) = (self.feed.post(), self.feed.live().is_some());
@@ -299,12 +319,13 @@ impl Item<'_> {
             Err(NormaliseError::Source(SourceError::Closed)) => return Ok(Played::Unwanted),
             Err(error) => error,
         };
-        let is_unfit = self.mode == VideoMode::Copy && error.is_unfit();
+        let is_unfit = error.is_unfit();
         let message = error.described().replace(self.feed.url(), "feed");
         Err(match error {
             NormaliseError::Stuck(_) => Broken::Stuck(message),
             _ if !is_fed => Broken::Upstream(message),
-            _ if is_unfit => Broken::Unfit(message),
+            _ if !is_unfit => Broken::Program(message),
+            _ if self.mode == VideoMode::Copy => Broken::Unfit(message),
             _ => Broken::Failed(message),
         })
     }

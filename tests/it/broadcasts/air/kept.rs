@@ -99,6 +99,49 @@ async fn item_that_failed_is_fetched_whole_and_played_then() {
     nothing_is_left(&studio).await;
 }
 
+#[tokio::test]
+async fn kept_item_that_was_damaged_on_disk_or_is_gone_is_had_anew() {
+    let Some(studio) = Studio::new([Manner::Keep]).await else {
+        return;
+    };
+    studio.list(&[(SMALL, 6), (UPRIGHT, 3)]).await;
+    let fields = json!({ "stream_source": "playlist", "playlist_serve_mode": "hybrid", "cache_first": 1,
+        "loop_enabled": true });
+    let record = studio.start(fields).await;
+    let dir = studio.server().dir().join("streams");
+    let dir = dir.join(record["id"].as_str().unwrap());
+    let kept = async |count: usize| {
+        eventually("a copy", async || {
+            let said = studio.messages(&record).await;
+            let is_kept = said.matches("\"kept\"").count() >= count;
+            is_kept.then(|| files_below(&dir).pop()).flatten()
+        })
+        .await
+    };
+    let first = kept(1).await;
+    let film = std::fs::read(&first).unwrap();
+    std::fs::write(&first, vec![0; film.len()]).unwrap();
+    let direct = studio.until(&record, "the item as it comes", |status| {
+        let now = &status["now"];
+        (&now["index"], &now["source"]) == (&json!(0), &json!("direct"))
+            && now["cycle"].as_u64() >= Some(1)
+    });
+    direct.await;
+    let second = kept(2).await;
+    assert_eq!(std::fs::read(&second).unwrap(), film);
+    let said = studio.messages(&record).await;
+    assert!(said.contains("the copy on disk can't be played"), "{said}");
+    std::fs::remove_file(&second).unwrap();
+    let third = kept(3).await;
+    assert_eq!(std::fs::read(&third).unwrap(), film);
+    studio.post(&record, "stop?wait=30").await;
+    // Each time it was played as it came, in its turn.
+    let items = studio.items(&record).await;
+    assert_eq!(items[0]["state"], "ok", "{items:?}");
+    assert_eq!(files_below(&dir), [third]);
+    assert_smooth(&studio.only());
+}
+
 /// The directory of the server's run below `STREAM_TEMP_DIR`.
 fn run_dir(studio: &Studio) -> PathBuf {
     let all = std::fs::read_dir(studio.server().dir().join("streams")).unwrap();

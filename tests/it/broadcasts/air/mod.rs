@@ -11,6 +11,7 @@ mod faults;
 mod full;
 mod kept;
 mod keys;
+mod left;
 mod plays;
 mod refused;
 mod saved;

@@ -1,0 +1,107 @@
+//! What a server does with broadcasts when it starts: tidies up after the one before, and goes on.
+
+use super::{Broadcasts, Start};
+use crate::broadcast::{
+    Broadcast, BroadcastError, LastError, LogLevel, ServeMode, Status, StreamSource,
+};
+
+impl Broadcasts {
+    /// Tidies up what an earlier process left, and starts what is to start with the server. What fails of one broadcast is
+    /// told, and is no matter of the others.
+    pub async fn boot(&self) {
+        let context = &self.inner.context;
+        // Before the records are read, so that none can be of one that is made meanwhile.
+        let on_disk = context.shelves.ids().await;
+        let ids = match self.ids().await {
+            Ok(ids) => ids,
+            Err(error) => return tracing::error!(%error, "broadcasts not started"),
+        };
+        context.shelves.sweep(on_disk, &ids).await;
+        let mut due = Vec::new();
+        for id in ids {
+            match self.tidy(&id).await {
+                Ok(true) => due.push(id),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::error!(id, %error, "broadcast not tidied up");
+                    context.shelves.count(&id).await;
+                }
+            }
+        }
+        // All that lies on disk is counted by now.
+        for id in due {
+            let start = Start {
+                index: None,
+                from_position: true,
+            };
+            if let Err(error) = self.start(&id, start).await {
+                self.log(&id, LogLevel::Error, &format!("not started: {error}"));
+                self.leave(&id).await;
+            }
+        }
+    }
+
+    async fn ids(&self) -> Result<Vec<String>, BroadcastError> {
+        self.check_usable().await?;
+        Ok(self.store().ids().await?)
+    }
+
+    /// Tidies up what an earlier process left of a broadcast; whether it is to start with the server. Requests are
+    /// answered already: one that was started meanwhile is on air, and one that was deleted is no more.
+    async fn tidy(&self, id: &str) -> Result<bool, BroadcastError> {
+        let _starting = self.inner.starting.lock().await;
+        let Some(mut broadcast) = self.store().broadcast(id).await? else {
+            return Ok(false);
+        };
+        if self.running(id).is_some() {
+            return Ok(false);
+        }
+        if broadcast.facts.status.is_active() {
+            broadcast.facts.status = Status::Stopped;
+            broadcast.facts.pid = None;
+            broadcast.facts.stopped_at = Some(self.now());
+            broadcast.facts.last_error = Some(LastError {
+                code: "interrupted".to_owned(),
+                message: "the server ended while it was on air".to_owned(),
+                at: self.now(),
+            });
+            self.store().set_facts(id, broadcast.facts.clone()).await?;
+            self.log(id, LogLevel::Warn, "interrupted by the end of the server");
+        }
+        let is_time = self.resume_times(&broadcast);
+        let is_due = broadcast.settings.autostart && is_time;
+        self.tidy_files(&broadcast, is_due).await;
+        Ok(is_due)
+    }
+
+    /// Counts what lies on disk of a broadcast that doesn't run, or removes it where no run will take it up; one that
+    /// `is_due` will be.
+    async fn tidy_files(&self, broadcast: &Broadcast, is_due: bool) {
+        let (id, settings) = (&broadcast.id, &broadcast.settings);
+        let is_wanted = match settings.serve_mode() {
+            _ if settings.stream_source == StreamSource::MediaFiles => false,
+            ServeMode::Hybrid => true,
+            ServeMode::Download => is_due || self.is_awaited(id),
+            ServeMode::Direct => false,
+        };
+        let shelves = &self.inner.context.shelves;
+        if is_wanted {
+            shelves.count(id).await;
+        } else {
+            shelves.forget(id).await;
+        }
+    }
+
+    /// A broadcast that was to go on is not started after all.
+    async fn leave(&self, id: &str) {
+        let _starting = self.inner.starting.lock().await;
+        match self.store().broadcast(id).await {
+            Ok(Some(broadcast)) if self.running(id).is_none() => {
+                self.tidy_files(&broadcast, false).await;
+            }
+            // It was started by somebody else, or deleted.
+            Ok(_) => {}
+            Err(error) => tracing::error!(id, %error, "broadcast not tidied up"),
+        }
+    }
+}
