@@ -9,6 +9,7 @@ mod finding;
 mod live;
 mod news;
 mod play;
+mod queueing;
 mod rescue;
 mod watch;
 
