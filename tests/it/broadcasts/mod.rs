@@ -26,7 +26,7 @@ pub(crate) const TOKEN: &str = "a-token-of-tests-7f3c";
 /// A list that exists nowhere.
 pub(crate) const LIST: &str = "PLharbour00000000000000";
 /// A stream key that must be found nowhere.
-const CANARY: &str = "canary-key-5d0c1f-9b+/~ü";
+pub(crate) const CANARY: &str = "canary-key-5d0c1f-9b+/~ü";
 
 /// A server whose broadcasts may be used.
 fn builder() -> Builder {

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{ask, assert_error, builder, get, made, route};
+use super::{CANARY, ask, assert_error, builder, get, made, route};
 use crate::harness::{Builder, KEY};
 
 #[tokio::test]
@@ -12,10 +12,9 @@ async fn records_survive_a_restart_and_only_their_user_reads_the_file() {
     let dir = tempfile::TempDir::new().unwrap();
     let file = dir.path().join("deep/er/db");
     let path = file.to_string_lossy().into_owned();
-    let key = "a-long-enough-key";
-    let started = || builder().secret(key).env("BROADCAST_DB", &path).start();
+    let started = || builder().env("BROADCAST_DB", &path).start();
     let server = started().await;
-    let record = made(&server, json!({ "stream_key": key })).await;
+    let record = made(&server, json!({ "stream_key": CANARY })).await;
     let logs = get(&server, &format!("{}/logs", route(&record))).await;
     assert_eq!(
         std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
@@ -124,7 +123,7 @@ async fn keys_are_kept_only_where_they_can_be_read_again() {
         .without("ENCRYPTION_KEY")
         .start()
         .await;
-    let body = json!({ "title": "T", "playlist_id": super::LIST, "stream_key": "k" });
+    let body = json!({ "title": "T", "playlist_id": super::LIST, "stream_key": CANARY });
     let answer = ask(&server, Method::POST, "/broadcasts", Some(body.clone())).await;
     assert_error(&answer, 409, "encryption_key_missing");
     made(&server, json!({})).await;

@@ -240,10 +240,10 @@ impl Drop for TestServer {
         self.end();
         let written = written.or_else(|| self.canaries.found_below(self.dir.path()));
         assert!(written.is_none(), "written by the server: {written:?}");
-        let printed = self.canaries.found_in(&self.logs());
+        let printed = self.canaries.found_inside(&self.logs());
         assert!(printed.is_none(), "printed by the server: {printed:?}");
         let told = self.overheard.as_ref().map(Overheard::text);
-        let told = self.canaries.found_in(&told.unwrap_or_default());
+        let told = self.canaries.found_inside(&told.unwrap_or_default());
         assert!(told.is_none(), "told to a child: {told:?}");
     }
 }

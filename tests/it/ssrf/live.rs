@@ -14,7 +14,7 @@ use super::names::{self, SITES};
 use super::spellings::{self, Private, name_of};
 use super::territory::{Arrivals, Sites, Territory};
 use super::{EVERYTHING, FOREIGN, is_strange};
-use crate::broadcasts::{TOKEN, ask, get, has_ffmpeg, made, route, until};
+use crate::broadcasts::{CANARY, TOKEN, ask, get, has_ffmpeg, made, route, until};
 use crate::harness::ingest::{Ingest, Manner};
 use crate::harness::upstream::youtube::{Layout, Playlist, Reel, Show, State, YouTube};
 use crate::harness::upstream::{Fault, Record, Rule, Upstream};
@@ -238,7 +238,7 @@ impl Air {
             "playlist_id": list,
             "stream_source": "playlist_direct",
             "target_url": self.ingest,
-            "stream_key": "k-1",
+            "stream_key": CANARY,
             "allow_live": true,
             "profile": {"width": 320, "height": 180, "fps": 30, "video_kbps": 300, "audio_kbps": 64,
                 "preset": "ultrafast", "gop_s": 1},

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::names::{self, SITES};
 use super::territory::{INGEST, SRT, Territory};
 use super::{FOREIGN, PROXIES, own_proxies, spellings};
-use crate::broadcasts::{LIST, TOKEN, ask, get, has_ffmpeg, has_srt, made, route};
+use crate::broadcasts::{CANARY, LIST, TOKEN, ask, get, has_ffmpeg, has_srt, made, route};
 use crate::harness::upstream::youtube::WWW;
 use crate::harness::upstream::{Fault, Gate, Rule};
 use crate::harness::{TestServer, eventually, is_long_form, skip};
@@ -105,7 +105,7 @@ async fn start(server: &TestServer, (scheme, way): (&str, Option<&str>), host: &
     let fields = json!({
         "stream_source": "playlist_direct",
         "target_url": target(scheme, host),
-        "stream_key": "k-1",
+        "stream_key": CANARY,
         "proxy": way,
         "start_with_slate": true,
         "profile": {"width": 320, "height": 180, "fps": 30, "video_kbps": 300, "audio_kbps": 64,

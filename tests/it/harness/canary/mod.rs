@@ -2,6 +2,7 @@
 
 mod children;
 mod forms;
+mod links;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 pub(super) use children::Overheard;
 use forms::Forms;
+use links::Links;
 use serde_json::{Map, Value, json};
 
 use super::upstream::tiktok;
@@ -70,6 +72,8 @@ static LIVE: Mutex<Vec<Weak<Canaries>>> = Mutex::new(Vec::new());
 #[derive(Debug, Default)]
 pub(crate) struct Canaries {
     secrets: Forms,
+    /// Links that were answered.
+    links: Links,
     /// Those that can't be looked for.
     too_short: Vec<String>,
     /// Files that the test has written itself.
@@ -111,6 +115,7 @@ impl Canaries {
         let always = always.chain([STREAM_KEY]);
         Self {
             secrets: Forms::of(long.iter().map(String::as_str).chain(always)),
+            links: Links::default(),
             too_short: short,
             given,
         }
@@ -144,6 +149,11 @@ impl Canaries {
         self.secrets.found_in(text)
     }
 
+    /// The same, sealed links among them, in what no client is answered: printed, written, told to a child.
+    pub(super) fn found_inside(&self, text: &str) -> Option<String> {
+        self.found_in(text).or_else(|| self.links.found_in(text))
+    }
+
     /// A file below a folder in which one stands, and which one: the database, what was left.
     pub(super) fn found_below(&self, folder: &Path) -> Option<String> {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -155,19 +165,21 @@ impl Canaries {
             let is_text = facts.is_ok_and(|facts| facts.is_file() && facts.len() <= MEDIA);
             let is_own = self.given.contains(&path);
             let bytes = (is_text && !is_own).then(|| std::fs::read(&path).ok())??;
-            let found = self.found_in(&String::from_utf8_lossy(&bytes))?;
+            let found = self.found_inside(&String::from_utf8_lossy(&bytes))?;
             Some(format!("{}: {found}", path.display()))
         })
     }
 }
 
-/// Fails the test when a secret of a server that runs stands in what one has answered, heads included.
+/// Fails the test when a secret of a server that runs stands in what one has answered, heads included. Links in it are
+/// secrets from now on.
 pub(crate) fn assert_no_secret_in(answer: &str) {
     let live = LIVE.lock().unwrap_or_else(PoisonError::into_inner).clone();
     for canaries in live.iter().filter_map(Weak::upgrade) {
         if let Some(found) = canaries.found_in(answer) {
             panic!("answered by the server: {found}");
         }
+        canaries.links.learn(answer);
     }
 }
 
@@ -334,6 +346,18 @@ fn answer_with_a_secret_of_a_running_server_fails_the_test() {
     assert_no_secret_in("nothing");
     assert_no_secret_in("{\"key\":\"a-secret-of-one-server\"}");
     drop(canaries);
+}
+
+#[test]
+fn link_that_a_running_server_has_answered_is_secret_from_then_on() {
+    let canaries = canaries(Path::new("/"), &[], BTreeSet::new()).watched();
+    let token = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSYnKCkq";
+    let link = format!("http://a.example/stream?data={token}");
+    assert_eq!(canaries.found_inside(&link), None);
+    // Clients may be told again.
+    assert_no_secret_in(&link);
+    assert_no_secret_in(&link);
+    assert!(canaries.found_inside(token).is_some());
 }
 
 #[test]
