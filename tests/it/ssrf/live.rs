@@ -30,14 +30,14 @@ const STRANGERS: [usize; 2] = [140, 14];
 const OWN: [usize; 2] = [21, 2];
 const CONTROLS: [usize; 2] = [36, 14];
 /// Fewer would leave something out.
-const FEWEST_STRANGERS: [usize; 2] = [75, 750];
-const FEWEST_OWN: [usize; 2] = [45, 500];
+const FEWEST_STRANGERS: [usize; 2] = [85, 850];
+const FEWEST_OWN: [usize; 2] = [60, 500];
 /// Domain of the hosts that pass.
 const MEDIA: &str = "googlevideo.com";
 /// Beginning of the paths of hosts that are named.
 const NAMED: &str = "/live/";
-/// A segment that is no more media than anything there.
-const NOTHING: &str = "https://rr1---sn-live.googlevideo.com/live/none.ts";
+/// Where segments and their keys lie. Nothing there is media.
+const SEGMENTS: &str = "https://rr1---sn-live.googlevideo.com";
 /// Beginning of a list of segments.
 const HEAD: &str = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:0\n";
 
@@ -60,10 +60,12 @@ enum Place {
     SegmentsMove,
     /// A segment, by its redirect.
     SegmentMove,
+    /// A key, by its redirect.
+    KeyMove,
 }
 
 impl Place {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Variants,
         Self::Segments,
         Self::Segment,
@@ -72,6 +74,7 @@ impl Place {
         Self::VariantsMove,
         Self::SegmentsMove,
         Self::SegmentMove,
+        Self::KeyMove,
     ];
 
     /// What the paths begin with that move here.
@@ -80,6 +83,7 @@ impl Place {
             Self::VariantsMove => Some("/api/manifest/hls_variant/"),
             Self::SegmentsMove => Some("/api/manifest/hls_playlist/"),
             Self::SegmentMove => Some("/videoplayback/"),
+            Self::KeyMove => Some("/key/"),
             _ => None,
         }
     }
@@ -109,6 +113,11 @@ impl Case {
         let listing = |tags: &str, segment: &str| {
             Show::listing(format!("{HEAD}{tags}#EXTINF:2,\n{segment}\n"))
         };
+        let nothing = format!("{SEGMENTS}{NAMED}none.ts");
+        let locked = |key: &str| {
+            let tag = format!("#EXT-X-KEY:METHOD=AES-128,URI=\"{key}\"\n");
+            listing(&tag, &nothing)
+        };
         let whole = Reel {
             init: None,
             segments: vec![Bytes::from_static(b"no media"); 3],
@@ -119,11 +128,9 @@ impl Case {
                 "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{address}\n"
             )),
             Place::Segment => listing("", &address),
-            Place::Beginning => listing(&format!("#EXT-X-MAP:URI=\"{address}\"\n"), NOTHING),
-            Place::Key => listing(
-                &format!("#EXT-X-KEY:METHOD=AES-128,URI=\"{address}\"\n"),
-                NOTHING,
-            ),
+            Place::Beginning => listing(&format!("#EXT-X-MAP:URI=\"{address}\"\n"), &nothing),
+            Place::Key => locked(&address),
+            Place::KeyMove => locked(&format!("{SEGMENTS}{}", self.moving().unwrap_or_default())),
             Place::VariantsMove | Place::SegmentsMove | Place::SegmentMove => Show::new(whole),
         }
     }
