@@ -7,7 +7,7 @@ use crate::config::names_asked_for;
 use crate::harness::{Builder, run};
 
 /// Names of older servers, of compose files, and of the tests, which the server asks nobody for.
-const FOREIGN: [&str; 18] = [
+const FOREIGN: [&str; 19] = [
     "YT_DLP_PATH",
     "MEMORY_LIMIT",
     "NODE_ENV",
@@ -22,6 +22,7 @@ const FOREIGN: [&str; 18] = [
     "WG_KEY_1",
     "WG_KEY_2",
     "SERVERRS_ADVISORIES",
+    "SERVERRS_CHILD_OF",
     "SERVERRS_PROOFS",
     "SERVERRS_REQUIRE",
     "SERVERRS_TARGET",
