@@ -65,7 +65,7 @@ impl Broadcasts {
                 message: "the server ended while it was on air".to_owned(),
                 at: self.now(),
             });
-            self.store().set_facts(id, broadcast.facts.clone()).await?;
+            self.store().note_facts(id, broadcast.facts.clone()).await;
             self.log(id, LogLevel::Warn, "interrupted by the end of the server");
         }
         let is_time = self.resume_times(&broadcast);

@@ -97,7 +97,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn ids(&self) -> Result<Vec<String>, StoreError> {
-        self.call(|connection| {
+        self.read(|connection, _| {
             let mut statement =
                 connection.prepare_cached("SELECT id FROM broadcasts ORDER BY id")?;
             let ids = statement.query_map([], |row| row.get(0))?;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Write as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use http::Method;
@@ -9,10 +10,10 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::kept::seen_by;
-use super::{LIST, SMALL, Studio, UPRIGHT, assert_smooth};
+use super::{LIST, SMALL, Studio, TOKEN, UPRIGHT, assert_smooth, kill};
 use crate::broadcasts::{ask, assert_error, get, route};
 use crate::harness::ingest::Manner;
-use crate::harness::{can_mount, eventually};
+use crate::harness::{can_mount, eventually, try_fetch};
 
 /// Takes all the room of a disk until it is dropped.
 struct Filler(PathBuf);
@@ -164,4 +165,81 @@ async fn full_disk_of_the_database_takes_nothing_off_the_air_and_loses_nothing()
     ] {
         assert_eq!(said.matches(words).count(), 1, "{words}");
     }
+}
+
+/// The children of a process.
+fn children(pid: u32) -> Vec<u64> {
+    let of = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let of = of.unwrap_or_default();
+    of.split_whitespace().flat_map(str::parse).collect()
+}
+
+/// The record as the server that runs now tells it; `None` while there is none.
+async fn told(studio: &Studio, record: &Value) -> Option<Value> {
+    let request = studio.server().api().request(Method::GET, &route(record));
+    let request = request.header("authorization", format!("Bearer {TOKEN}"));
+    let answer = try_fetch(request).await.ok()?;
+    (answer.status == 200).then(|| answer.json())
+}
+
+#[tokio::test]
+async fn server_that_starts_on_a_full_disk_tells_what_is_so() {
+    let dir = tempfile::tempdir().unwrap();
+    if !can_mount(dir.path()).await {
+        return;
+    }
+    let database = dir.path().join("db").to_string_lossy().into_owned();
+    // The second one in the place of the first, behind the same door.
+    let twice = r#"mount -t tmpfs -o size=8m none "${BROADCAST_DB%/*}" && { "$0"; exec "$0"; }"#;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    drop(listener);
+    let studio = Studio::with([Manner::Keep], |builder| {
+        builder
+            .env("BROADCAST_DB", &database)
+            .env("PORT", &port)
+            .under(&["unshare", "-rm", "sh", "-c", twice])
+    });
+    let Some(studio) = studio.await else {
+        return;
+    };
+    studio.list(&[(SMALL, 30)]).await;
+    let record = studio.start(json!({ "autostart": true })).await;
+    studio
+        .until(&record, "on air", |status| status["status"] == "running")
+        .await;
+    let filler = Filler::fill(&seen_by(&studio, dir.path()));
+    let first = children(studio.server().pid());
+    assert_eq!(first.len(), 1, "{first:?}");
+    kill(first[0]).await;
+    let shown = eventually("what the next one tells", async || {
+        let shown = told(&studio, &record).await?;
+        (shown["status"] != "running").then_some(shown)
+    })
+    .await;
+    assert_eq!(
+        (
+            &shown["status"],
+            &shown["last_error"]["code"],
+            &shown["pid"]
+        ),
+        (&json!("stopped"), &json!("interrupted"), &Value::Null)
+    );
+    // It can't be started, and says so where it should have been.
+    let refused = async || {
+        let said = studio.messages(&record).await;
+        said.contains("not started: no room on the disk")
+            .then_some(())
+    };
+    eventually("a word about the start", refused).await;
+    let missed = async || is_missed(&studio).await.then_some(());
+    eventually("a word about the database", missed).await;
+    drop(filler);
+    let well = async || (!is_missed(&studio).await).then_some(());
+    eventually("that it is well again", well).await;
+    studio.post(&record, "start").await;
+    studio
+        .until(&record, "on air", |status| status["status"] == "running")
+        .await;
+    studio.post(&record, "stop?wait=30").await;
 }
