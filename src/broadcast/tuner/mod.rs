@@ -20,18 +20,19 @@ mod window;
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex as SyncMutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use http_body::Frame;
 use tokio::sync::{Mutex, OwnedMutexGuard};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use self::channel::Channel;
 pub(super) use self::error::TunerError;
+use self::patience::Patience;
 use self::track::{Got, Track};
 use crate::media::Side;
 use crate::media::hls::Map;
@@ -40,6 +41,29 @@ use crate::services::{LiveStream, Room, Taste};
 /// How long a body may bring nothing before it ends: shorter than the program may be silent. What has come of a segment
 /// by then is the next body's.
 const STALL: Duration = Duration::from_secs(10);
+
+/// How long a run lasts whose sound is missing, until it is looked for again.
+const MUTE: Duration = Duration::from_secs(60);
+
+/// Where the sound of a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sound {
+    /// With the picture.
+    Inside,
+    /// In a body of its own.
+    Apart,
+    /// It has a playlist of its own, by which none of it is to be had now.
+    Missing,
+}
+
+/// The present run is without sound.
+#[derive(Debug, Clone, Copy)]
+struct Mute {
+    /// When the run ends for that.
+    end: Instant,
+    /// Whether it was so from its beginning.
+    is_whole: bool,
+}
 
 /// Why a body ended.
 #[derive(Debug, Clone)]
@@ -61,8 +85,7 @@ pub(super) struct Tuner {
     first: AtomicU64,
     /// Microseconds by which that begins after the picture's.
     delay_us: AtomicI64,
-    /// The sound of the present run has ended.
-    is_mute: AtomicBool,
+    mute: SyncMutex<Option<Mute>>,
     end: SyncMutex<Option<End>>,
 }
 
@@ -78,7 +101,7 @@ impl Tuner {
             channel,
             first: AtomicU64::new(0),
             delay_us: AtomicI64::new(0),
-            is_mute: AtomicBool::new(false),
+            mute: SyncMutex::default(),
             end: SyncMutex::default(),
         })
     }
@@ -109,15 +132,14 @@ impl Tuner {
         self.delay_us.load(Ordering::Relaxed)
     }
 
-    /// Waits until there is something for a run to begin with; tells whether its sound has a body of its own. `None` when
-    /// the item is over.
+    /// Waits until there is something for a run to begin with; tells where its sound is. `None` when the item is over.
     ///
     /// # Errors
     /// [`TunerError`].
-    pub(super) async fn ready(&self) -> Result<Option<bool>, TunerError> {
+    pub(super) async fn ready(&self) -> Result<Option<Sound>, TunerError> {
         let mut track = self.picture.lock().await;
         self.take_end();
-        self.is_mute.store(false, Ordering::Relaxed);
+        let was_missing = self.mute().take().is_some_and(|mute| mute.is_whole);
         track.begin();
         let Some(got) = track.next().await? else {
             return Ok(None);
@@ -125,22 +147,38 @@ impl Tuner {
         let (number, moment) = (got.number, got.moment);
         track.hold(got);
         if !track.has_own_sound() {
-            return Ok(Some(false));
+            return Ok(Some(Sound::Inside));
         }
-        let found = match moment {
-            Some(moment) => self.sound.lock().await.find(moment).await,
-            None => Ok(None),
-        };
-        let found = match found {
-            Err(error @ TunerError::Forbidden(_)) => return Err(error),
-            // What is wrong with it shows again when it is opened.
-            found => found.ok().flatten(),
-        };
-        let first = found.map_or(number, |found| found.number);
+        let mut first = (number, 0);
+        if let Some(moment) = moment {
+            // What was missing before is not waited for as long again.
+            let patience = if was_missing {
+                Patience::AGAIN
+            } else {
+                Patience::FIRST
+            };
+            match self.sound.lock().await.find(moment, patience).await {
+                Ok(Some(found)) => first = (found.number, found.delay_us),
+                Err(error @ TunerError::Forbidden(_)) => return Err(error),
+                lacking => {
+                    let error = lacking.err();
+                    tracing::debug!(error = error.map(|error| error.to_string()), "no sound");
+                    *self.mute() = Some(Mute {
+                        end: Instant::now() + MUTE,
+                        is_whole: true,
+                    });
+                    return Ok(Some(Sound::Missing));
+                }
+            }
+        }
+        let (first, delay_us) = first;
         self.first.store(first, Ordering::Relaxed);
-        let delay = found.map_or(0, |found| found.delay_us);
-        self.delay_us.store(delay, Ordering::Relaxed);
-        Ok(Some(true))
+        self.delay_us.store(delay_us, Ordering::Relaxed);
+        Ok(Some(Sound::Apart))
+    }
+
+    fn mute(&self) -> MutexGuard<'_, Option<Mute>> {
+        self.mute.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Why the body of the picture ended, if it did.
@@ -180,7 +218,12 @@ impl Tuner {
                 slot.get_or_insert(end);
             }
             // Without it the picture goes on until its next segment, and both begin anew.
-            (Side::Sound, _) => self.is_mute.store(true, Ordering::Relaxed),
+            (Side::Sound, _) => {
+                *self.mute() = Some(Mute {
+                    end: Instant::now(),
+                    is_whole: false,
+                });
+            }
         }
     }
 }
@@ -216,7 +259,8 @@ impl Reader {
 
     /// Takes the next segment in; or says why there is none in this body.
     async fn segment(&mut self) -> Result<Result<(), End>, TunerError> {
-        let is_mute = self.side == Side::Picture && self.tuner.is_mute.load(Ordering::Relaxed);
+        let is_due = |mute: Mute| Instant::now() >= mute.end;
+        let is_mute = self.side == Side::Picture && self.tuner.mute().is_some_and(is_due);
         if is_mute && self.has_sent {
             return Ok(Err(End::Break));
         }

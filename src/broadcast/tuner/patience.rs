@@ -11,6 +11,8 @@ use crate::services::Arrived;
 const SILENCE: Duration = Duration::from_secs(60);
 /// How long at the beginning, however much has come of it: sooner than a broadcast is given up that plays nothing.
 const FIRST_SILENCE: Duration = Duration::from_secs(30);
+/// How long for what did not come before.
+const SHORT_SILENCE: Duration = Duration::from_secs(5);
 /// How long there may be no whole segment, however much comes of one.
 const LONGEST: Duration = Duration::from_secs(180);
 /// How often it is looked whether more has come.
@@ -30,6 +32,11 @@ impl Patience {
     pub(super) const FIRST: Self = Self {
         silence: FIRST_SILENCE,
         longest: FIRST_SILENCE,
+    };
+    /// It was waited for before.
+    pub(super) const AGAIN: Self = Self {
+        silence: SHORT_SILENCE,
+        longest: SHORT_SILENCE,
     };
     /// For what goes on.
     pub(super) const FURTHER: Self = Self {

@@ -10,7 +10,7 @@ use super::play::Item;
 use super::{Desk, at_least};
 use crate::broadcast::ItemState;
 use crate::broadcast::source::Monitor;
-use crate::broadcast::tuner::{End, Tuner, TunerError};
+use crate::broadcast::tuner::{End, Sound, Tuner, TunerError};
 use crate::services::Room;
 
 /// How long a live item is played where the record says nothing.
@@ -28,8 +28,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// What is to be done next.
 pub(super) enum Next {
-    /// The program is run; whether sound has an address of its own.
-    Run(bool),
+    /// The program is run; where its sound is.
+    Run(Sound),
     /// It is over.
     Done,
     /// Nobody wants it any more.
@@ -47,7 +47,7 @@ impl Item<'_> {
     /// Waits until there is something to run the program on. Files are there already.
     pub(super) async fn tune_in(&self) -> Result<Next, Failure> {
         let Some(tuner) = self.feed.live() else {
-            return Ok(Next::Run(false));
+            return Ok(Next::Run(Sound::Inside));
         };
         if self.is_long_enough() {
             return Ok(Next::Done);
@@ -58,7 +58,7 @@ impl Item<'_> {
                 () = unwanted(self.sink.monitor()) => return Ok(Next::Unwanted),
             };
             return match ready {
-                Ok(Some(has_own_sound)) => Ok(Next::Run(has_own_sound)),
+                Ok(Some(sound)) => Ok(Next::Run(sound)),
                 Ok(None) if self.from.is_zero() => {
                     Err(skipped("live_ended", "it is over".to_owned()))
                 }
@@ -93,7 +93,7 @@ impl Item<'_> {
                 if waits(&error, &self.wanted.room) {
                     self.say(WAITS.to_owned()).await;
                     at_least(SHORTEST, began).await;
-                    return Ok(Ok(Next::Run(false)));
+                    return Ok(Ok(Next::Run(Sound::Inside)));
                 }
                 return self.end(&error).await.map(Ok);
             }
@@ -117,7 +117,7 @@ impl Item<'_> {
         match outcome {
             Ok(()) => {
                 at_least(SHORTEST, began).await;
-                Ok(Ok(Next::Run(false)))
+                Ok(Ok(Next::Run(Sound::Inside)))
             }
             Err(broken) => Ok(Err(broken)),
         }

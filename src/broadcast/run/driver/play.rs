@@ -16,6 +16,7 @@ use crate::broadcast::feed::Feed;
 use crate::broadcast::list::Turn;
 use crate::broadcast::normaliser::{NormaliseError, Said};
 use crate::broadcast::source::{SourceError, SourceSink};
+use crate::broadcast::tuner::Sound;
 use crate::broadcast::{ItemState, VideoMode};
 use crate::media::normalise::{Input, Live};
 use crate::services::Playable;
@@ -115,12 +116,12 @@ impl Item<'_> {
     async fn play(mut self) -> Result<(), Failure> {
         loop {
             let began = Instant::now();
-            let has_own_sound = match self.tune_in().await? {
-                Next::Run(has_own_sound) => has_own_sound,
+            let sound = match self.tune_in().await? {
+                Next::Run(sound) => sound,
                 Next::Done => return self.done().await,
                 Next::Unwanted => return Ok(()),
             };
-            let (outcome, got) = self.run(has_own_sound).await;
+            let (outcome, got) = self.run(sound).await;
             let broken = match self.after(outcome, (began, got)).await? {
                 Ok(Next::Run(_)) => {
                     self.failures.did_well();
@@ -248,7 +249,7 @@ impl Item<'_> {
     }
 
     /// One run of the program; how it ended, and how much it handed over.
-    async fn run(&mut self, has_own_sound: bool) -> (Result<Played, Broken>, Duration) {
+    async fn run(&mut self, sound: Sound) -> (Result<Played, Broken>, Duration) {
         let (desk, serial) = (self.desk, self.serial);
         let settings = desk.settings.borrow().clone();
         let Some(encoding) = desk.context.encoding() else {
@@ -260,11 +261,13 @@ impl Item<'_> {
         let rest = self.most.map(|most| most.saturating_sub(self.from));
         let input = Input {
             url: self.feed.url(),
-            has_audio: self.has_audio && post.is_none_or(|post| post.has_audio),
+            has_audio: self.has_audio
+                && sound != Sound::Missing
+                && post.is_none_or(|post| post.has_audio),
             from: if is_live { Duration::ZERO } else { self.from },
             most: rest,
             live: is_live.then_some(Live {
-                sound: has_own_sound.then_some(&sound_url),
+                sound: (sound == Sound::Apart).then_some(&sound_url),
                 sound_delay_us: self.feed.live().map_or(0, |live| live.sound_delay_us()),
             }),
         };

@@ -110,18 +110,37 @@ impl Track {
 
     /// Goes on with the segment of this number.
     pub(super) fn seek(&mut self, number: u64) {
+        if self.held.as_ref().is_some_and(|held| held.number == number) {
+            return;
+        }
         (self.next, self.moment) = (Some(number), None);
         (self.join, self.held) = (None, None);
     }
 
-    /// Goes on with the segment in which a moment lies; tells which that is, or that there will be none.
+    /// Reads the segment in which a moment lies, and goes on with it; tells which that is, or that there is none to be had.
     ///
     /// # Errors
     /// [`TunerError`].
-    pub(super) async fn find(&mut self, moment: Moment) -> Result<Option<Match>, TunerError> {
+    pub(super) async fn find(
+        &mut self,
+        moment: Moment,
+        patience: Patience,
+    ) -> Result<Option<Match>, TunerError> {
         (self.join, self.held, self.window) = (Some(moment), None, None);
         let arrived = self.opener.arrived().clone();
-        Patience::FIRST.wait(&arrived, self.joined(moment)).await
+        let found = async {
+            let Some(found) = self.joined(moment).await? else {
+                return Ok(None);
+            };
+            let Some(got) = self.search().await? else {
+                return Ok(None);
+            };
+            // Behind one that was left out all would come too early.
+            let is_it = got.number == found.number;
+            self.hold(got);
+            Ok(is_it.then_some(found))
+        };
+        patience.wait(&arrived, found).await
     }
 
     /// Reads the playlist, and waits, until it names the segment in which a moment lies.

@@ -98,6 +98,41 @@ async fn sound_that_is_dated_by_another_clock_is_heard() {
 }
 
 #[tokio::test]
+async fn picture_is_played_without_its_sound_until_that_is_there() {
+    let Some(studio) = Studio::new([Manner::Keep]).await else {
+        return;
+    };
+    let picture = reel(&studio, 20, "-map 0:v").await;
+    let sound = reel(&studio, 20, "-map 0:a").await;
+    // Where times break, another run begins.
+    let mut show = Show::split(picture, sound)
+        .with_sound_from(7000, 0)
+        .breaking_at(4);
+    show.pause();
+    show.mute(true);
+    let list = list(&studio, vec![show]).await;
+    let record = studio.start(json!({ "allow_live": true })).await;
+    studio
+        .until(&record, "a picture", |status| {
+            status["now"]["position_ms"].as_u64() > Some(1000)
+        })
+        .await;
+    studio.youtube.on_air(&list.entries[0].id, |show| {
+        show.mute(false);
+        show.go_on();
+    });
+    let (got, marks) = played(&studio, &record).await;
+    assert_smooth(&got);
+    assert_whole(&marks, 20);
+    // Eight seconds are before the break. Behind it nothing is dated, and the ends of both lists are a segment apart.
+    let tones = marks.tones.len();
+    assert!((12..=15).contains(&tones), "{:?}", marks.tones);
+    let ok = || ("ok".to_owned(), String::new());
+    assert_eq!(fared(&studio, &record).await, [ok(), ok()]);
+    studio.stage.assert_well().await;
+}
+
+#[tokio::test]
 async fn segments_that_take_longer_than_a_body_may_be_silent_are_read_once() {
     let Some(studio) = Studio::new([Manner::Keep]).await else {
         return;

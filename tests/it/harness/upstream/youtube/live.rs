@@ -63,6 +63,8 @@ pub(crate) struct Show {
     sound: Option<(usize, usize)>,
     /// What segments are encrypted under: what lies at the address of the key, one after the other; the last one stays.
     keys: Vec<[u8; 16]>,
+    /// Whether a page lies where the list of segments of the sound should.
+    is_mute: bool,
     /// Bytes by which its list of segments becomes longer with each reading, and by which it is longer by now.
     growth: (usize, usize),
     /// Answers whose addresses are good.
@@ -142,6 +144,7 @@ impl Show {
             named: None,
             sound: None,
             keys: Vec::new(),
+            is_mute: false,
             growth: (0, 0),
             events: BTreeSet::new(),
         }
@@ -169,6 +172,11 @@ impl Show {
     pub(crate) fn lying_at(mut self, address: &str) -> Self {
         self.named = Some(address.to_owned());
         self
+    }
+
+    /// Puts a page where the list of segments of the sound should lie, or takes it away.
+    pub(crate) fn mute(&mut self, is_mute: bool) {
+        self.is_mute = is_mute;
     }
 
     /// Brings nothing more until it goes on.
@@ -218,6 +226,9 @@ impl Show {
         }
         let text = match asked.kind {
             "hls_variant" => self.master(asked),
+            "hls_playlist" if self.is_mute && asked.itag == Some(SOUND) => {
+                return serve("<html>later</html>".into(), "text/html");
+            }
             "hls_playlist" => {
                 let text = self.playlist(asked);
                 if asked.itag != Some(SOUND) {
