@@ -237,7 +237,7 @@ impl Broadcasts {
                     self.log(id, LogLevel::Error, &format!("not started: {error}"));
                 }
             }
-            Due::Fetch { count, until } => self.fetch_early(id, count, until).await,
+            Due::Fetch { count, until } => Box::pin(self.fetch_early(id, count, until)).await,
             Due::Note => {}
         }
         self.write_times(id).await;
