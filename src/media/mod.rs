@@ -59,6 +59,22 @@ impl Side {
             Self::Sound => 1,
         }
     }
+
+    /// What of a pair is its own.
+    pub fn of<T>(self, [picture, sound]: &[T; 2]) -> &T {
+        match self {
+            Self::Picture => picture,
+            Self::Sound => sound,
+        }
+    }
+
+    /// As [`Side::of`], to be changed.
+    pub fn of_mut<T>(self, [picture, sound]: &mut [T; 2]) -> &mut T {
+        match self {
+            Self::Picture => picture,
+            Self::Sound => sound,
+        }
+    }
 }
 
 /// A part of a video, in milliseconds of its own time. It is widened to whole runs.

@@ -1,4 +1,8 @@
 //! The posted text -> one address. Pure.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::sync::Arc;
 

@@ -2,6 +2,10 @@
 //!
 //! Whoever can write to the store could plant addresses and cookies there, and whoever can read it would have them; so
 //! each value is sealed with a key that only the instances have, for its own place alone, and has its time in it.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -169,19 +173,23 @@ impl Shared {
     /// Finds out who asks the site for what lies at `place`, and waits for another instance that does, within bounds. A
     /// lock that is lost costs no more than a second extraction.
     pub(super) async fn duty(&self, place: &Place, post: &Source, deadline: Duration) -> Duty {
-        let end = Instant::now() + PATIENCE.min(deadline);
+        let (begun, patience) = (Instant::now(), PATIENCE.min(deadline));
         let key = format!("{}:lock", place.0);
         let mut pause = FIRST_LOOK;
         loop {
-            match self.store.lock(&key, deadline + LOCK_SLACK).await {
+            match self
+                .store
+                .lock(&key, deadline.saturating_add(LOCK_SLACK))
+                .await
+            {
                 Ok(Some(lock)) => return self.unless_done(place, post, lock).await,
-                Ok(None) if Instant::now() < end => {
+                Ok(None) if begun.elapsed() < patience => {
                     tracing::debug!(site = post.site, "another instance asks the site");
                 }
                 Ok(None) | Err(_) => return Duty::Alone,
             }
             sleep(pause).await;
-            pause = (pause * 2).min(LAST_LOOK);
+            pause = pause.saturating_mul(2).min(LAST_LOOK);
             if let Some(found) = self.get(place, post).await {
                 return Duty::Done(Box::new(found));
             }

@@ -1,4 +1,8 @@
 //! From tags to whole groups of pictures with clean times.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::collections::VecDeque;
 
@@ -104,7 +108,8 @@ impl Cutter {
         while let Some(end) = self.complete() {
             out.extend(self.close(end));
         }
-        if self.open_bytes > 2 * self.options.limits.bytes || self.open_length() > MAX_GOP {
+        let most = self.options.limits.bytes.saturating_mul(2);
+        if self.open_bytes > most || self.open_length() > MAX_GOP {
             return Err(SourceError::GopTooLong);
         }
         Ok(())
@@ -115,7 +120,7 @@ impl Cutter {
         let start = self.open.front().map(Gop::start);
         start
             .zip(self.last_video)
-            .map_or(0, |(start, last)| last - start)
+            .map_or(0, |(start, last)| last.saturating_sub(start))
     }
 
     /// The item ended well: what is open is played too, all its sound with it.
@@ -136,7 +141,7 @@ impl Cutter {
             out.extend(self.close(next));
         }
         if let Some(last) = self.last_video {
-            let end = last + self.picture_ns();
+            let end = last.saturating_add(self.picture_ns());
             out.extend(self.close(end));
         }
     }
@@ -170,12 +175,12 @@ impl Cutter {
             return Err(SourceError::NoHeader);
         }
         if self.open.is_empty() && !is_key {
-            self.unusable += 1;
+            self.unusable = self.unusable.saturating_add(1);
             return Ok(());
         }
         let at = self.picture_time(tag.timestamp_ms);
         let frame = Frame { at, data: tag.data };
-        self.open_bytes += frame.cost();
+        self.open_bytes = self.open_bytes.saturating_add(frame.cost());
         match self.open.back_mut().filter(|_| !is_key) {
             Some(gop) => gop.video.push(frame),
             None => self.open.push_back(Gop {
@@ -195,14 +200,15 @@ impl Cutter {
             return 0;
         };
         let mut raw = self.clock.read(timestamp_ms);
-        if raw > last + MAX_STEP || raw < last - MAX_STEP_BACK {
-            raw = last + self.picture_ns();
+        let believable = last.saturating_sub(MAX_STEP_BACK)..=last.saturating_add(MAX_STEP);
+        if !believable.contains(&raw) {
+            raw = last.saturating_add(self.picture_ns());
         }
         self.clock.anchor(timestamp_ms, raw);
         let rate = self.options.fps.map(i64::from);
         let even = rate.map_or(raw, |fps| on_grid(raw, 1_000_000_000, fps));
-        let at = even.max(last + MS);
-        self.step = at - last;
+        let at = even.max(last.saturating_add(MS));
+        self.step = at.saturating_sub(last);
         self.last_video = Some(at);
         at
     }
@@ -213,7 +219,7 @@ impl Cutter {
         self.clock.anchor(timestamp_ms, 0);
         // Sound that came first was put down on a clock of its own.
         for frame in &mut self.audio {
-            frame.at -= early;
+            frame.at = frame.at.saturating_sub(early);
         }
         self.audio.retain(|frame| frame.at > -ROUNDING);
         self.open_bytes = self.audio.iter().map(Frame::cost).sum();
@@ -224,7 +230,7 @@ impl Cutter {
 
     fn sound(&mut self, tag: Tag) {
         let Some(config) = self.sound else {
-            self.unusable += 1;
+            self.unusable = self.unusable.saturating_add(1);
             return;
         };
         let raw = self.clock.read(tag.timestamp_ms);
@@ -237,22 +243,24 @@ impl Cutter {
             .or_else(|| Some(self.audio.front()?.at))
             .unwrap_or(raw);
         let first = *self.first_audio.get_or_insert(raw);
-        let samples = i64::from(config.frame_samples) * 1_000_000_000;
-        let at = first + on_grid(raw - first, samples, i64::from(config.sample_rate));
-        let is_late = self.last_audio.is_some_and(|last| at < last + MS);
+        let samples = i64::from(config.frame_samples).saturating_mul(1_000_000_000);
+        let since = raw.saturating_sub(first);
+        let at = first.saturating_add(on_grid(since, samples, config.sample_rate.into()));
+        let is_late = (self.last_audio).is_some_and(|last| at < last.saturating_add(MS));
         if is_late || at < -ROUNDING || at > pictures.saturating_add(MAX_SOUND_AHEAD) {
-            self.unusable += 1;
+            self.unusable = self.unusable.saturating_add(1);
             return;
         }
         self.last_audio = Some(at);
         let frame = Frame { at, data: tag.data };
-        self.open_bytes += frame.cost();
+        self.open_bytes = self.open_bytes.saturating_add(frame.cost());
         self.audio.push_back(frame);
     }
 
     /// Length of a picture in this item.
     fn picture_ns(&self) -> i64 {
-        let even = self.options.fps.map(|fps| 1_000_000_000 / i64::from(fps));
+        let fps = self.options.fps.map(i64::from);
+        let even = fps.and_then(|fps| 1_000_000_000_i64.checked_div(fps));
         even.unwrap_or(self.step)
     }
 
@@ -262,7 +270,7 @@ impl Cutter {
         let has_sound = self.last_audio.is_some_and(|at| at >= end);
         let is_overdue = self
             .last_video
-            .is_some_and(|at| at >= end + MAX_SOUND_BEHIND);
+            .is_some_and(|at| at >= end.saturating_add(MAX_SOUND_BEHIND));
         (has_sound || is_overdue).then_some(end)
     }
 
@@ -282,13 +290,13 @@ impl Cutter {
 /// milliseconds explains.
 fn on_grid(at: i64, step: i64, rate: i64) -> i64 {
     let (at_wide, step, rate) = (i128::from(at), i128::from(step), i128::from(rate));
-    let index = (at_wide * rate + step / 2).div_euclid(step);
-    let even = i64::try_from(index * step / rate).unwrap_or(at);
-    if (even - at).abs() <= ROUNDING {
-        even
-    } else {
-        at
-    }
+    let middle = at_wide.checked_mul(rate).zip(step.checked_div(2));
+    let middle = middle.and_then(|(place, half)| place.checked_add(half));
+    let index = middle.and_then(|place| place.checked_div_euclid(step));
+    let even = index.and_then(|index| index.checked_mul(step)?.checked_div(rate));
+    let even = even.and_then(|even| i64::try_from(even).ok());
+    even.filter(|even| even.abs_diff(at) <= ROUNDING.unsigned_abs())
+        .unwrap_or(at)
 }
 
 /// The tags' 32-bit milliseconds as nanoseconds since the first picture, counted from the picture before: so a time
@@ -303,7 +311,8 @@ impl Clock {
     /// Follows the 32 bits over their end; the shorter way round is the one that was gone.
     fn read(&self, timestamp_ms: u32) -> i64 {
         let (tag, at) = self.anchor.unwrap_or((timestamp_ms, 0));
-        at + i64::from(timestamp_ms.wrapping_sub(tag).cast_signed()) * MS
+        let since = i64::from(timestamp_ms.wrapping_sub(tag).cast_signed());
+        at.saturating_add(since.saturating_mul(MS))
     }
 
     fn anchor(&mut self, timestamp_ms: u32, at: i64) {

@@ -1,4 +1,8 @@
 //! The one timeline: where pictures and sound of successive items come to lie.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -62,7 +66,7 @@ impl Timeline {
 
     /// What follows has sound of another kind: what is left of that before can't be decoded any more.
     pub(super) fn change_sound(&mut self, silence: Option<Bytes>, sound_ns: i64) {
-        self.dropped += self.pending.len() as u64;
+        self.dropped = self.dropped.saturating_add(self.pending.len() as u64);
         self.pending.clear();
         (self.silence, self.sound_ns) = (silence, sound_ns);
     }
@@ -73,16 +77,16 @@ impl Timeline {
         if joins {
             self.join(&gop);
         }
-        let end = gop.end + self.offset;
-        let start = gop.start() + self.offset;
+        let end = gop.end.saturating_add(self.offset);
+        let start = gop.start().saturating_add(self.offset);
         for sound in gop.audio {
-            let at = (sound.at + self.offset).max(start);
+            let at = sound.at.saturating_add(self.offset).max(start);
             self.add_sound(at, sound.data, end);
         }
         self.fill(end);
-        let mut tags = Vec::with_capacity(gop.video.len() * 3);
+        let mut tags = Vec::with_capacity(gop.video.len().saturating_mul(3));
         for picture in gop.video {
-            let at = picture.at + self.offset;
+            let at = picture.at.saturating_add(self.offset);
             self.give_sound(at, &mut tags);
             tags.push(stamped(at, TagKind::Video, picture.data));
         }
@@ -93,34 +97,34 @@ impl Timeline {
     }
 
     fn join(&mut self, gop: &Gop) {
-        self.offset = self.video_end - gop.start();
+        self.offset = self.video_end.saturating_sub(gop.start());
         let Some(first) = gop.audio.first() else {
             return;
         };
-        let first = (first.at + self.offset).max(self.video_end);
+        let first = first.at.saturating_add(self.offset).max(self.video_end);
         // No item loses its head: the tail of the one before makes room.
         while let Some(last) = self.pending.back() {
-            if !self.overlaps(first, last.at + self.sound_ns) {
+            if !self.overlaps(first, last.at.saturating_add(self.sound_ns)) {
                 break;
             }
             self.pending.pop_back();
-            self.dropped += 1;
+            self.dropped = self.dropped.saturating_add(1);
         }
     }
 
     /// Whether sound at `at` begins more than 0.6 of a frame before `end`, that of the sound before.
     fn overlaps(&self, at: i64, end: i64) -> bool {
-        (end - at) * 5 > self.sound_ns * 3
+        end.saturating_sub(at).saturating_mul(5) > self.sound_ns.saturating_mul(3)
     }
 
     fn audio_end(&self) -> i64 {
-        let pending = self.pending.back().map(|last| last.at + self.sound_ns);
-        pending.unwrap_or(self.sent_end)
+        let pending = self.pending.back().map(|last| last.at);
+        pending.map_or(self.sent_end, |at| at.saturating_add(self.sound_ns))
     }
 
     fn add_sound(&mut self, at: i64, data: Bytes, end: i64) {
-        if self.overlaps(at, self.audio_end()) || at > end + MAX_TAIL {
-            self.dropped += 1;
+        if self.overlaps(at, self.audio_end()) || at > end.saturating_add(MAX_TAIL) {
+            self.dropped = self.dropped.saturating_add(1);
             return;
         }
         // A hole of a frame or more is filled, so that no step is longer than two.
@@ -130,7 +134,8 @@ impl Timeline {
 
     /// Fills what is missing up to the end of the pictures, but no further than the next sound can bear.
     fn fill(&mut self, end: i64) {
-        self.fill_until(|hole, frame| hole * 5 > frame * 2, end);
+        let is_hole = |hole: i64, frame: i64| hole.saturating_mul(5) > frame.saturating_mul(2);
+        self.fill_until(is_hole, end);
     }
 
     fn fill_until(&mut self, is_hole: impl Fn(i64, i64) -> bool, until: i64) {
@@ -139,14 +144,14 @@ impl Timeline {
         };
         loop {
             let end = self.audio_end();
-            if !is_hole(until - end, self.sound_ns) {
+            if !is_hole(until.saturating_sub(end), self.sound_ns) {
                 break;
             }
             // Never before the key frame that the group begins with.
             let at = end.max(self.video_end);
             let data = silence.clone();
             self.pending.push_back(Frame { at, data });
-            self.filled += 1;
+            self.filled = self.filled.saturating_add(1);
         }
     }
 
@@ -154,7 +159,7 @@ impl Timeline {
     fn give_sound(&mut self, until: i64, tags: &mut Vec<Stamped>) {
         let count = self.pending.partition_point(|sound| sound.at < until);
         for sound in self.pending.drain(..count) {
-            self.sent_end = sound.at + self.sound_ns;
+            self.sent_end = sound.at.saturating_add(self.sound_ns);
             tags.push(stamped(sound.at, TagKind::Audio, sound.data));
         }
     }

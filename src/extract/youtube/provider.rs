@@ -4,6 +4,10 @@
 //! tells that it is there, `POST /get_pot` with `content_binding` makes a token for what it is bound to. The provider
 //! is asked only for clients whose table says so. What it answers is held against limits; a provider that fails or
 //! hangs costs a warning and the client, never the extraction.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -60,7 +64,7 @@ enum Health {
     Unknown,
     /// It answered.
     Good,
-    /// It failed; until then it is left alone.
+    /// It failed then, and is left alone for a while.
     Paused(Instant),
 }
 
@@ -217,7 +221,7 @@ impl Provider {
     fn is_paused(&self) -> bool {
         let mut health = self.health();
         match *health {
-            Health::Paused(until) if Instant::now() < until => true,
+            Health::Paused(since) if since.elapsed() < self.rules.pause => true,
             Health::Paused(_) => {
                 *health = Health::Unknown;
                 false
@@ -228,7 +232,7 @@ impl Provider {
 
     fn pause(&self, error: &ProviderError) {
         warn!(site = SITE, %error, "token provider gives no token");
-        *self.health() = Health::Paused(Instant::now() + self.rules.pause);
+        *self.health() = Health::Paused(Instant::now());
     }
 
     fn health(&self) -> std::sync::MutexGuard<'_, Health> {

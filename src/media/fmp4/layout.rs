@@ -1,4 +1,8 @@
 //! The byte map of a joined file: header, then the runs of both tracks in the order of their times.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::ops::Range;
 
@@ -59,8 +63,8 @@ impl Joined {
         let mut places = [Vec::new(), Vec::new()];
         for (place, slot) in (0..).zip(&slots) {
             starts.push(at);
-            at += u64::from(run_of(heads, *slot).map_or(0, |run| run.size));
-            places[side_of(*slot).index()].push(place);
+            at = at.saturating_add(run_of(heads, *slot).map_or(0, |run| run.size.into()));
+            side_of(*slot).of_mut(&mut places).push(place);
         }
         Ok(Self {
             header: header.into(),
@@ -80,7 +84,11 @@ impl Joined {
 
     /// Bytes of memory that it takes besides its heads, for a cache that keeps it.
     pub fn weight(&self) -> usize {
-        self.header.len() + self.slots.len() * 16 + size_of::<Self>()
+        let slots = self.slots.len().saturating_mul(16);
+        let header = self.header.len();
+        header
+            .saturating_add(slots)
+            .saturating_add(size_of::<Self>())
     }
 
     fn run(&self, place: usize) -> Option<Run> {
@@ -112,7 +120,7 @@ impl Layout for Joined {
     }
 
     fn source_total(&self, side: Side) -> u64 {
-        self.heads[side.index()].total
+        side.of(&self.heads).total
     }
 
     fn stretch(&self, offset: u64) -> Option<Stretch> {
@@ -130,8 +138,9 @@ impl Layout for Joined {
         if output.is_empty() || output.end <= self.header.len() as u64 {
             return None;
         }
-        let places = &self.places[side.index()];
-        let (first, last) = (self.place(output.start), self.place(output.end - 1));
+        let places = side.of(&self.places);
+        let last = output.end.saturating_sub(1);
+        let (first, last) = (self.place(output.start), self.place(last));
         let at = |number: usize| {
             places
                 .get(number)
@@ -141,13 +150,14 @@ impl Layout for Joined {
             places.partition_point(|place| usize::try_from(*place).is_ok_and(|place| place < limit))
         };
         let first = self.run(at(before(first))?)?;
-        let last = self.run(at(before(last + 1).checked_sub(1)?)?)?;
-        (first.output <= last.output).then_some(first.source..last.source + last.length)
+        let last = self.run(at(before(last.saturating_add(1)).checked_sub(1)?)?)?;
+        (first.output <= last.output)
+            .then_some(first.source..last.source.saturating_add(last.length))
     }
 
     fn patch(&self, run: &Run) -> Box<dyn Patch> {
-        let side = run.side.index();
-        Box::new(RunPatch::new(self.changes[side], &self.heads[side], run))
+        let change = *run.side.of(&self.changes);
+        Box::new(RunPatch::new(change, run.side.of(&self.heads), run))
     }
 }
 
@@ -161,14 +171,14 @@ fn side_of(slot: u32) -> Side {
 
 fn run_of(heads: [&TrackHead; 2], slot: u32) -> Option<IndexedRun> {
     let number = usize::try_from(slot & !SOUND).ok()?;
-    let runs = &heads[side_of(slot).index()].index.runs;
+    let runs = &side_of(slot).of(&heads).index.runs;
     runs.get(number).copied()
 }
 
 /// The runs of both in the order of their times; the picture's first where they are equal.
 fn merge(heads: [&TrackHead; 2], runs: &[Range<usize>; 2]) -> Vec<u32> {
     let [mut picture, mut sound] = runs.clone();
-    let mut slots = Vec::with_capacity(picture.len() + sound.len());
+    let mut slots = Vec::with_capacity(picture.len().saturating_add(sound.len()));
     loop {
         let times = [
             time_of(&heads[0].index, &picture, heads[1].index.timescale),
@@ -194,7 +204,7 @@ fn merge(heads: [&TrackHead; 2], runs: &[Range<usize>; 2]) -> Vec<u32> {
 fn time_of(index: &Index, runs: &Range<usize>, factor: u32) -> Option<u128> {
     let next = runs.clone().next()?;
     let run = index.runs.get(next)?;
-    Some(u128::from(run.time) * u128::from(factor))
+    Some(u128::from(run.time).saturating_mul(factor.into()))
 }
 
 /// What is decided before anything is laid out.
@@ -210,7 +220,7 @@ impl Plan {
         let [picture, sound] = heads;
         let runs = Side::BOTH.map(|side| match cut {
             Some(cut) => cut.runs(side),
-            None => 0..heads[side.index()].index.runs.len(),
+            None => 0..side.of(&heads).index.runs.len(),
         });
         let mut changes = [
             TrackChange { id: 1, shift: 0 },
@@ -218,7 +228,7 @@ impl Plan {
         ];
         if let Some(cut) = cut {
             for side in Side::BOTH {
-                changes[side.index()].shift = cut.shift(side)?;
+                side.of_mut(&mut changes).shift = cut.shift(side)?;
             }
         }
         Ok(Self {
@@ -256,9 +266,9 @@ impl Plan {
         side: Side,
         cut: Option<&Cut>,
     ) -> Result<TrackPlan<'a>, Fault> {
-        let head = heads[side.index()];
+        let head = *side.of(&heads);
         let (movie, index) = (&*head.movie, &*head.index);
-        let runs = &self.runs[side.index()];
+        let runs = side.of(&self.runs);
         let start = index.runs.get(runs.start).map_or(0, |run| run.time);
         let end = index.end_time(runs.end.saturating_sub(1));
         let media = end.saturating_sub(start);
@@ -267,7 +277,7 @@ impl Plan {
             let edits = cut.edits(side, head, self.timescale, duration)?;
             (duration, edits)
         } else {
-            let length = index.end_time - index.start_time();
+            let length = index.end_time.saturating_sub(index.start_time());
             let duration = rescale(length, index.timescale, self.timescale);
             let edits = movie.edits.iter().map(|edit| Edit {
                 duration: rescale(edit.duration, movie.timescale, self.timescale),
@@ -277,7 +287,7 @@ impl Plan {
         };
         Ok(TrackPlan {
             movie,
-            id: self.changes[side.index()].id,
+            id: side.of(&self.changes).id,
             duration,
             media_duration: rescale(media, index.timescale, movie.media_timescale),
             edits,
@@ -295,20 +305,24 @@ impl Plan {
         slots: &[u32],
         cut: Option<&Cut>,
     ) -> Result<IndexPlan, Fault> {
-        let index = &heads[side.index()].index;
-        let runs = &self.runs[side.index()];
+        let index = &side.of(&heads).index;
+        let runs = side.of(&self.runs);
         let group = runs.len().div_ceil(MAX_REFERENCES).max(1);
         let (mut lead, mut sizes) = (0, Vec::new());
         for slot in slots {
             let size = u64::from(run_of(heads, *slot).ok_or(Fault::Index)?.size);
             let number = usize::try_from(slot & !SOUND).map_err(|_| Fault::Index)?;
             let is_ours = side_of(*slot) == side;
-            if is_ours && (number - runs.start).is_multiple_of(group) {
+            if is_ours && number.saturating_sub(runs.start).is_multiple_of(group) {
                 sizes.push(0_u64);
             }
-            *sizes.last_mut().unwrap_or(&mut lead) += size;
+            let sum = sizes.last_mut().unwrap_or(&mut lead);
+            *sum = sum.saturating_add(size);
         }
-        let starts = (0..sizes.len()).map(|number| runs.start + number * group);
+        let starts = (0..sizes.len()).map(|number| {
+            let before = number.saturating_mul(group);
+            runs.start.saturating_add(before)
+        });
         let starts: Vec<usize> = starts.chain([runs.end]).collect();
         let begin = cut.map_or(0, |cut| rescale(cut.start_ms(), 1000, index.timescale));
         let time_at = |number: usize| {
@@ -322,12 +336,13 @@ impl Plan {
         let references = sizes.iter().zip(starts.windows(2)).map(|(size, ends)| {
             let (from, to) = (*ends.first()?, *ends.last()?);
             let size = u32::try_from(*size).ok().filter(|size| size >> 31 == 0)?;
-            let duration = u32::try_from(time_at(to) - time_at(from)).ok()?;
+            let duration = time_at(to).checked_sub(time_at(from))?;
+            let duration = u32::try_from(duration).ok()?;
             Some((size, duration, index.runs.get(from)?.access))
         });
         let references: Option<Vec<_>> = references.collect();
         Ok(IndexPlan {
-            id: self.changes[side.index()].id,
+            id: side.of(&self.changes).id,
             lead,
             timescale: index.timescale,
             time: time_at(runs.start),

@@ -2,6 +2,10 @@
 //! that the run is what its index promised.
 //!
 //! Allocates nothing. Works on whole fields, the longest of which is a `tfhd` with everything in it.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use super::boxes::{Header, put_word, word};
 use super::error::{Fault, FourCc};
@@ -136,7 +140,7 @@ impl RunPatch {
             (inside, kind) if inside.ignores(*kind) => self.pass(&header, end),
             (Inside::Run, b"moof") => self.enter_moof(&header, end),
             (Inside::Run, b"mdat") => self.enter_mdat(&header, end)?,
-            (Inside::Run, b"prft") | (Inside::Moof, b"mfhd") => self.word(bytes, &header, 12)?,
+            (Inside::Run, b"prft") | (Inside::Moof, b"mfhd") => self.word(bytes, &header, end)?,
             (Inside::Moof, b"traf") => self.enter_traf(&header, end),
             (Inside::Traf, b"tfhd") if !self.has_tfhd => self.tfhd(bytes, &header)?,
             (Inside::Traf, b"tfdt") if self.has_tfhd && !self.has_tfdt => {
@@ -146,7 +150,7 @@ impl RunPatch {
             (_, b"senc" | b"saiz" | b"saio" | b"pssh") => return Err(Fault::Encrypted),
             _ => return Err(Fault::Unexpected(header.kind)),
         };
-        self.position += taken as u64;
+        self.position = self.position.saturating_add(taken as u64);
         Ok(taken)
     }
 
@@ -160,8 +164,8 @@ impl RunPatch {
         self.inside = Inside::Moof;
         self.moof = (self.position, end);
         self.trafs = 0;
-        self.bare += 1;
-        self.fragments += 1;
+        self.bare = self.bare.saturating_add(1);
+        self.fragments = self.fragments.saturating_add(1);
         header.taken()
     }
 
@@ -169,7 +173,7 @@ impl RunPatch {
         self.inside = Inside::Traf;
         self.traf_end = end;
         (self.has_tfhd, self.has_tfdt) = (false, false);
-        self.trafs += 1;
+        self.trafs = self.trafs.saturating_add(1);
         header.taken()
     }
 
@@ -181,26 +185,26 @@ impl RunPatch {
         Ok(self.pass(header, end))
     }
 
-    /// Writes the word at `at`: the sequence number of a fragment, or the id of the track that a time is about.
-    fn word(&mut self, bytes: &mut [u8], header: &Header, at: usize) -> Result<usize, Fault> {
+    /// Writes the word behind the flags: the sequence number of a fragment, or the id of the track that a time is about.
+    fn word(&mut self, bytes: &mut [u8], header: &Header, end: u64) -> Result<usize, Fault> {
         let is_fragment = header.kind.0 == *b"mfhd";
         if header.length != 8 || header.size < 16 || (is_fragment && header.size != 16) {
             return Err(Fault::Size(header.kind));
         }
-        let Some(place) = bytes.get_mut(at..at + 4) else {
+        let Some(place) = bytes.get_mut(12..16) else {
             return Ok(0);
         };
         if !is_fragment {
             place.copy_from_slice(&self.change.id.to_be_bytes());
-            self.unseen = self.position + header.size;
-            return Ok(at + 4);
+            self.unseen = end;
+            return Ok(16);
         }
         if self.fragments > NUMBERS_PER_RUN {
             return Err(Fault::TooMany("fragments of a run"));
         }
         place.copy_from_slice(&self.sequence.to_be_bytes());
         self.sequence = self.sequence.saturating_add(1);
-        Ok(at + 4)
+        Ok(16)
     }
 
     fn tfhd(&mut self, bytes: &mut [u8], header: &Header) -> Result<usize, Fault> {
@@ -215,11 +219,11 @@ impl RunPatch {
         put_word(found, 12, self.change.id);
         if flags & BASE_DATA_OFFSET != 0 {
             let place = found.get_mut(16..24).ok_or(Fault::Size(header.kind))?;
-            let expected = (self.promise.source + self.moof.0).to_be_bytes();
-            if *place != expected {
+            let behind = |start: u64| start.checked_add(self.moof.0).ok_or(Fault::DataOffset);
+            if *place != behind(self.promise.source)?.to_be_bytes() {
                 return Err(Fault::DataOffset);
             }
-            place.copy_from_slice(&(self.output + self.moof.0).to_be_bytes());
+            place.copy_from_slice(&behind(self.output)?.to_be_bytes());
         }
         self.has_tfhd = true;
         Ok(size)
@@ -243,11 +247,12 @@ impl RunPatch {
             return Err(Fault::Time);
         }
         let shifted = time.checked_sub(self.change.shift).ok_or(Fault::Time)?;
-        if is_long {
-            found[12..20].copy_from_slice(&shifted.to_be_bytes());
-        } else {
+        match found.get_mut(12..20) {
+            Some(place) => place.copy_from_slice(&shifted.to_be_bytes()),
             // Less than it was, so it fits.
-            put_word(found, 12, u32::try_from(shifted).unwrap_or(u32::MAX));
+            None => {
+                put_word(found, 12, u32::try_from(shifted).unwrap_or(u32::MAX));
+            }
         }
         self.time.get_or_insert(time);
         self.has_tfdt = true;
@@ -279,7 +284,7 @@ impl RunPatch {
 
     /// Sample data stand behind the header of their fragment, inside of the run.
     fn check_place(&self, offset: u32) -> Result<(), Fault> {
-        let place = self.moof.0 + u64::from(offset);
+        let place = self.moof.0.saturating_add(offset.into());
         let inside = self.moof.1..self.promise.length;
         // Without samples it may stand at the very end.
         if inside.contains(&place) || place == self.promise.length {
@@ -292,19 +297,18 @@ impl RunPatch {
     fn pass_unseen(&mut self, here: usize) -> usize {
         let left = usize::try_from(self.unseen.saturating_sub(self.position));
         let passed = left.unwrap_or(usize::MAX).min(here);
-        self.position += passed as u64;
+        self.position = self.position.saturating_add(passed as u64);
         passed
     }
 
     fn advance(&mut self, bytes: &mut [u8]) -> Result<usize, Fault> {
-        let mut taken = 0;
-        while taken < bytes.len() {
+        let mut taken = 0_usize;
+        while let Some(rest) = bytes.get_mut(taken..).filter(|rest| !rest.is_empty()) {
             self.leave()?;
             if self.opaque() > 0 {
                 break;
             }
-            let rest = &mut bytes[taken..];
-            if rest.len() as u64 > self.promise.length - self.position {
+            if rest.len() as u64 > self.promise.length.saturating_sub(self.position) {
                 return Err(Fault::Span);
             }
             let mut step = self.pass_unseen(rest.len());
@@ -314,7 +318,7 @@ impl RunPatch {
             if step == 0 {
                 break;
             }
-            taken += step;
+            taken = taken.saturating_add(step);
         }
         Ok(taken)
     }
@@ -330,7 +334,7 @@ impl Patch for RunPatch {
     }
 
     fn skip(&mut self, count: u64) {
-        self.position += count.min(self.opaque());
+        self.position = self.position.saturating_add(count.min(self.opaque()));
     }
 
     /// The data of a fragment stand behind its fields, in one.

@@ -63,7 +63,7 @@ fn mask(width: usize) -> u64 {
 }
 
 /// The number in up to eight bytes, most significant first.
-fn big_endian(bytes: &[u8]) -> u64 {
+pub(super) fn big_endian(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0, |value, &byte| value << 8 | u64::from(byte))

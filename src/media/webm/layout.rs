@@ -1,4 +1,8 @@
 //! The byte map of a joined file.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::ops::Range;
 
@@ -62,7 +66,7 @@ impl Joined {
         };
         let head = Bytes::from(head.build()?);
         for run in &mut runs {
-            run.output += head.len() as u64;
+            run.output = run.output.saturating_add(head.len() as u64);
         }
         let plan = |from, to, keep| Plan {
             from,
@@ -71,7 +75,7 @@ impl Joined {
             keep,
         };
         Ok(Self {
-            total: head.len() as u64 + media,
+            total: media.saturating_add(head.len() as u64),
             head,
             runs,
             source_totals: [picture.total, sound.total],
@@ -86,7 +90,7 @@ impl Joined {
     fn runs_in(&self, output: Range<u64>) -> &[Run] {
         let first = self
             .runs
-            .partition_point(|run| run.output + run.length <= output.start);
+            .partition_point(|run| run.output.saturating_add(run.length) <= output.start);
         let end = self.runs.partition_point(|run| run.output < output.end);
         self.runs.get(first..end).unwrap_or_default()
     }
@@ -102,7 +106,7 @@ impl Layout for Joined {
     }
 
     fn source_total(&self, side: Side) -> u64 {
-        self.source_totals[side.index()]
+        *side.of(&self.source_totals)
     }
 
     fn stretch(&self, offset: u64) -> Option<Stretch> {
@@ -120,14 +124,11 @@ impl Layout for Joined {
         let mut runs = self.runs_in(output).iter().filter(|run| run.side == side);
         let first = runs.next()?;
         let last = runs.next_back().unwrap_or(first);
-        Some(first.source..last.source + last.length)
+        Some(first.source..last.source.saturating_add(last.length))
     }
 
     fn patch(&self, run: &Run) -> Box<dyn Patch> {
-        Box::new(RunPatch::new(
-            self.plans[run.side.index()].clone(),
-            run.length,
-        ))
+        Box::new(RunPatch::new(run.side.of(&self.plans).clone(), run.length))
     }
 }
 
@@ -145,12 +146,12 @@ fn check_pair(picture: &TrackHead, sound: &TrackHead) -> Result<(), Fault> {
 fn beside(entry: &Entry, other: &Entry) -> Entry {
     let mut entry = entry.clone();
     if entry.number == other.number {
-        let above = entry.number + 1;
+        let above = entry.number.saturating_add(1);
         let is_as_long = vint_width_of(above) == vint_width_of(entry.number);
         entry.number = if is_as_long && above <= MAX_NUMBER {
             above
         } else {
-            entry.number - 1
+            entry.number.saturating_sub(1)
         };
     }
     if entry.uid == other.uid {
@@ -195,7 +196,7 @@ impl<'a> Part<'a> {
         };
         let first = before(&|time| time <= start).saturating_sub(1);
         let end = before(&|time| end.is_none_or(|end| time < end));
-        Self::of(head, first..end.max(first + 1))
+        Self::of(head, first..end.max(first.saturating_add(1)))
     }
 
     /// Its spans with their places among all.
@@ -216,7 +217,11 @@ fn clipped<'a>(
     sound: &'a TrackHead,
     clip: Clip,
 ) -> Result<([Part<'a>; 2], Option<Range<u64>>), Fault> {
-    let ticks = |ms: u64| u128::from(ms) * NANOS_PER_MS / u128::from(picture.info.scale);
+    let scale = u128::from(picture.info.scale).max(1);
+    let ticks = |ms: u64| {
+        let nanos = u128::from(ms).saturating_mul(NANOS_PER_MS);
+        nanos.checked_div(scale).unwrap_or(nanos)
+    };
     let start = ticks(clip.start_ms);
     if clip.end_ms.is_some_and(|end| end <= clip.start_ms) {
         return Err(Fault::Clip("it ends before it begins"));
@@ -240,7 +245,7 @@ fn in_order(parts: &[Part<'_>; 2]) -> Result<(Vec<Run>, u64), Fault> {
     let [picture, sound] = parts;
     let begins = picture.spans.iter().map(|span| span.time);
     let mut pictures = begins.zip(picture.numbered()).peekable();
-    let mut ordered = Vec::with_capacity(picture.spans.len() + sound.spans.len());
+    let mut ordered = Vec::with_capacity(picture.spans.len().saturating_add(sound.spans.len()));
     for (end, numbered) in sound.ends().zip(sound.numbered()) {
         while let Some((_, picture)) = pictures.next_if(|&(time, _)| time < end) {
             ordered.push((Side::Picture, picture));
@@ -252,7 +257,7 @@ fn in_order(parts: &[Part<'_>; 2]) -> Result<(Vec<Run>, u64), Fault> {
     let mut output = 0_u64;
     let mut runs = Vec::with_capacity(ordered.len());
     for (side, (number, span)) in ordered {
-        let length = span.bytes.end - span.bytes.start;
+        let length = span.bytes.end.saturating_sub(span.bytes.start);
         runs.push(Run {
             side,
             number: u32::try_from(number).map_err(|_| Fault::TooLarge("too many clusters"))?,
@@ -288,7 +293,7 @@ fn cues(parts: &[Part<'_>; 2], runs: &[Run], shift: u64) -> Vec<Cue> {
         }
         if span.is_cued {
             cues.push(Cue {
-                time: span.time - shift,
+                time: span.time.saturating_sub(shift),
                 picture: run.output,
                 sound: current,
             });

@@ -1,9 +1,13 @@
 //! Follows the elements of a run and overwrites what is different in the joined file.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::ops::Range;
 
 use super::Fault;
-use super::ebml::{Header, header, vint_width, vint_width_of};
+use super::ebml::{Header, big_endian, header, vint_width, vint_width_of};
 use super::ids;
 use crate::media::{Mismatch, Patch};
 
@@ -77,8 +81,8 @@ impl RunPatch {
     /// Takes the bytes that were to be passed over, as far as they are there; returns how many.
     fn pass(&mut self, available: usize) -> usize {
         let count = usize::try_from(self.skip).map_or(available, |skip| skip.min(available));
-        self.skip -= count as u64;
-        self.at += count as u64;
+        self.skip = self.skip.saturating_sub(count as u64);
+        self.at = self.at.saturating_add(count as u64);
         count
     }
 
@@ -120,7 +124,7 @@ impl RunPatch {
                         return Ok(Some(header.len));
                     }
                     Some(false) => {
-                        first[0] = VOID;
+                        make_void(first);
                         Some(0)
                     }
                 }
@@ -131,14 +135,14 @@ impl RunPatch {
                     return Ok(None);
                 };
                 if !is_kept {
-                    first[0] = VOID;
+                    make_void(first);
                 }
                 Some(width)
             }
             (Place::Cluster(cluster), ids::TIMESTAMP) => self.timestamp(cluster, data, header)?,
             (Place::Cluster(_), ids::POSITION | ids::PREV_SIZE | ids::CRC_32)
             | (Place::Group { .. }, ids::CRC_32) => {
-                first[0] = VOID;
+                make_void(first);
                 Some(0)
             }
             (_, ids::VOID) | (Place::Group { .. }, _) => Some(0),
@@ -147,8 +151,9 @@ impl RunPatch {
         let Some(field) = field else {
             return Ok(None);
         };
-        let taken = header.len + field;
-        self.skip = end - self.at - taken as u64;
+        let taken = header.len.saturating_add(field);
+        let behind = self.at.saturating_add(taken as u64);
+        self.skip = end.checked_sub(behind).ok_or(BEYOND)?;
         Ok(Some(taken))
     }
 
@@ -169,14 +174,14 @@ impl RunPatch {
             Place::Cluster(cluster) => cluster.end,
             Place::Group { end, .. } => end,
         };
-        let data = self.at + header.len as u64;
+        let data = self.at.saturating_add(header.len as u64);
         let end = match header.size {
             Some(size) => data.checked_add(size),
             None if header.id == ids::CLUSTER => Some(self.length),
             None => None,
         };
         end.filter(|&end| data <= end && end <= parent_end)
-            .ok_or(Fault::Malformed("an element reaches beyond its parent"))
+            .ok_or(BEYOND)
     }
 
     /// The number of the track and the time at the start of a block. Returns how many bytes both take, and whether
@@ -193,7 +198,8 @@ impl RunPatch {
         let foreign = Fault::Index("a block of another track");
         let width = vint_width(first).ok_or(foreign)?;
         // Behind it a time of two bytes and one of flags.
-        if header.size.is_some_and(|size| size < width as u64 + 3) {
+        let shortest = (width as u64).saturating_add(3);
+        if header.size.is_some_and(|size| size < shortest) {
             return Err(Fault::Malformed("a block too short for its header"));
         }
         if vint_width_of(self.plan.from) > width {
@@ -205,16 +211,16 @@ impl RunPatch {
         let Some(time) = behind.first_chunk_mut() else {
             return Ok(None);
         };
-        let marked = |number: u64| (number | 1 << (7 * width)).to_be_bytes();
-        if *number != marked(self.plan.from)[8 - width..] {
+        let marked = |number: u64| (number | 1 << width.saturating_mul(7)).to_be_bytes();
+        if *number != *last(&marked(self.plan.from), width) {
             return Err(foreign);
         }
         let is_kept = self.is_kept(cluster, *time)?;
-        number.copy_from_slice(&marked(self.plan.to)[8 - width..]);
+        number.copy_from_slice(last(&marked(self.plan.to), width));
         if is_kept {
             *time = self.moved(cluster, *time)?;
         }
-        Ok(Some((width + time.len(), is_kept)))
+        Ok(Some((width.saturating_add(time.len()), is_kept)))
     }
 
     /// Whether a group of which `data` begin with the data is kept; its block must come first, as all muxers write it.
@@ -283,14 +289,12 @@ impl RunPatch {
         let Some(field) = data.get_mut(..width) else {
             return Ok(None);
         };
-        let mut wide = [0; 8];
-        wide[8 - width..].copy_from_slice(field);
-        let time = u64::from_be_bytes(wide);
+        let time = big_endian(field);
         if time < self.plan.shift && self.plan.keep.is_none() {
             return Err(EARLY);
         }
         let moved = time.saturating_sub(self.plan.shift);
-        field.copy_from_slice(&moved.to_be_bytes()[8 - width..]);
+        field.copy_from_slice(last(&moved.to_be_bytes(), width));
         self.place = Place::Cluster(Cluster {
             time: Some(time),
             ..cluster
@@ -299,6 +303,21 @@ impl RunPatch {
     }
 }
 
+/// Makes the element with this header void.
+fn make_void(header: &mut [u8]) {
+    if let Some(id) = header.first_mut() {
+        *id = VOID;
+    }
+}
+
+/// The last `width` bytes of a number.
+fn last(bytes: &[u8; 8], width: usize) -> &[u8] {
+    let before = bytes.len().saturating_sub(width);
+    bytes.get(before..).unwrap_or_default()
+}
+
+/// An element's end has to be known, and no later than its parent's.
+const BEYOND: Fault = Fault::Malformed("an element reaches beyond its parent");
 /// A picture that begins before the clip would lose its keyframe.
 const EARLY: Fault = Fault::Index("a cluster earlier than its cue point");
 
@@ -313,8 +332,8 @@ impl Patch for RunPatch {
 
     fn skip(&mut self, count: u64) {
         let count = count.min(self.skip);
-        self.skip -= count;
-        self.at += count;
+        self.skip = self.skip.saturating_sub(count);
+        self.at = self.at.saturating_add(count);
     }
 
     /// Each frame has fields of its own.
@@ -323,21 +342,24 @@ impl Patch for RunPatch {
     }
 
     fn patch(&mut self, bytes: &mut [u8]) -> Result<usize, Mismatch> {
-        let mut taken = 0;
-        while taken < bytes.len() && self.opaque() == 0 {
+        let mut taken = 0_usize;
+        while let Some(rest) = bytes.get_mut(taken..).filter(|rest| !rest.is_empty()) {
+            if self.opaque() > 0 {
+                break;
+            }
             if self.skip > 0 {
-                taken += self.pass(bytes.len() - taken);
+                taken = taken.saturating_add(self.pass(rest.len()));
                 continue;
             }
             self.leave_ended();
             if self.at == self.length {
                 break;
             }
-            let Some(count) = self.element(&mut bytes[taken..])? else {
+            let Some(count) = self.element(rest)? else {
                 break;
             };
-            taken += count;
-            self.at += count as u64;
+            taken = taken.saturating_add(count);
+            self.at = self.at.saturating_add(count as u64);
         }
         Ok(taken)
     }

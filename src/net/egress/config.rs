@@ -1,4 +1,8 @@
 //! Settings of the ways out.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, TcpListener};

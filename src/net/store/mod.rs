@@ -4,6 +4,10 @@
 //! holds the connection. The first call that takes too long or goes wrong gives the connection up for all, so that no
 //! other call waits, and the task alone finds out when the store is well again. What is read is what anybody wrote who
 //! may write there: callers bound it and prove where it comes from.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 mod config;
 mod connection;
@@ -323,7 +327,7 @@ impl Store {
                 self.note(&error, &mut is_told);
             }
             sleep(pause).await;
-            pause = (pause * 2).min(MAX_PAUSE);
+            pause = pause.saturating_mul(2).min(MAX_PAUSE);
         }
     }
 

@@ -1,4 +1,8 @@
 //! What a stream key of an SRT target says: the stream's id, and what else the two sides must agree on. Pure.
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)
+)]
 
 use std::fmt::Write as _;
 use std::time::Duration;
