@@ -66,7 +66,7 @@ impl Nginx {
             "load_module {MODULE};\nload_module {TLS_MODULE};\n\
              daemon off;\nmaster_process off;\npid {home}/pid;\nerror_log {home}/error.log info;\n\
              events {{ worker_connections 64; }}\n\
-             rtmp {{ server {{ listen 127.0.0.1:{port}; ping 1s; ping_timeout 5s; application live {{\n\
+             rtmp {{ access_log off; server {{ listen 127.0.0.1:{port}; ping 1s; ping_timeout 5s; application live {{\n\
                live on; record all; record_path {home}/records; record_unique off; }} }} }}\n\
              stream {{ server {{ listen 127.0.0.1:{tls_port} ssl; proxy_pass 127.0.0.1:{port};\n\
                ssl_certificate {home}/cert.pem; ssl_certificate_key {home}/key.pem; }} }}\n"
