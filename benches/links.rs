@@ -1,6 +1,7 @@
 //! How long links take to be opened and refused, and whether the time tells what is wrong with one (proofs T1).
 //!
-//! `cargo bench --bench links`. Every kind in turn, 100,000 times; medians, so that what else runs doesn't count.
+//! `cargo bench --bench links`. Every kind in turn, 100,000 times; medians, so that what else runs doesn't count. Fails when
+//! those of refusals of links of full length differ by more than a microsecond.
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
@@ -8,6 +9,8 @@
 )]
 
 use std::hint::black_box;
+use std::ops::Range;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -18,6 +21,11 @@ use serverrs::config::Secret;
 use serverrs::links::{Hint, Kind, Link, LinksConfig, Purpose, Sealer};
 
 const ROUNDS: usize = 100_000;
+/// Those of the kinds that are refused and of full length: nothing may tell them apart.
+const REFUSED: Range<usize> = 2..11;
+/// The most that medians of them may differ by: less than what a network hides, and more than what a machine that does other
+/// things adds (30 ns were seen at a load of 17).
+const MOST_APART: Duration = Duration::from_micros(1);
 /// Places in a sealed link: version, key id, nonce, what is encrypted.
 const VERSION_AT: usize = 0;
 const KEY_AT: usize = 1;
@@ -58,7 +66,7 @@ fn flipped(sealed: &[u8], at: usize) -> String {
     URL_SAFE_NO_PAD.encode(forged)
 }
 
-fn main() {
+fn main() -> ExitCode {
     let ours = sealer("a key of ours, long enough");
     let theirs = sealer("a key of theirs, long enough");
     // The first call derives the key on another thread; those that follow wait for nothing.
@@ -101,8 +109,25 @@ fn main() {
             black_box(&opened);
         }
     }
-    for ((name, _), mut times) in kinds.into_iter().zip(times) {
+    let mut medians = Vec::with_capacity(kinds.len());
+    for ((name, _), mut times) in kinds.iter().zip(times) {
         times.sort_unstable();
         println!("{name}: {} ns", times[ROUNDS / 2].as_nanos());
+        medians.push(times[ROUNDS / 2]);
     }
+    let refused = &medians[REFUSED];
+    let apart = refused.iter().max().zip(refused.iter().min());
+    let apart = apart.map_or(Duration::ZERO, |(most, least)| most.abs_diff(*least));
+    println!(
+        "refusals of links of full length: {} ns apart",
+        apart.as_nanos()
+    );
+    if apart > MOST_APART {
+        println!(
+            "that is more than {} ns: times tell what is wrong with a link",
+            MOST_APART.as_nanos()
+        );
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
 }
