@@ -76,7 +76,7 @@ pub(super) enum Content {
 struct Entry {
     content: Content,
     /// The upstream was given up in the middle of a body.
-    is_broken: AtomicBool,
+    is_broken: Arc<AtomicBool>,
     /// Times that an upstream was taken up again.
     resumes: AtomicU64,
     /// Microseconds that readers waited for an upstream.
@@ -116,7 +116,7 @@ impl Feeds {
         let address = *self.address.get_or_try_init(|| self.listen()).await?;
         let entry = Arc::new(Entry {
             content,
-            is_broken: AtomicBool::new(false),
+            is_broken: Arc::default(),
             resumes: AtomicU64::new(0),
             waited_us: AtomicU64::new(0),
             told_refreshes: AtomicU64::new(0),
@@ -205,8 +205,8 @@ impl Feeds {
                     Err(error) => Err(error.to_string()),
                 }
             }
-            Content::File(path) => file(path, range, &entry).await,
-            Content::Saved(saved) => file(saved.path(), range, &entry).await,
+            Content::File(path) => file(path, range, &entry.is_broken).await,
+            Content::Saved(saved) => file(saved.path(), range, &entry.is_broken).await,
             Content::Live(tuner) => return respond_live(tuner, side),
         };
         opened.unwrap_or_else(|error| {
@@ -334,21 +334,26 @@ fn respond_live(tuner: &Arc<Tuner>, side: Side) -> Answer {
     Response::new(Either::Right(Either::Left(body)))
 }
 
-async fn file(path: &Path, range: Option<&str>, entry: &Arc<Entry>) -> Result<Answer, String> {
+async fn file(
+    path: &Path,
+    range: Option<&str>,
+    is_broken: &Arc<AtomicBool>,
+) -> Result<Answer, String> {
     match files::open(path, range).await {
-        Ok(Some(opened)) => Ok(respond_file(opened, Arc::clone(entry))),
+        Ok(Some(opened)) => Ok(respond_file(opened, Arc::clone(is_broken))),
         Ok(None) => Ok(status(StatusCode::RANGE_NOT_SATISFIABLE)),
         Err(error) => Err(error.to_string()),
     }
 }
 
+/// A body may outlive what it is of, so it holds the file open and nothing else of it.
 fn respond_file(
     opened: Opened<impl Stream<Item = io::Result<Frame<Bytes>>> + Send + 'static>,
-    entry: Arc<Entry>,
+    is_broken: Arc<AtomicBool>,
 ) -> Answer {
     let Opened { total, part, body } = opened;
     // Its reader may take that for the end of the file.
-    let body = body.inspect_err(move |_| entry.is_broken.store(true, Ordering::Relaxed));
+    let body = body.inspect_err(move |_| is_broken.store(true, Ordering::Relaxed));
     let length = part.as_ref().map_or(total, |part| part.end - part.start);
     let body = Either::Left(StreamBody::new(body).boxed_unsync());
     let part = part.map(|part| (part, Some(total)));

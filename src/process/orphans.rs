@@ -9,7 +9,8 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal, test_kill_process};
 
 /// The variable of the mark.
 const MARK: &str = "SERVERRS_CHILD_OF";
@@ -27,8 +28,7 @@ struct Process {
 impl Process {
     /// The process of this number; `None` when there is none or it has ended.
     fn of(pid: u32) -> Option<Self> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let started = started(&stat)?;
+        let started = started(&stat_of(pid).ok()?)?;
         Some(Self { pid, started })
     }
 
@@ -40,9 +40,22 @@ impl Process {
         })
     }
 
-    fn is_alive(self) -> bool {
-        Self::of(self.pid) == Some(self)
+    /// Whether it is no more.
+    fn has_ended(self) -> bool {
+        match stat_of(self.pid) {
+            Ok(stat) => started(&stat) != Some(self.started),
+            // It may only be hidden: `hidepid` of proc(5), which `ProtectProc=` of a unit sets.
+            Err(_) => raw(self.pid).is_none_or(|pid| test_kill_process(pid) == Err(Errno::SRCH)),
+        }
     }
+}
+
+fn stat_of(pid: u32) -> std::io::Result<String> {
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+}
+
+fn raw(pid: u32) -> Option<Pid> {
+    i32::try_from(pid).ok().and_then(Pid::from_raw)
 }
 
 /// Field 22 of `proc_pid_stat(5)`; `None` for a process that has ended and is not yet buried.
@@ -91,7 +104,7 @@ fn numbers() -> impl Iterator<Item = u32> {
 
 /// Whether it was one.
 fn end_if_orphan(pid: u32) -> bool {
-    let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
+    let Some(raw) = raw(pid) else {
         return false;
     };
     if !is_orphan(pid) {
@@ -118,7 +131,7 @@ fn end_if_orphan(pid: u32) -> bool {
 fn is_orphan(pid: u32) -> bool {
     let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     let server = server_in(&environment);
-    server.is_some_and(|server| !server.is_alive()) && space_of(pid) == space_of("self")
+    server.is_some_and(Process::has_ended) && space_of(pid) == space_of("self")
 }
 
 /// The name space in which the numbers of its processes count.
@@ -167,12 +180,14 @@ mod tests {
     #[test]
     fn process_is_told_from_others_of_its_number() {
         let own = Process::of(std::process::id()).unwrap();
-        assert!(own.is_alive());
+        assert!(!own.has_ended());
         let (_, value) = mark(own.pid).unwrap();
         assert_eq!(Process::parse(&value), Some(own));
         let started = own.started + 1;
-        assert!(!Process { started, ..own }.is_alive());
+        assert!(Process { started, ..own }.has_ended());
         // Larger than any number that Linux gives.
-        assert_eq!((Process::of(u32::MAX), mark(u32::MAX)), (None, None));
+        let pid = u32::MAX;
+        assert_eq!((Process::of(pid), mark(pid)), (None, None));
+        assert!(Process { pid, ..own }.has_ended());
     }
 }

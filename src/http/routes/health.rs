@@ -150,8 +150,9 @@ pub(in crate::http) async fn show(State(app): State<AppState>) -> Result<Respons
         None => None,
     };
     let cache = app.resolver.cache_stats().await;
-    let health = look(&app, abilities, cache, figures.as_ref());
+    // Asked once, so that the status and the body say the same.
     let is_draining = app.lifecycle.is_draining();
+    let health = look(&app, abilities, cache, (is_draining, figures.as_ref()));
     let answer = json::no_store(&health)?;
     if is_draining {
         return Ok((StatusCode::SERVICE_UNAVAILABLE, answer).into_response());
@@ -171,17 +172,13 @@ fn look(
     app: &AppState,
     abilities: Abilities,
     cache: CacheStats,
-    figures: Option<&Figures>,
+    (is_draining, figures): (bool, Option<&Figures>),
 ) -> Health {
     let now = app.clock.unix();
     let streams = app.deliverer.admission();
     let extractions = app.resolver.admission();
     Health {
-        status: if app.lifecycle.is_draining() {
-            "draining"
-        } else {
-            "ok"
-        },
+        status: if is_draining { "draining" } else { "ok" },
         degraded: degraded(app, abilities, figures),
         time: now.as_secs_f64(),
         timestamp: now.as_secs_f64(),

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-/// What stands before the token in a link.
-const LINK: &str = "data=";
+/// What stands before the token in a link: of media, and of slideshows.
+const LINKS: [&str; 2] = ["data=", "/download-slideshow?url="];
 /// Characters of a token that are looked for: version, key and nonce are in the first 19, so no two begin alike.
 const BEGIN_CHARS: usize = 32;
 
@@ -15,7 +15,7 @@ pub(super) struct Links(Mutex<HashSet<String>>);
 impl Links {
     /// Takes those of an answer for secrets from now on.
     pub(super) fn learn(&self, answer: &str) {
-        let tokens = answer.split(LINK).skip(1);
+        let tokens = LINKS.iter().flat_map(|link| answer.split(link).skip(1));
         let begins = tokens.filter_map(|token| token.get(..BEGIN_CHARS));
         let begins = begins.filter(|begin| begin.bytes().all(is_of_tokens));
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -44,16 +44,18 @@ fn is_of_tokens(byte: u8) -> bool {
 fn link_that_was_answered_must_stand_nowhere_else() {
     let links = Links::default();
     let token = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSYnKCkq";
-    let log = format!("GET /stream?x=-{token} 200");
-    assert_eq!(links.found_in(&log), None);
+    let slideshow = "BgIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAhIiMkJSYnKCkq";
+    let logs = [token, slideshow].map(|token| format!("GET /stream?x=-{token} 200"));
+    assert!(logs.iter().all(|log| links.found_in(log).is_none()));
     for answered in [
         format!("{{\"url\":\"http://a.example/stream?data={token}\"}}"),
+        format!("http://a.example/download-slideshow?url={slideshow}"),
         "{\"url\":\"http://a.example/stream?data=short\"}".to_owned(),
         "data=ü".repeat(20),
     ] {
         links.learn(&answered);
     }
-    assert!(links.found_in(&log).is_some());
+    assert!(logs.iter().all(|log| links.found_in(log).is_some()));
     for innocent in [&token[1..], &token[..31], "data=short", "ü"] {
         assert_eq!(links.found_in(innocent), None, "{innocent}");
     }
