@@ -10,6 +10,8 @@ pub(super) const TRIES: u32 = 3;
 pub(super) const PAUSE: Duration = Duration::from_millis(500);
 /// Doublings of it, at most, for playlists that can't be followed.
 const MAX_DOUBLINGS: u32 = 3;
+/// Doublings of it, at most, for segments for which there is no room: each try costs the site what the room takes in.
+const MAX_ROOM_DOUBLINGS: u32 = 4;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -18,6 +20,8 @@ pub(super) struct Misses {
     is_on_air: bool,
     playlists: Row,
     segments: Row,
+    /// How often in a row there was no room for a segment.
+    crowded: u32,
 }
 
 /// Faults in a row.
@@ -64,7 +68,15 @@ impl Misses {
     /// A segment came.
     pub(super) fn segment_came(&mut self) {
         self.segments = Row::default();
+        self.crowded = 0;
         self.is_on_air = true;
+    }
+
+    /// Notes that there was no room for a segment, which is no fault of it; how long to wait until it is tried again.
+    pub(super) fn note_no_room(&mut self) -> Duration {
+        let doublings = self.crowded.min(MAX_ROOM_DOUBLINGS);
+        self.crowded = self.crowded.saturating_add(1);
+        PAUSE.saturating_mul(1 << doublings)
     }
 
     /// How long to wait until a playlist is tried again.
@@ -145,5 +157,15 @@ mod tests {
         });
         let pauses: Vec<u128> = pauses.collect();
         assert_eq!(pauses, [500, 500, 1000, 2000, 4000, 4000, 4000]);
+    }
+
+    #[test]
+    fn segments_without_room_are_read_ever_more_rarely_until_one_came() {
+        let mut misses = Misses::default();
+        let pauses: Vec<u128> = (0..7).map(|_| misses.note_no_room().as_millis()).collect();
+        assert_eq!(pauses, [500, 1000, 2000, 4000, 8000, 8000, 8000]);
+        assert!(misses.last().is_none());
+        misses.segment_came();
+        assert_eq!(misses.note_no_room(), PAUSE);
     }
 }

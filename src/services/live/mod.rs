@@ -51,7 +51,7 @@ pub struct LiveStream {
 }
 
 impl LiveStream {
-    pub(super) fn new(
+    pub(crate) fn new(
         resolver: Resolver,
         (extractor, source): (Arc<dyn Extractor>, Source),
         way: Option<&str>,

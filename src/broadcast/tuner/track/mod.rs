@@ -2,6 +2,8 @@
 
 mod playlist;
 mod segment;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,6 +66,8 @@ pub(super) struct Track {
     /// Tries at the next segment.
     tries: u32,
     misses: Misses,
+    /// No segment is asked for until then, whoever waits for it.
+    not_before: Instant,
     /// Something was left out.
     is_torn: bool,
 }
@@ -99,6 +103,7 @@ impl Track {
             sent: Sent::default(),
             tries: 0,
             misses: Misses::default(),
+            not_before: now,
             is_torn: false,
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use tokio::time::{Instant, sleep_until};
 
 use super::{Got, Miss, Track};
 use crate::broadcast::tuner::misses::TRIES;
@@ -25,13 +26,16 @@ impl Track {
             self.leave_out(segment);
             return Ok(Err(Miss::Again));
         }
+        sleep_until(self.not_before).await;
         let moment = |number| Moment::of(self.window.as_ref()?, number, self.loaded);
         let behind = moment(segment.number + 1);
         self.moment = moment(segment.number);
         let read = self.opener.read(&self.channel, segment, self.side).await;
         let spent = self.opener.take_spent();
         let came = read.as_ref().map_or(Duration::ZERO, |_| segment.duration);
-        let is_slow = self.side == Side::Picture && self.pace.is_slow(spent, came);
+        // How fast it comes can't be told from what was thrown away for want of room.
+        let is_telling = !matches!(read, Err(Unread::Live(LiveError::NoRoom)));
+        let is_slow = is_telling && self.side == Side::Picture && self.pace.is_slow(spent, came);
         if is_slow && self.channel.go_lower().await {
             self.window = None;
             if read.is_err() {
@@ -91,7 +95,9 @@ impl Track {
     async fn miss(&mut self, segment: &Segment, error: &LiveError) -> Result<Miss, TunerError> {
         tracing::debug!(number = segment.number, %error, "segment not read");
         if matches!(error, LiveError::NoRoom) {
-            // Others have it; the segment is as good as before.
+            // Others have it; the segment is as good as before. What came of it was given up, as items that hold parts
+            // and wait for more would wait for each other; so it is not asked for at once again.
+            self.not_before = Instant::now() + self.misses.note_no_room();
             return Ok(Miss::Again);
         }
         self.tries += 1;
