@@ -127,6 +127,8 @@ impl Broadcasts {
             if !is_forced {
                 return Err(BroadcastError::Running(None));
             }
+            // Stopped, it could not be deleted.
+            self.store().check_writable()?;
             // Its end takes seconds, in which others may be started.
             drop(starting);
             running.tell(Command::Stop).await;

@@ -152,6 +152,9 @@ impl Broadcasts {
     /// # Errors
     /// As [`Broadcasts::start`].
     pub async fn restart(&self, id: &str, start: Start) -> Result<Broadcast, BroadcastError> {
+        self.get(id).await?;
+        // Stopped, it could not be started again.
+        self.store().check_writable()?;
         self.stop(id, ENDING).await?;
         Ok(self.start(id, start).await?.0)
     }

@@ -188,6 +188,14 @@ impl Store {
         self.shared.failing().is_some()
     }
 
+    /// That records can be changed, as far as is known.
+    ///
+    /// # Errors
+    /// Why they can't be at the moment.
+    pub fn check_writable(&self) -> Result<(), StoreError> {
+        self.shared.failing().clone().map_or(Ok(()), Err)
+    }
+
     /// Notes something to be written soon.
     fn note(&self, add: impl FnOnce(&mut Pending)) {
         add(&mut self.shared.pending());

@@ -114,6 +114,13 @@ async fn full_disk_of_the_database_takes_nothing_off_the_air_and_loses_nothing()
     }
     let missed = async || is_missed(&studio).await.then_some(());
     eventually("a word about it", missed).await;
+    // It could not be started again, and not be deleted: it isn't ended for that.
+    let restart = format!("{}/restart", route(&record));
+    let forced = format!("{}?force=true", route(&record));
+    for (method, path) in [(Method::POST, &restart), (Method::DELETE, &forced)] {
+        let refused = ask(studio.server(), method, path, None).await;
+        assert_error(&refused, 503, "broadcast_unavailable");
+    }
     let cycle = |status: &Value| status["now"]["cycle"].as_u64();
     let before = studio.until(&record, "an item", |status| cycle(status).is_some());
     let before = cycle(&before.await);
