@@ -1,5 +1,8 @@
 //! What a server does with broadcasts when it starts: tidies up after the one before, and goes on.
 
+use std::collections::BTreeSet;
+use std::sync::{MutexGuard, PoisonError};
+
 use super::{Broadcasts, Start};
 use crate::broadcast::{
     Broadcast, BroadcastError, LastError, LogLevel, ServeMode, Status, StreamSource,
@@ -17,27 +20,64 @@ impl Broadcasts {
             Err(error) => return tracing::error!(%error, "broadcasts not started"),
         };
         context.shelves.sweep(on_disk, &ids).await;
-        let mut due = Vec::new();
         for id in ids {
-            match self.tidy(&id).await {
-                Ok(true) => due.push(id),
-                Ok(false) => {}
-                Err(error) => {
-                    tracing::error!(id, %error, "broadcast not tidied up");
-                    context.shelves.count(&id).await;
-                }
+            if let Err(error) = self.tidy(&id).await {
+                tracing::error!(id, %error, "broadcast not tidied up");
+                context.shelves.count(&id).await;
             }
         }
         // All that lies on disk is counted by now.
+        self.start_due().await;
+    }
+
+    /// Starts what is still to start with the server. What the database refuses stays to be started.
+    pub(super) async fn start_due(&self) {
+        let due = self.due_with_server().clone();
         for id in due {
-            let start = Start {
-                index: None,
-                from_position: true,
+            let Err(error) = self.start_with_server(&id).await else {
+                continue;
             };
-            if let Err(error) = self.start(&id, start).await {
-                self.log(&id, LogLevel::Error, &format!("not started: {error}"));
-                self.leave(&id).await;
+            self.log(&id, LogLevel::Error, &format!("not started: {error}"));
+            // What it has on disk serves the next try, or the next server.
+            if !matches!(error, BroadcastError::Store(_) | BroadcastError::Draining) {
+                self.give_up_start(&id).await;
             }
+        }
+    }
+
+    /// Starts one, unless what its record says has changed meanwhile.
+    async fn start_with_server(&self, id: &str) -> Result<(), BroadcastError> {
+        let is_wanted = match self.get(id).await {
+            Ok(broadcast) => broadcast.settings.autostart && self.may_be_on_air(id),
+            Err(BroadcastError::NotFound) => false,
+            Err(error) => return Err(error),
+        };
+        if !is_wanted {
+            self.give_up_start(id).await;
+            return Ok(());
+        }
+        // Somebody may have started or stopped it since the others were.
+        if !self.due_with_server().contains(id) {
+            return Ok(());
+        }
+        let start = Start {
+            index: None,
+            from_position: true,
+        };
+        self.start(id, start).await.map(drop)
+    }
+
+    /// Those that are to start with the server and haven't yet.
+    pub(super) fn due_with_server(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        let due = &self.inner.due_with_server;
+        due.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A broadcast doesn't start with the server any more, if it was to.
+    pub(super) async fn give_up_start(&self, id: &str) {
+        let was_due = self.due_with_server().remove(id);
+        if was_due {
+            self.leave(id).await;
         }
     }
 
@@ -46,15 +86,15 @@ impl Broadcasts {
         Ok(self.store().ids().await?)
     }
 
-    /// Tidies up what an earlier process left of a broadcast; whether it is to start with the server. Requests are
-    /// answered already: one that was started meanwhile is on air, and one that was deleted is no more.
-    async fn tidy(&self, id: &str) -> Result<bool, BroadcastError> {
+    /// Tidies up what an earlier process left of a broadcast, and notes whether it is to start with the server. Requests
+    /// are answered already: one that was started meanwhile is on air, and one that was deleted is no more.
+    async fn tidy(&self, id: &str) -> Result<(), BroadcastError> {
         let _starting = self.inner.starting.lock().await;
         let Some(mut broadcast) = self.store().broadcast(id).await? else {
-            return Ok(false);
+            return Ok(());
         };
         if self.running(id).is_some() {
-            return Ok(false);
+            return Ok(());
         }
         if broadcast.facts.status.is_active() {
             broadcast.facts.status = Status::Stopped;
@@ -70,8 +110,11 @@ impl Broadcasts {
         }
         let is_time = self.resume_times(&broadcast);
         let is_due = broadcast.settings.autostart && is_time;
+        if is_due {
+            self.due_with_server().insert(id.to_owned());
+        }
         self.tidy_files(&broadcast, is_due).await;
-        Ok(is_due)
+        Ok(())
     }
 
     /// Counts what lies on disk of a broadcast that doesn't run, or removes it where no run will take it up; one that

@@ -9,6 +9,7 @@ mod timetable;
 pub use figures::Figures;
 pub use on_air::Start;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
@@ -45,6 +46,7 @@ struct Inner {
     /// What those did that are gone.
     past: Mutex<Tally>,
     timetable: Mutex<Timetable>,
+    due_with_server: Mutex<BTreeSet<String>>,
     /// Held while one is started, changed or deleted, so that each sees what the others left.
     starting: tokio::sync::Mutex<()>,
     /// Whether the database fits to the server's key; found out once.
@@ -76,6 +78,7 @@ impl Broadcasts {
                 running: Mutex::default(),
                 past: Mutex::default(),
                 timetable: Mutex::default(),
+                due_with_server: Mutex::default(),
                 starting: tokio::sync::Mutex::default(),
                 usable: OnceCell::new(),
             }),

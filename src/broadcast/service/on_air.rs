@@ -93,6 +93,7 @@ impl Broadcasts {
         let context = Arc::clone(&self.inner.context);
         let running = Actor::spawn(context, broadcast.clone(), way, begin);
         self.all_running().insert(id.to_owned(), running);
+        self.due_with_server().remove(id);
         Ok(broadcast)
     }
 
@@ -140,6 +141,7 @@ impl Broadcasts {
         self.get(id).await?;
         let running = self.running(id);
         self.note_stop(id).await;
+        self.give_up_start(id).await;
         if let Some(running) = &running {
             running.tell(Command::Stop).await;
             let _ = timeout(wait, running.over()).await;

@@ -198,8 +198,13 @@ impl Broadcasts {
     pub async fn keep_times(self) {
         let mut ticks = interval(LOOKING);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut again = Instant::now() + AGAIN;
         loop {
             ticks.tick().await;
+            if again <= Instant::now() && !self.parts().lifecycle.is_draining() {
+                self.start_due().await;
+                again = Instant::now() + AGAIN;
+            }
             for (id, due) in self.due() {
                 self.act(&id, due).await;
             }
@@ -350,6 +355,14 @@ impl Broadcasts {
         entry.resume(now);
         self.timetable().insert(broadcast.id.clone(), entry);
         is_time
+    }
+
+    /// Whether no schedule keeps it off the air now.
+    pub(super) fn may_be_on_air(&self, id: &str) -> bool {
+        let now = self.timestamp();
+        let timetable = self.timetable();
+        let entry = timetable.get(id);
+        entry.is_none_or(|entry| entry.plan.current(now).is_some())
     }
 
     /// Whether it is to go on air by itself some time.
