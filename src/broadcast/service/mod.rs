@@ -182,7 +182,7 @@ impl Broadcasts {
     /// Writes what is still to be written.
     pub async fn flush(&self) {
         // An unusable database has nothing to write.
-        let _ = self.store().ready().await;
+        let _ = self.store().flush().await;
     }
 
     /// The task of a broadcast that runs.

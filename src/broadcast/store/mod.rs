@@ -11,22 +11,21 @@ mod broadcasts;
 mod columns;
 mod items;
 mod logs;
+mod owner;
 mod pending;
 mod schema;
 
-use std::fs::{DirBuilder, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 pub use items::{Item, ItemState};
 pub use logs::{LogLevel, LogQuery, LogRow, LogSource};
+use owner::Owner;
 use pending::Pending;
 
 use crate::broadcast::record::Broadcast;
@@ -34,12 +33,6 @@ use crate::broadcast::state::Status;
 
 /// Calls that may wait for the thread.
 const QUEUE: usize = 256;
-/// How long rows are collected.
-const COLLECTING: Duration = Duration::from_millis(100);
-/// How long a statement waits for another process that has the database.
-const BUSY: Duration = Duration::from_secs(5);
-/// How long is waited before what could not be written is tried again.
-const WRITE_AGAIN: Duration = Duration::from_secs(1);
 
 /// Why the database can't be used.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -82,6 +75,8 @@ enum Job {
     Change(Work),
     /// Only looks.
     Read(Work),
+    /// Writes what waits, though that failed a moment ago.
+    Flush(Work),
     /// Something waits to be written.
     Wake,
 }
@@ -183,6 +178,14 @@ impl Store {
         self.read(|_, _| Ok(())).await
     }
 
+    /// Writes everything that waits, as far as it can be written; returns when it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`].
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        answer(self.ask(Job::Flush, |_| Ok(()))?).await
+    }
+
     /// Whether something can't be written at the moment.
     pub fn is_behind(&self) -> bool {
         self.shared.failing().is_some()
@@ -216,172 +219,4 @@ async fn answer<T>(answered: Answered<T>) -> Result<T, StoreError> {
 
 fn ended() -> StoreError {
     StoreError::Failed("its thread has ended".to_owned())
-}
-
-/// What the thread has.
-struct Owner {
-    opened: Result<Connection, StoreError>,
-    shared: Arc<Shared>,
-    /// When it is tried again to write what could not be.
-    again: Instant,
-}
-
-impl Owner {
-    fn open(path: &Path, shared: Arc<Shared>) -> Self {
-        let opened = open(path);
-        match &opened {
-            Ok(connection) => note_newest(connection, &shared),
-            Err(error) => tracing::error!(%error, "no broadcasts"),
-        }
-        Self {
-            opened,
-            shared,
-            again: Instant::now(),
-        }
-    }
-
-    /// The life of the thread.
-    fn work(mut self, queue: &Receiver<Job>) {
-        loop {
-            let job = match self.next(queue) {
-                Ok(job) => job,
-                Err(RecvTimeoutError::Timeout) => Job::Wake,
-                Err(RecvTimeoutError::Disconnected) => break,
-            };
-            let mut job = Some(job);
-            while let Some(Job::Change(_) | Job::Read(_)) = &job {
-                self.attend(job.take());
-                job = queue.try_recv().ok();
-            }
-            // What is collected while this waits is written with it.
-            match queue.recv_timeout(COLLECTING) {
-                Ok(job) => self.attend(Some(job)),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-            self.flush();
-        }
-        self.again = Instant::now();
-        self.flush();
-        let lost = self.shared.pending().waiting();
-        if lost > 0 {
-            tracing::error!(rows = lost, "rows of the log of broadcasts were lost");
-        }
-    }
-
-    /// What is to be done next; nothing, when it is time to write what could not be.
-    fn next(&self, queue: &Receiver<Job>) -> Result<Job, RecvTimeoutError> {
-        if self.shared.failing().is_some() {
-            return queue.recv_timeout(WRITE_AGAIN);
-        }
-        queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
-    }
-
-    fn attend(&mut self, job: Option<Job>) {
-        self.flush();
-        let failing = self.shared.failing().clone();
-        let opened = self.opened.as_mut().map_err(|error| error.clone());
-        match (job, failing) {
-            // What waits is older, and must not be written over what is newer.
-            (Some(Job::Change(work)), Some(error)) => work(opened.and(Err(error))),
-            (Some(Job::Change(work) | Job::Read(work)), _) => work(opened),
-            (Some(Job::Wake) | None, _) => {}
-        }
-    }
-
-    /// Writes what waits. If that can't be done now but may be later, it goes on to wait.
-    fn flush(&mut self) {
-        let is_failing = self.shared.failing().is_some();
-        if is_failing && Instant::now() < self.again {
-            return;
-        }
-        let Ok(connection) = &mut self.opened else {
-            return;
-        };
-        let Some(taken) = self.shared.pending().take() else {
-            return;
-        };
-        let error = match taken.write(connection) {
-            Ok(()) if is_failing => {
-                tracing::info!("the database of broadcasts is written again");
-                *self.shared.failing() = None;
-                return;
-            }
-            Ok(()) => return,
-            Err(error) => error,
-        };
-        if !may_pass(&error) {
-            tracing::error!(%error, "log and state of broadcasts not written");
-            return;
-        }
-        if !is_failing {
-            tracing::error!(
-                %error,
-                "the database of broadcasts can't be written: what belongs into it waits in memory, and nothing can be \
-                 changed meanwhile"
-            );
-        }
-        self.again = Instant::now() + WRITE_AGAIN;
-        self.shared.pending().put_back(taken);
-        *self.shared.failing() = Some(error.into());
-    }
-}
-
-/// Whether a write that failed so may do well later, when there is room again for instance.
-fn may_pass(error: &rusqlite::Error) -> bool {
-    use ErrorCode::{
-        CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, OutOfMemory, ReadOnly, SystemIoFailure,
-    };
-    let code = error.sqlite_error_code();
-    code.is_some_and(|code| {
-        matches!(
-            code,
-            DiskFull
-                | SystemIoFailure
-                | ReadOnly
-                | CannotOpen
-                | OutOfMemory
-                | DatabaseBusy
-                | DatabaseLocked
-        )
-    })
-}
-
-/// Ids go on behind those that are there.
-fn note_newest(connection: &Connection, shared: &Shared) {
-    let newest = connection.query_row("SELECT coalesce(max(id), 0) FROM logs", [], |row| {
-        row.get(0)
-    });
-    shared.pending().start_behind(newest.unwrap_or(0));
-}
-
-fn open(path: &Path) -> Result<Connection, StoreError> {
-    let unusable = |reason: String| StoreError::Unusable {
-        path: path.to_owned(),
-        reason,
-    };
-    make(path).map_err(|error| {
-        unusable(format!(
-            "{error}; `BROADCAST_DB` names a file in a directory that can be written to"
-        ))
-    })?;
-    let mut connection = Connection::open(path).map_err(|error| unusable(error.to_string()))?;
-    schema::prepare(&mut connection, BUSY).map_err(unusable)?;
-    Ok(connection)
-}
-
-/// Makes the file, so that nobody else may read it; what the library puts beside it gets the same rights.
-fn make(path: &Path) -> io::Result<()> {
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600);
-    options.open(path).map(drop)
 }

@@ -143,13 +143,16 @@ impl Pending {
         self.bound();
     }
 
-    /// Writes all of it or nothing. A broadcast that has been deleted meanwhile takes none.
+    /// Writes where broadcasts and their items stand: all of it or nothing. A broadcast that has been deleted meanwhile
+    /// takes none.
     ///
     /// # Errors
     /// The database's.
-    pub(super) fn write(&self, connection: &mut Connection) -> rusqlite::Result<()> {
+    pub(super) fn write_state(&self, connection: &mut Connection) -> rusqlite::Result<()> {
+        if self.facts.is_empty() && self.positions.is_empty() && self.lists.is_empty() {
+            return Ok(());
+        }
         let transaction = connection.transaction()?;
-        self.write_rows(&transaction)?;
         for (id, facts) in &self.facts {
             columns::write_facts(&transaction, id, facts)?;
         }
@@ -174,6 +177,26 @@ impl Pending {
                 items::put(&transaction, id, item)?;
             }
         }
+        transaction.commit()
+    }
+
+    /// Forgets what [`Self::write_state`] has written.
+    pub(super) fn forget_state(&mut self) {
+        self.facts.clear();
+        self.positions.clear();
+        self.lists.clear();
+    }
+
+    /// Writes the rows of the log: all of them or none, and none of a broadcast that has been deleted meanwhile.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(super) fn write_rows(&self, connection: &mut Connection) -> rusqlite::Result<()> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let transaction = connection.transaction()?;
+        self.insert_rows(&transaction)?;
         transaction.commit()?;
         if self.dropped > 0 {
             let rows = self.dropped;
@@ -182,7 +205,7 @@ impl Pending {
         Ok(())
     }
 
-    fn write_rows(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    fn insert_rows(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         let mut insert = transaction.prepare_cached(
             "INSERT INTO logs (id, broadcast_id, created_at, level, source, item_id, message)
              SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM broadcasts WHERE id = ?2)",
@@ -262,120 +285,4 @@ impl Pending {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::broadcast::store::{ItemState, LogSource};
-
-    fn row(level: LogLevel) -> LogRow {
-        LogRow {
-            id: 0,
-            broadcast_id: "A".to_owned(),
-            created_at: String::new(),
-            level,
-            source: LogSource::Manager,
-            item_id: None,
-            message: String::new(),
-        }
-    }
-
-    fn item(ord: u32, title: &str) -> Item {
-        Item {
-            ord,
-            video_id: format!("v{ord}"),
-            title: title.to_owned(),
-            duration_s: None,
-            state: ItemState::Pending,
-            reason: None,
-            checked_at: None,
-        }
-    }
-
-    fn position(index: u32) -> Position {
-        Position {
-            index,
-            ..Position::default()
-        }
-    }
-
-    #[test]
-    fn what_is_put_back_is_older_than_what_was_noted_since() {
-        let mut pending = Pending::default();
-        pending.log(row(LogLevel::Info));
-        pending.position("A", position(1));
-        pending.position("B", position(1));
-        pending.items("A", vec![item(0, "old"), item(1, "old")]);
-        pending.item("A", item(1, "newer"));
-        pending.items("B", vec![item(0, "old")]);
-        let earlier = pending.take().unwrap();
-        assert!(pending.take().is_none());
-        pending.log(row(LogLevel::Info));
-        pending.position("A", position(2));
-        pending.item("A", item(0, "newest"));
-        pending.items("B", vec![item(0, "other"), item(1, "other")]);
-        pending.put_back(earlier);
-        let ids: Vec<i64> = pending.rows.iter().map(|row| row.id).collect();
-        assert_eq!(ids, [1, 2]);
-        let places = ["A", "B"].map(|id| pending.positions[id].index);
-        assert_eq!(places, [2, 1]);
-        let titles = |id: &str| {
-            let items = pending.renew_items(id, Vec::new()).into_iter();
-            items.map(|item| item.title).collect::<Vec<_>>()
-        };
-        assert_eq!(titles("A"), ["newest", "newer"]);
-        assert_eq!(titles("B"), ["other", "other"]);
-    }
-
-    #[test]
-    fn rows_that_matter_least_go_first_when_there_are_too_many() {
-        let mut pending = Pending::default();
-        pending.log(row(LogLevel::Info));
-        pending.log(row(LogLevel::Debug));
-        let earlier = pending.take().unwrap();
-        for _ in 2..=MAX_WAITING {
-            pending.log(row(LogLevel::Info));
-        }
-        pending.put_back(earlier);
-        assert_eq!((pending.waiting(), pending.dropped), (MAX_WAITING, 1));
-        pending.log(row(LogLevel::Info));
-        let ids = [pending.rows.front(), pending.rows.back()];
-        let ids = ids.map(|row| row.map(|row| row.id));
-        let last = i64::try_from(MAX_WAITING).unwrap() + 2;
-        assert_eq!(ids, [Some(3), Some(last)], "the debug row, then the oldest");
-    }
-
-    #[test]
-    fn rows_that_wait_are_read_with_the_others() {
-        let mut pending = Pending::default();
-        pending.start_behind(2);
-        for level in [LogLevel::Debug, LogLevel::Info, LogLevel::Error] {
-            pending.log(row(level));
-        }
-        let read = |level, limit, before, after| {
-            let query = LogQuery {
-                level,
-                limit,
-                before,
-                after,
-            };
-            // What the database has.
-            let ids = if after.is_some() { [1, 2] } else { [2, 1] };
-            let read = ids.map(|id| LogRow {
-                id,
-                ..row(LogLevel::Info)
-            });
-            let rows = pending.renew_rows("A", query, read.into()).into_iter();
-            rows.map(|row| row.id).collect::<Vec<_>>()
-        };
-        assert_eq!(read(LogLevel::Debug, 9, None, None), [5, 4, 3, 2, 1]);
-        assert_eq!(read(LogLevel::Info, 3, None, None), [5, 4, 2]);
-        assert_eq!(read(LogLevel::Debug, 9, Some(4), None), [3, 2, 1]);
-        assert_eq!(read(LogLevel::Debug, 3, None, Some(0)), [1, 2, 3]);
-        let query = LogQuery {
-            level: LogLevel::Debug,
-            limit: 9,
-            before: None,
-            after: None,
-        };
-        assert!(pending.renew_rows("B", query, Vec::new()).is_empty());
-    }
-}
+mod tests;
