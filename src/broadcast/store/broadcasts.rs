@@ -46,22 +46,10 @@ impl Store {
         self.note_now(|pending| pending.facts(id, facts)).await;
     }
 
-    /// Writes when a broadcast starts and ends by its schedule, and when its items are fetched.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn set_times(
-        &self,
-        id: &str,
-        [start, stop, prefetch]: [Option<String>; 3],
-    ) -> Result<(), StoreError> {
-        let id = id.to_owned();
-        self.call(move |connection| {
-            let sql = "UPDATE broadcasts SET next_start_at = ?1, next_stop_at = ?2, next_prefetch_at = ?3 WHERE id = ?4";
-            connection.execute(sql, rusqlite::params![start, stop, prefetch, id])?;
-            Ok(())
-        })
-        .await
+    /// Notes when a broadcast starts and ends by its schedule, and when its items are fetched; written now, or as soon as it
+    /// can be.
+    pub async fn note_times(&self, id: &str, times: [Option<String>; 3]) {
+        self.note_now(|pending| pending.times(id, times)).await;
     }
 
     /// Forgets items and position, because the list is another one.
@@ -251,7 +239,7 @@ mod tests {
             assert_eq!(store.update(changed).await.unwrap(), id == "A");
         }
         let times = ["10", "12", "03"].map(|hour| Some(format!("2026-11-21T{hour}:00:00Z")));
-        store.set_times("A", times.clone()).await.unwrap();
+        store.note_times("A", times.clone()).await;
         // The task of a run knows nothing of them.
         for (id, is_there) in [("A", true), ("B", false)] {
             let written = store.set_facts(id, broadcast.facts.clone()).await;

@@ -156,6 +156,16 @@ pub(super) fn write_facts(
     set(connection, id, &facts_map(facts), is_meant, [])
 }
 
+/// Writes when a broadcast starts and ends by its schedule, and when its items are fetched.
+pub(super) fn write_times(
+    connection: &Connection,
+    id: &str,
+    [start, stop, prefetch]: &[Option<String>; 3],
+) -> rusqlite::Result<usize> {
+    let sql = "UPDATE broadcasts SET next_start_at = ?1, next_stop_at = ?2, next_prefetch_at = ?3 WHERE id = ?4";
+    connection.execute(sql, rusqlite::params![start, stop, prefetch, id])
+}
+
 /// Keeps of the facts that were read those that [`write_facts`] doesn't write.
 pub(super) fn keep_others(facts: &mut Facts, read: Facts) {
     *facts = Facts {

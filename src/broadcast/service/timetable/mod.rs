@@ -264,9 +264,7 @@ impl Broadcasts {
             facts.next_stop_at,
             facts.next_prefetch_at,
         ];
-        if let Err(error) = self.store().set_times(id, times).await {
-            tracing::error!(%error, "times of a broadcast not written");
-        }
+        self.store().note_times(id, times).await;
     }
 
     /// Takes up the schedule of a broadcast that is new, or was changed.

@@ -25,8 +25,12 @@ pub(super) struct Pending {
     dropped: u64,
     facts: HashMap<String, Facts>,
     positions: HashMap<String, Position>,
+    times: HashMap<String, Times>,
     lists: HashMap<String, Change>,
 }
+
+/// When a broadcast starts and ends by its schedule, and when its items are fetched.
+pub(super) type Times = [Option<String>; 3];
 
 /// What changes in a list.
 #[derive(Debug, Default)]
@@ -88,6 +92,10 @@ impl Pending {
         self.positions.insert(id.to_owned(), position);
     }
 
+    pub(super) fn times(&mut self, id: &str, times: Times) {
+        self.times.insert(id.to_owned(), times);
+    }
+
     pub(super) fn items(&mut self, id: &str, items: Vec<Item>) {
         let change = Change {
             whole: Some(items),
@@ -102,9 +110,13 @@ impl Pending {
     }
 
     fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-            && self.facts.is_empty()
+        self.rows.is_empty() && self.has_no_state()
+    }
+
+    fn has_no_state(&self) -> bool {
+        self.facts.is_empty()
             && self.positions.is_empty()
+            && self.times.is_empty()
             && self.lists.is_empty()
     }
 
@@ -136,6 +148,9 @@ impl Pending {
         for (id, position) in earlier.positions {
             self.positions.entry(id).or_insert(position);
         }
+        for (id, times) in earlier.times {
+            self.times.entry(id).or_insert(times);
+        }
         for (id, change) in earlier.lists {
             let newer = self.lists.remove(&id).unwrap_or_default();
             self.lists.insert(id, newer.after(change));
@@ -149,7 +164,7 @@ impl Pending {
     /// # Errors
     /// The database's.
     pub(super) fn write_state(&self, connection: &mut Connection) -> rusqlite::Result<()> {
-        if self.facts.is_empty() && self.positions.is_empty() && self.lists.is_empty() {
+        if self.has_no_state() {
             return Ok(());
         }
         let transaction = connection.transaction()?;
@@ -163,6 +178,9 @@ impl Pending {
                 let position = serde_json::to_string(position);
                 place.execute(params![id, position.unwrap_or_default()])?;
             }
+        }
+        for (id, times) in &self.times {
+            columns::write_times(&transaction, id, times)?;
         }
         for (id, change) in &self.lists {
             let mut is_there =
@@ -184,6 +202,7 @@ impl Pending {
     pub(super) fn forget_state(&mut self) {
         self.facts.clear();
         self.positions.clear();
+        self.times.clear();
         self.lists.clear();
     }
 
@@ -240,6 +259,14 @@ impl Pending {
         }
         if let Some(position) = self.positions.get(&broadcast.id) {
             broadcast.facts.position = Some(position.clone());
+        }
+        if let Some(times) = self.times.get(&broadcast.id) {
+            let facts = &mut broadcast.facts;
+            [
+                facts.next_start_at,
+                facts.next_stop_at,
+                facts.next_prefetch_at,
+            ] = times.clone();
         }
     }
 

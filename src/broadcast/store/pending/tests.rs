@@ -63,6 +63,36 @@ fn what_is_put_back_is_older_than_what_was_noted_since() {
 }
 
 #[test]
+fn times_that_wait_are_told_and_kept_by_what_else_waits() {
+    let times = |hour: &str| ["start", "stop", "early"].map(|what| Some(format!("{what} {hour}")));
+    let mut pending = Pending::default();
+    pending.times("A", times("10"));
+    pending.times("B", times("10"));
+    let earlier = pending.take().unwrap();
+    pending.times("A", times("11"));
+    pending.facts("B", Facts::new(""));
+    pending.put_back(earlier);
+    for (id, hour) in [("A", "11"), ("B", "10")] {
+        let mut broadcast = Broadcast {
+            id: id.to_owned(),
+            settings: crate::broadcast::Settings::default(),
+            sealed_key: None,
+            facts: Facts::new(""),
+        };
+        pending.renew(&mut broadcast);
+        let facts = broadcast.facts;
+        let told = [
+            facts.next_start_at,
+            facts.next_stop_at,
+            facts.next_prefetch_at,
+        ];
+        assert_eq!(told, times(hour), "{id}");
+    }
+    pending.forget_state();
+    assert!(pending.take().is_none());
+}
+
+#[test]
 fn rows_that_matter_least_go_first_when_there_are_too_many() {
     let mut pending = Pending::default();
     pending.log(row(LogLevel::Info));
