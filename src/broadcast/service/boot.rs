@@ -1,6 +1,7 @@
 //! What a server does with broadcasts when it starts: tidies up after the one before, and goes on.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 
 use super::{Broadcasts, Start};
@@ -12,13 +13,28 @@ impl Broadcasts {
     /// Tidies up what an earlier process left, and starts what is to start with the server. What fails of one broadcast is
     /// told, and is no matter of the others.
     pub async fn boot(&self) {
+        if let Err(error) = self.take_up().await {
+            tracing::error!(%error, "broadcasts not started");
+        }
+    }
+
+    /// Starts what is still to start with the server; all of it, where the database couldn't be read so far.
+    pub(super) async fn boot_again(&self, is_time: bool) {
+        if !self.inner.is_booted.load(Ordering::Relaxed) {
+            // It was told before.
+            let _ = self.take_up().await;
+        } else if is_time {
+            self.start_due().await;
+        }
+    }
+
+    async fn take_up(&self) -> Result<(), BroadcastError> {
+        self.check_usable().await?;
         let context = &self.inner.context;
         // Before the records are read, so that none can be of one that is made meanwhile.
         let on_disk = context.shelves.ids().await;
-        let ids = match self.ids().await {
-            Ok(ids) => ids,
-            Err(error) => return tracing::error!(%error, "broadcasts not started"),
-        };
+        let ids = self.store().ids().await?;
+        self.inner.is_booted.store(true, Ordering::Relaxed);
         context.shelves.sweep(on_disk, &ids).await;
         for id in ids {
             if let Err(error) = self.tidy(&id).await {
@@ -28,10 +44,11 @@ impl Broadcasts {
         }
         // All that lies on disk is counted by now.
         self.start_due().await;
+        Ok(())
     }
 
     /// Starts what is still to start with the server. What the database refuses stays to be started.
-    pub(super) async fn start_due(&self) {
+    async fn start_due(&self) {
         let due = self.due_with_server().clone();
         for id in due {
             let Err(error) = self.start_with_server(&id).await else {
@@ -79,11 +96,6 @@ impl Broadcasts {
         if was_due {
             self.leave(id).await;
         }
-    }
-
-    async fn ids(&self) -> Result<Vec<String>, BroadcastError> {
-        self.check_usable().await?;
-        Ok(self.store().ids().await?)
     }
 
     /// Tidies up what an earlier process left of a broadcast, and notes whether it is to start with the server. Requests

@@ -10,6 +10,7 @@ pub use figures::Figures;
 pub use on_air::Start;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
@@ -50,7 +51,9 @@ struct Inner {
     /// Held while one is started, changed or deleted, so that each sees what the others left.
     starting: tokio::sync::Mutex<()>,
     /// Whether the database fits to the server's key; found out once.
-    usable: OnceCell<Result<(), BroadcastError>>,
+    is_usable: OnceCell<bool>,
+    /// Whether what an earlier process left was taken up.
+    is_booted: AtomicBool,
 }
 
 /// What a request says of the stream key.
@@ -80,7 +83,8 @@ impl Broadcasts {
                 timetable: Mutex::default(),
                 due_with_server: Mutex::default(),
                 starting: tokio::sync::Mutex::default(),
-                usable: OnceCell::new(),
+                is_usable: OnceCell::new(),
+                is_booted: AtomicBool::default(),
             }),
         }
     }
@@ -230,19 +234,15 @@ impl Broadcasts {
     /// Keys that were sealed by another process without `ENCRYPTION_KEY` are lost, and so is every later one.
     async fn check_usable(&self) -> Result<(), BroadcastError> {
         let Parts { store, sealer, .. } = self.parts();
+        // A database that could not be asked may be later.
         let check = async {
             store.ready().await?;
-            if !sealer.is_lasting() && store.has_keys().await? {
-                return Err(BroadcastError::NoServerKey);
-            }
-            Ok(())
+            Ok::<_, StoreError>(sealer.is_lasting() || !store.has_keys().await?)
         };
-        match self.inner.usable.get_or_init(|| check).await {
-            Ok(()) => Ok(()),
-            Err(BroadcastError::NoServerKey) => Err(BroadcastError::NoServerKey),
-            Err(BroadcastError::Store(error)) => Err(error.clone().into()),
-            Err(error) => Err(StoreError::Failed(error.to_string()).into()),
+        if *self.inner.is_usable.get_or_try_init(|| check).await? {
+            return Ok(());
         }
+        Err(BroadcastError::NoServerKey)
     }
 
     /// Whatever names a list becomes its bare id.

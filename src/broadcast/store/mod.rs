@@ -124,7 +124,7 @@ impl Store {
         let (path, noted) = (path.to_owned(), Arc::clone(&shared));
         std::thread::Builder::new()
             .name("broadcast-db".to_owned())
-            .spawn(move || Owner::open(&path, noted).work(&queue))?;
+            .spawn(move || Owner::open(path, noted).work(&queue))?;
         Ok(Self { jobs, shared })
     }
 

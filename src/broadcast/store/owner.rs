@@ -3,7 +3,7 @@
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -11,34 +11,66 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode};
 
 use super::pending::Pending;
+use super::schema::Unfit;
 use super::{Job, Shared, StoreError, schema};
 
 /// How long rows are collected.
 const COLLECTING: Duration = Duration::from_millis(100);
 /// How long a statement waits for another process that has the database.
 const BUSY: Duration = Duration::from_secs(5);
-/// How long is waited before what could not be written is tried again.
-const WRITE_AGAIN: Duration = Duration::from_secs(1);
+/// How long is waited before what could not be opened or written is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// What the thread has.
 pub(super) struct Owner {
+    path: PathBuf,
     opened: Result<Connection, StoreError>,
+    /// Whether what could not be opened may be later.
+    may_open: bool,
     shared: Arc<Shared>,
-    /// When it is tried again to write what could not be.
+    /// When it is tried again to open or write what could not be.
     again: Instant,
 }
 
 impl Owner {
-    pub(super) fn open(path: &Path, shared: Arc<Shared>) -> Self {
-        let opened = open(path);
-        match &opened {
-            Ok(connection) => note_newest(connection, &shared),
-            Err(error) => tracing::error!(%error, "no broadcasts"),
-        }
-        Self {
-            opened,
+    pub(super) fn open(path: PathBuf, shared: Arc<Shared>) -> Self {
+        let mut owner = Self {
+            path,
+            opened: Err(super::ended()),
+            may_open: true,
             shared,
             again: Instant::now(),
+        };
+        owner.try_open();
+        if let Err(error) = &owner.opened {
+            tracing::error!(%error, "no broadcasts");
+        }
+        owner
+    }
+
+    fn try_open(&mut self) {
+        self.may_open = false;
+        self.opened = open(&self.path).map_err(|unfit| {
+            self.may_open = unfit.may_pass;
+            StoreError::Unusable {
+                path: self.path.clone(),
+                reason: unfit.reason,
+            }
+        });
+        if let Ok(connection) = &self.opened {
+            note_newest(connection, &self.shared);
+        }
+        self.again = Instant::now() + AGAIN;
+    }
+
+    /// Tries again to open what could not be, when it is time to.
+    fn open_again(&mut self) {
+        if !self.may_open || Instant::now() < self.again {
+            return;
+        }
+        self.try_open();
+        if self.opened.is_ok() {
+            tracing::info!("the database of broadcasts can be used now");
         }
     }
 
@@ -71,10 +103,10 @@ impl Owner {
         }
     }
 
-    /// What is to be done next; nothing, when it is time to write what could not be.
+    /// What is to be done next; nothing, when it is time to open or write what could not be.
     fn next(&self, queue: &Receiver<Job>) -> Result<Job, RecvTimeoutError> {
-        if self.shared.failing().is_some() {
-            return queue.recv_timeout(WRITE_AGAIN);
+        if self.may_open || self.shared.failing().is_some() {
+            return queue.recv_timeout(AGAIN);
         }
         queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
     }
@@ -96,6 +128,7 @@ impl Owner {
 
     /// Writes what waits. If that can't be done now but may be later, it goes on to wait.
     fn flush(&mut self) {
+        self.open_again();
         let is_failing = self.shared.failing().is_some();
         if is_failing && Instant::now() < self.again {
             return;
@@ -119,7 +152,7 @@ impl Owner {
                  changed meanwhile"
             );
         }
-        self.again = Instant::now() + WRITE_AGAIN;
+        self.again = Instant::now() + AGAIN;
         self.shared.pending().put_back(taken);
         *self.shared.failing() = Some(error.into());
     }
@@ -151,7 +184,7 @@ fn unless_hopeless(written: rusqlite::Result<()>) -> rusqlite::Result<()> {
 }
 
 /// Whether a write that failed so may do well later, when there is room again for instance.
-fn may_pass(error: &rusqlite::Error) -> bool {
+pub(super) fn may_pass(error: &rusqlite::Error) -> bool {
     use ErrorCode::{
         CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, OutOfMemory, ReadOnly, SystemIoFailure,
     };
@@ -178,18 +211,15 @@ fn note_newest(connection: &Connection, shared: &Shared) {
     shared.pending().start_behind(newest.unwrap_or(0));
 }
 
-fn open(path: &Path) -> Result<Connection, StoreError> {
-    let unusable = |reason: String| StoreError::Unusable {
-        path: path.to_owned(),
-        reason,
-    };
-    make(path).map_err(|error| {
-        unusable(format!(
+fn open(path: &Path) -> Result<Connection, Unfit> {
+    make(path).map_err(|error| Unfit {
+        reason: format!(
             "{error}; `BROADCAST_DB` names a file in a directory that can be written to"
-        ))
+        ),
+        may_pass: true,
     })?;
-    let mut connection = Connection::open(path).map_err(|error| unusable(error.to_string()))?;
-    schema::prepare(&mut connection, BUSY).map_err(unusable)?;
+    let mut connection = Connection::open(path)?;
+    schema::prepare(&mut connection, BUSY)?;
     Ok(connection)
 }
 
@@ -217,7 +247,7 @@ mod tests {
 
     /// The thread's things over a new database with one broadcast.
     fn owner(dir: &Path) -> Owner {
-        let owner = Owner::open(&dir.join("db"), Arc::default());
+        let owner = Owner::open(dir.join("db"), Arc::default());
         let broadcast = Broadcast {
             id: "A".to_owned(),
             settings: crate::broadcast::Settings::default(),
@@ -279,10 +309,30 @@ mod tests {
         let mut owner = owner(dir.path());
         owner.shared.pending().position("A", Position::default());
         *owner.shared.failing() = Some(StoreError::Full);
-        owner.again = Instant::now() + 100 * WRITE_AGAIN;
+        owner.again = Instant::now() + 100 * AGAIN;
         owner.attend(Some(Job::Read(Box::new(|_| {}))));
         assert_eq!(position(&owner), None);
         owner.attend(Some(Job::Flush(Box::new(|_| {}))));
         assert!(position(&owner).is_some());
+    }
+
+    #[test]
+    fn what_could_not_be_opened_is_tried_again_unless_it_is_damaged() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("folder");
+        std::fs::write(&folder, "in the way").unwrap();
+        let mut owner = Owner::open(folder.join("db"), Arc::default());
+        assert!(matches!(owner.opened, Err(StoreError::Unusable { .. })));
+        std::fs::remove_file(&folder).unwrap();
+        owner.again = Instant::now() + 100 * AGAIN;
+        owner.flush();
+        assert!(owner.opened.is_err(), "before its time");
+        owner.again = Instant::now();
+        owner.flush();
+        assert!(owner.opened.is_ok());
+        let damaged = dir.path().join("damaged");
+        std::fs::write(&damaged, "no database at all".repeat(100)).unwrap();
+        let owner = Owner::open(damaged, Arc::default());
+        assert!(owner.opened.is_err() && !owner.may_open);
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::owner::may_pass;
+
 /// Each brings the tables from the version that is its place to the next one. Never changed, only added to.
 const MIGRATIONS: [&str; 7] = [
     "CREATE TABLE broadcasts (
@@ -46,18 +48,42 @@ const MIGRATIONS: [&str; 7] = [
     "DROP TABLE children;",
 ];
 
+/// Why a database can't be used.
+#[derive(Debug)]
+pub(super) struct Unfit {
+    /// For people.
+    pub(super) reason: String,
+    /// Whether it may be used later as it is.
+    pub(super) may_pass: bool,
+}
+
+impl Unfit {
+    fn for_good(reason: String) -> Self {
+        Self {
+            reason,
+            may_pass: false,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Unfit {
+    fn from(error: rusqlite::Error) -> Self {
+        Self {
+            reason: error.to_string(),
+            may_pass: may_pass(&error),
+        }
+    }
+}
+
 /// Sets the connection up, checks the file and brings its tables up to date.
 ///
 /// # Errors
-/// Why it can't be used, for people.
-pub(super) fn prepare(connection: &mut Connection, busy: Duration) -> Result<(), String> {
-    let text = |error: rusqlite::Error| error.to_string();
-    connection.busy_timeout(busy).map_err(text)?;
-    let sound: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(text)?;
+/// Why it can't be used.
+pub(super) fn prepare(connection: &mut Connection, busy: Duration) -> Result<(), Unfit> {
+    connection.busy_timeout(busy)?;
+    let sound: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if sound != "ok" {
-        return Err(format!("it is damaged: {sound}"));
+        return Err(Unfit::for_good(format!("it is damaged: {sound}")));
     }
     // Nothing is written before it is known that it may be.
     let version = version(connection)?;
@@ -68,38 +94,31 @@ pub(super) fn prepare(connection: &mut Connection, busy: Duration) -> Result<(),
         // A key that was cleared must not stay in a free page.
         ("secure_delete", "ON"),
     ] {
-        connection
-            .pragma_update(None, pragma, value)
-            .map_err(text)?;
+        connection.pragma_update(None, pragma, value)?;
     }
     migrate(connection, version)
 }
 
 /// How many migrations the file has had.
-fn version(connection: &Connection) -> Result<usize, String> {
-    let version: i64 = connection
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(|error| error.to_string())?;
+fn version(connection: &Connection) -> Result<usize, Unfit> {
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let known = MIGRATIONS.len();
     let done = usize::try_from(version).unwrap_or(usize::MAX);
     if done <= known {
         return Ok(done);
     }
-    Err(format!(
+    Err(Unfit::for_good(format!(
         "it is of version {version}, made by a newer server; this one knows {known}"
-    ))
+    )))
 }
 
-fn migrate(connection: &mut Connection, done: usize) -> Result<(), String> {
-    let text = |error: rusqlite::Error| error.to_string();
+fn migrate(connection: &mut Connection, done: usize) -> Result<(), Unfit> {
     for (number, migration) in MIGRATIONS.iter().enumerate().skip(done) {
-        let transaction = connection.transaction().map_err(text)?;
-        transaction.execute_batch(migration).map_err(text)?;
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(migration)?;
         let version = i64::try_from(number + 1).unwrap_or(i64::MAX);
-        transaction
-            .pragma_update(None, "user_version", version)
-            .map_err(text)?;
-        transaction.commit().map_err(text)?;
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.commit()?;
     }
     Ok(())
 }
@@ -163,7 +182,7 @@ mod tests {
         connection
             .execute_batch(&format!("PRAGMA user_version = {newer}"))
             .unwrap();
-        let reason = prepare(&mut connection, Duration::ZERO).unwrap_err();
+        let reason = prepare(&mut connection, Duration::ZERO).unwrap_err().reason;
         assert!(reason.contains("newer server"), "{reason}");
         assert_eq!(columns(&connection, "broadcasts"), Vec::<String>::new());
     }

@@ -201,9 +201,12 @@ impl Broadcasts {
         let mut again = Instant::now() + AGAIN;
         loop {
             ticks.tick().await;
-            if again <= Instant::now() && !self.parts().lifecycle.is_draining() {
-                self.start_due().await;
-                again = Instant::now() + AGAIN;
+            if !self.parts().lifecycle.is_draining() {
+                let is_time = again <= Instant::now();
+                self.boot_again(is_time).await;
+                if is_time {
+                    again = Instant::now() + AGAIN;
+                }
             }
             for (id, due) in self.due() {
                 self.act(&id, due).await;
