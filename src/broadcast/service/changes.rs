@@ -72,11 +72,11 @@ impl Broadcasts {
             (broadcast.sealed_key, broadcast.facts.stream_key_hint) = (None, None);
         }
         self.set_key(&mut broadcast, found).await?;
-        if !self.store().update(broadcast.clone()).await? {
+        let updated = self.store().update(broadcast.clone(), is_other_list);
+        if !updated.await? {
             return Err(BroadcastError::NotFound);
         }
         if is_other_list {
-            self.store().forget_list(&id).await?;
             broadcast.facts.position = None;
         }
         if let Some(running) = running {

@@ -22,13 +22,28 @@ impl Store {
         .await
     }
 
-    /// Writes anew what the user says of a broadcast; whether there is one.
+    /// Writes anew what the user says of a broadcast, and forgets its items and position where its list is another one;
+    /// whether there is one.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn update(&self, broadcast: Broadcast) -> Result<bool, StoreError> {
-        self.call(move |connection| Ok(columns::write_settings(connection, broadcast)? > 0))
-            .await
+    /// [`StoreError`]; nothing is changed then.
+    pub async fn update(
+        &self,
+        broadcast: Broadcast,
+        is_other_list: bool,
+    ) -> Result<bool, StoreError> {
+        self.call(move |connection| {
+            let transaction = connection.transaction()?;
+            if is_other_list {
+                let id = &broadcast.id;
+                transaction.execute("DELETE FROM items WHERE broadcast_id = ?1", [id])?;
+                transaction.execute("UPDATE broadcasts SET position = NULL WHERE id = ?1", [id])?;
+            }
+            let is_there = columns::write_settings(&transaction, broadcast)? > 0;
+            transaction.commit()?;
+            Ok(is_there)
+        })
+        .await
     }
 
     /// Writes anew what the server says of a broadcast; whether there is one.
@@ -50,20 +65,6 @@ impl Store {
     /// can be.
     pub async fn note_times(&self, id: &str, times: [Option<String>; 3]) {
         self.note_now(|pending| pending.times(id, times)).await;
-    }
-
-    /// Forgets items and position, because the list is another one.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn forget_list(&self, id: &str) -> Result<(), StoreError> {
-        let id = id.to_owned();
-        self.call(move |connection| {
-            connection.execute("DELETE FROM items WHERE broadcast_id = ?1", [&id])?;
-            connection.execute("UPDATE broadcasts SET position = NULL WHERE id = ?1", [&id])?;
-            Ok(())
-        })
-        .await
     }
 
     /// One broadcast.
@@ -236,7 +237,7 @@ mod tests {
                 settings,
                 ..broadcast.clone()
             };
-            assert_eq!(store.update(changed).await.unwrap(), id == "A");
+            assert_eq!(store.update(changed, false).await.unwrap(), id == "A");
         }
         let times = ["10", "12", "03"].map(|hour| Some(format!("2026-11-21T{hour}:00:00Z")));
         store.note_times("A", times.clone()).await;
