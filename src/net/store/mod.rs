@@ -307,19 +307,21 @@ impl Store {
         let mut is_told = false;
         loop {
             let opening = connection::open(&self.inner.config, &login);
+            let was_well = AtomicBool::default();
             let ended = match timeout(CONNECT_TIMEOUT, opening).await {
                 Ok(Ok((connection, driver))) => {
                     let connection = Arc::new(connection);
                     tokio::select! {
                         () = driver => Err(OpenError::Ping),
-                        ended = self.serve(&connection) => ended,
+                        ended = self.serve(&connection, &was_well) => ended,
                     }
                 }
                 Ok(Err(error)) => Err(error),
                 Err(_elapsed) => Err(OpenError::Slow),
             };
-            let was_well = self.inner.connection.swap(None).is_some();
-            if was_well || ended.is_ok() {
+            // A caller may have taken it away already.
+            self.inner.connection.store(None);
+            if was_well.into_inner() {
                 (pause, is_told) = (MIN_PAUSE, true);
                 self.inner.counts.lost.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!("Redis is lost; each instance works by itself meanwhile");
@@ -331,11 +333,15 @@ impl Store {
         }
     }
 
-    /// Lets callers use the connection while it answers; returns when it does no more.
+    /// Lets callers use the connection while it answers, which makes it one that `was_well`; returns when it does no more.
     ///
     /// # Errors
     /// It never did.
-    async fn serve(&self, connection: &Arc<MultiplexedConnection>) -> Result<(), OpenError> {
+    async fn serve(
+        &self,
+        connection: &Arc<MultiplexedConnection>,
+        was_well: &AtomicBool,
+    ) -> Result<(), OpenError> {
         let ping = cmd("PING");
         let is_well = async || ask::<String>(connection, &ping).await == Ok("PONG".to_owned());
         if !is_well().await {
@@ -345,6 +351,7 @@ impl Store {
         // What was said of a former connection.
         let _ = self.inner.lost.notified().now_or_never();
         self.inner.connection.store(Some(Arc::clone(connection)));
+        was_well.store(true, Ordering::Relaxed);
         tracing::info!("Redis connected");
         loop {
             tokio::select! {
