@@ -47,7 +47,7 @@ impl Fetched {
         let mut kinds = ["json", "text", "html"].iter();
         let is_text = kind.is_empty() || kinds.any(|part| kind.contains(part));
         let body = if is_text { &self.body[..] } else { b"" };
-        let body = looked_through(route, &String::from_utf8_lossy(body));
+        let body = looked_through(route, &String::from_utf8_lossy(body), self.is_whole);
         format!("{:?}\n{body}", self.headers)
     }
 
