@@ -25,6 +25,7 @@ async fn assert_freed(stage: &Stage, bytes: std::ops::RangeInclusive<u64>) {
     stage.streams(0).await;
     let elapsed = left.elapsed();
     assert!(elapsed <= GONE_WITHIN, "{elapsed:?}");
+    stage.server.assert_logged("transfer ended").await;
     assert_end_in_log(stage, &bytes);
 }
 

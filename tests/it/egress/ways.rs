@@ -80,7 +80,7 @@ async fn way_that_is_blocked_is_benched_and_its_work_done_by_another() {
     assert!(!health["degraded"].to_string().contains("egress"));
     server.api().resolve(&internet.serve(&item(14))).await;
     assert_eq!(internet.pages("a"), asked, "it rests");
-    assert!(server.logs().contains("egress is blocked and benched"));
+    server.assert_logged("egress is blocked and benched").await;
 }
 
 #[tokio::test]

@@ -279,6 +279,11 @@ impl TestServer {
         self.output.lines.lock().expect("lines").join("\n")
     }
 
+    /// Fails unless a line contains `part`: what was printed before an answer may come after it.
+    pub(crate) async fn assert_logged(&self, part: &str) {
+        super::eventually(part, async || self.output.find(part).map(drop)).await;
+    }
+
     /// Returns the first line that contains `part`, when there is one.
     ///
     /// # Panics

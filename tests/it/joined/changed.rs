@@ -168,7 +168,10 @@ async fn run_that_is_not_the_one_of_the_index_breaks_off() {
         let answer = pair.get(&link(&body, PAIR)).await;
         assert_eq!((answer.status.as_u16(), answer.is_whole), (200, false));
         assert!(answer.body.len() < whole.len() && whole.starts_with(&answer.body));
-        assert!(pair.stage.server.logs().contains("not what its index says"));
+        pair.stage
+            .server
+            .assert_logged("not what its index says")
+            .await;
     }
 }
 

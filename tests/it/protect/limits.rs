@@ -94,7 +94,7 @@ async fn client_behind_a_trusted_proxy_is_the_one_it_names() {
         .await;
         assert_eq!(answer.status.as_u16(), expected, "{forwarded}");
     }
-    assert!(server.logs().contains("client=2001:db8:0:7:ffff::2"));
+    server.assert_logged("client=2001:db8:0:7:ffff::2").await;
 }
 
 #[tokio::test]

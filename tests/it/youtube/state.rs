@@ -99,6 +99,6 @@ async fn folder_that_cannot_be_written_is_warned_about() {
     let site = with_state(file.path()).await;
     let body = site.resolve(for_others(ID)).await;
     assert_file(&site.get(&link(&body, "140")).await, &Track::of(140, 213));
-    assert!(site.stage.server.logs().contains("is not kept"));
+    site.stage.server.assert_logged("is not kept").await;
     site.assert_well().await;
 }
