@@ -85,6 +85,14 @@ struct OnWire {
     task: AbortOnDropHandle<PumpEnd>,
 }
 
+/// Why it ends well.
+enum End {
+    /// It was told to, or the server ends.
+    Told,
+    /// The list is over.
+    ListOver,
+}
+
 /// Why it can't go on.
 struct Fault {
     code: &'static str,
@@ -189,12 +197,16 @@ impl Actor {
         let ended = self.watch(&handle, &mut events, &mut task).await;
         self.driver = None;
         self.readings.clear();
-        if let Err(fault) = ended {
-            self.fail(fault).await;
-            tokio::join!(finish(&handle, task), self.programs_end());
-            return self.close_shelf().await;
+        match ended {
+            Err(fault) => {
+                self.fail(fault).await;
+                tokio::join!(finish(&handle, task), self.programs_end());
+                return self.close_shelf().await;
+            }
+            Ok(End::Told) => self.note_position(),
+            // The next start begins at the beginning.
+            Ok(End::ListOver) => self.facts.position = None,
         }
-        self.note_position();
         self.become_after(Event::Stop).await;
         tokio::join!(finish(&handle, task), self.programs_end());
         self.close_shelf().await;
@@ -297,7 +309,7 @@ impl Actor {
         handle: &PumpHandle,
         events: &mut mpsc::Receiver<pump::Event>,
         task: &mut AbortOnDropHandle<PumpEnd>,
-    ) -> Result<(), Fault> {
+    ) -> Result<End, Fault> {
         let soft = self.context.parts.lifecycle.soft.clone();
         let mut ticks = interval(Duration::from_secs(1));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -305,9 +317,9 @@ impl Actor {
         loop {
             tokio::select! {
                 biased;
-                () = soft.cancelled() => return Ok(()),
+                () = soft.cancelled() => return Ok(End::Told),
                 command = self.commands.recv() => match command {
-                    None | Some(Command::Stop) => return Ok(()),
+                    None | Some(Command::Stop) => return Ok(End::Told),
                     Some(Command::Skip) => handle.skip(),
                     Some(Command::Refresh(answer)) => self.refresh(answer),
                 },
@@ -329,8 +341,9 @@ impl Actor {
     /// Something must play within a while, once there is somebody to play it to.
     fn check_start(&self, handle: &PumpHandle) -> Result<(), Fault> {
         let live = self.live();
-        let is_late = live.status == Status::Starting && live.started.elapsed() >= NOTHING_FOR;
-        if is_late && handle.status().connected_for.is_some() {
+        let connected_for = handle.status().connected_for;
+        let is_late = connected_for.is_some_and(|time| time >= NOTHING_FOR);
+        if is_late && live.status == Status::Starting {
             return Err(Fault::new("no_playable_items", NOTHING_PLAYS));
         }
         Ok(())

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{Actor, Fault, NOTHING_PLAYS};
+use super::{Actor, End, Fault, NOTHING_PLAYS};
 use crate::broadcast::pump::{self, PumpEnd};
 use crate::broadcast::run::driver::News;
 use crate::broadcast::run::live::{OnAir, Queued};
@@ -183,9 +183,10 @@ impl Actor {
     pub(super) fn take_end(
         &self,
         end: Result<PumpEnd, tokio::task::JoinError>,
-    ) -> Result<(), Fault> {
+    ) -> Result<End, Fault> {
         let (code, error) = match end {
-            Ok(PumpEnd::Finished | PumpEnd::Stopped) => return Ok(()),
+            Ok(PumpEnd::Finished) => return Ok(End::ListOver),
+            Ok(PumpEnd::Stopped) => return Ok(End::Told),
             Ok(PumpEnd::Rejected(error)) => ("target_rejected", error),
             Ok(PumpEnd::Forbidden(error)) => ("target_forbidden", error),
             Ok(PumpEnd::GaveUp(error)) => ("target_unreachable", error),

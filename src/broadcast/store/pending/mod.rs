@@ -84,7 +84,9 @@ impl Pending {
         }
     }
 
+    /// They hold the position, too: one that was noted before is older.
     pub(super) fn facts(&mut self, id: &str, facts: Facts) {
+        self.positions.remove(id);
         self.facts.insert(id.to_owned(), facts);
     }
 
@@ -142,11 +144,13 @@ impl Pending {
         rows.append(&mut self.rows);
         self.rows = rows;
         self.dropped += earlier.dropped;
+        for (id, position) in earlier.positions {
+            if !self.facts.contains_key(&id) {
+                self.positions.entry(id).or_insert(position);
+            }
+        }
         for (id, facts) in earlier.facts {
             self.facts.entry(id).or_insert(facts);
-        }
-        for (id, position) in earlier.positions {
-            self.positions.entry(id).or_insert(position);
         }
         for (id, times) in earlier.times {
             self.times.entry(id).or_insert(times);

@@ -145,3 +145,21 @@ fn rows_that_wait_are_read_with_the_others() {
     };
     assert!(pending.renew_rows("B", query, Vec::new()).is_empty());
 }
+
+#[test]
+fn facts_that_were_noted_later_have_the_last_word_on_a_position() {
+    let mut pending = Pending::default();
+    pending.position("A", position(1));
+    let over = Facts::new("2026-01-01T00:00:00Z");
+    pending.facts("A", over.clone());
+    assert!(pending.positions.is_empty());
+    let mut failed = Pending::default();
+    failed.position("A", position(1));
+    pending.put_back(failed);
+    assert!(pending.positions.is_empty(), "it is older");
+    pending.position("A", position(2));
+    let mut earlier = Pending::default();
+    earlier.facts("A", over);
+    pending.put_back(earlier);
+    assert_eq!(pending.positions["A"], position(2));
+}
