@@ -1,5 +1,6 @@
 //! The list of a broadcast as it is played: what is next, what came later, what left, what is tried again. Pure.
 
+mod left;
 mod retry;
 #[cfg(test)]
 mod tests;
@@ -8,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 
 use tokio::time::Instant;
 
+use self::left::Left;
 use self::retry::Retry;
 use super::{Item, ItemState, order};
 
@@ -89,6 +91,8 @@ pub(super) struct List {
     begun: VecDeque<Turn>,
     /// When items that could not be played are tried again; at once where nothing is said here.
     retries: HashMap<u32, Retry>,
+    /// Where the order was left, because what comes there may not be played for now.
+    left: Option<Left>,
 }
 
 impl List {
@@ -190,10 +194,16 @@ impl List {
         }
     }
 
-    /// What is next of those that `may` be played, and goes on behind it.
+    /// What is next of those that `may` be played, and goes on behind it. The first that is passed over because it may not
+    /// is where [`List::go_back`] leads.
     pub(super) fn next(&mut self, now: Instant, may: impl Fn(&Item) -> bool) -> Next {
         let turn = self.before.pop_front().or_else(|| {
-            let turn = self.first_of(&self.order, self.next, (self.cycle, now), may);
+            let at = (self.cycle, now);
+            let turn = self.first_of(&self.order, self.next, at, may);
+            let first = self.first_of(&self.order, self.next, at, |_| true);
+            if let Some(first) = first.filter(|first| turn.as_ref() != Some(first)) {
+                self.leave(first.index);
+            }
             let place = turn.as_ref().map(|turn| turn.index + 1);
             let place = place.and_then(|place| usize::try_from(place).ok());
             self.next = place.unwrap_or(self.next.max(self.order.len()));
@@ -387,7 +397,8 @@ impl List {
     }
 }
 
-fn is_removed(item: &Item) -> bool {
+/// Whether an item has left the list.
+pub(super) fn is_removed(item: &Item) -> bool {
     item.reason.as_deref() == Some(REMOVED)
 }
 

@@ -283,3 +283,59 @@ fn refresh_takes_over_what_the_list_says_of_an_item() {
     assert_eq!(play(&mut list), ["b", "d"]);
     assert_eq!(list.refresh(read), Reread::default());
 }
+
+#[test]
+fn order_that_was_left_is_gone_on_with_where_it_was() {
+    for seed in [None, Some(7)] {
+        let begun = || {
+            let mut list = List::new(seed, 0);
+            list.append(items(&["a", "b", "c", "d", "e"]));
+            list.complete();
+            list
+        };
+        let (mut list, order) = (begun(), play(&mut begun()));
+        // Two are played, and then only one of them may be for some cycles.
+        for id in &order[..2] {
+            let is_it = matches!(next(&mut list), Next::Turn(turn) if turn.item.video_id == *id);
+            assert!(is_it, "{id}");
+        }
+        let kept = order[0].clone();
+        assert!(!list.has_left());
+        let may = |item: &Item| item.video_id == kept;
+        assert_eq!(list.next(Instant::now(), may), Next::CycleEnd);
+        assert!(list.has_left());
+        for _ in 0..3 {
+            list.begin_cycle(seed);
+            let turn = list.next(Instant::now(), may);
+            assert!(matches!(turn, Next::Turn(turn) if turn.item.video_id == kept));
+            assert_eq!(list.next(Instant::now(), may), Next::CycleEnd);
+        }
+        list.append(items(&["f"]));
+        assert!(list.go_back() && !list.has_left() && !list.go_back());
+        let mut rest = order[2..].to_vec();
+        rest.push("f".to_owned());
+        assert_eq!(play(&mut list), rest);
+        assert_eq!(next(&mut list), Next::CycleEnd);
+    }
+}
+
+#[test]
+fn item_that_can_not_be_had_for_now_is_gone_back_to() {
+    let mut list = List::new(None, 0);
+    list.append(items(&["a", "b", "c"]));
+    list.complete();
+    assert!(matches!(next(&mut list), Next::Turn(_)));
+    let Next::Turn(turn) = next(&mut list) else {
+        panic!("`b` is next");
+    };
+    list.leave_at(&turn);
+    // The first place counts.
+    assert_eq!(list.next(Instant::now(), |_| false), Next::CycleEnd);
+    list.begin_cycle(None);
+    list.leave_at(&turn);
+    assert!(list.go_back());
+    assert_eq!(play(&mut list), ["b", "c"]);
+    // That of another cycle does not.
+    list.leave_at(&turn);
+    assert!(!list.has_left());
+}

@@ -13,7 +13,7 @@ use crate::services::ResolveError;
 const FIRST: usize = 100;
 /// Entries of further pages.
 const FURTHER: usize = 500;
-/// Pauses before a page is asked for again, when that may help.
+/// Pauses of one who waits for the list.
 const PAUSES: [Duration; 4] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
@@ -35,6 +35,8 @@ pub(in crate::broadcast) struct Reading {
     is_over: bool,
     /// Whether what was read a moment ago counts no longer.
     is_anew: bool,
+    /// Before a page is asked for again, when that may help.
+    pauses: &'static [Duration],
 }
 
 impl Reading {
@@ -54,6 +56,7 @@ impl Reading {
             count: 0,
             is_over: false,
             is_anew: false,
+            pauses: &PAUSES,
         }
     }
 
@@ -63,6 +66,15 @@ impl Reading {
             is_anew: true,
             ..Self::new(context, settings)
         }
+    }
+
+    /// Whether the site gives the list now, asked once.
+    pub(in crate::broadcast) async fn can_be_had(self) -> bool {
+        let mut once = Self {
+            pauses: &[],
+            ..self
+        };
+        once.next().await.is_ok()
     }
 
     /// The next page; `None` at the end: the list's own, that of what is accepted, or a page without a new id.
@@ -115,7 +127,7 @@ impl Reading {
         &mut self,
         part: Part,
     ) -> Result<Arc<crate::extract::Playlist>, Arc<ResolveError>> {
-        let mut pauses = PAUSES.into_iter();
+        let mut pauses = self.pauses.iter();
         loop {
             let way = self.ways.front().and_then(Option::as_deref);
             let lister = self.context.lister(&self.settings, way).await?;
@@ -131,7 +143,7 @@ impl Reading {
                 Err(error) => error,
             };
             match pauses.next().filter(|_| is_passing(&error)) {
-                Some(pause) => tokio::time::sleep(pause).await,
+                Some(pause) => tokio::time::sleep(*pause).await,
                 None => return Err(error),
             }
         }

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 use super::{Actor, Begin, Fault, NOTHING_PLAYS};
-use crate::broadcast::list::{EMPTY_LIST, Reread};
+use crate::broadcast::list::{EMPTY_LIST, Reread, is_removed};
 use crate::broadcast::pump::PumpHandle;
 use crate::broadcast::run::driver::Driver;
 use crate::broadcast::run::reading::Reading;
@@ -22,7 +22,9 @@ use crate::task;
 const WHOLE_LIST: Duration = Duration::from_secs(10);
 /// How long after a failure the list is read again, while only what is kept is played.
 const READ_AGAIN: Duration = Duration::from_secs(30);
-/// What is said then.
+/// How long after a failure the list is read again, of which nothing is known yet, while the target is away, too.
+const BEGIN_AGAIN: Duration = Duration::from_secs(10);
+/// What is said while only what is kept is played.
 const OFFLINE: &str = "the site is away: only what is kept is played";
 /// The seed's words for a list that can't be read.
 const NO_LIST: &str = "Failed to extract playlist videos";
@@ -58,12 +60,16 @@ impl Actor {
         self.live().shelf = self.shelf.as_ref().map(Arc::downgrade).unwrap_or_default();
         let is_kept = settings.serve_mode() == ServeMode::Hybrid;
         // What is kept is played even when the list can't be read.
-        let known = if begin.position.is_some() || is_kept {
+        let mut known = if begin.position.is_some() || is_kept {
             let items = self.context.store().items(&self.id).await;
             items.unwrap_or_default()
         } else {
             Vec::new()
         };
+        let had_removed = known.iter().any(is_removed);
+        let place = begin.position.as_ref();
+        let is_place = |item: &Item| place.is_some_and(|place| place.item_id == item.video_id);
+        known.retain(|item| !is_removed(item) || is_place(item));
         let is_files = settings.stream_source == StreamSource::MediaFiles;
         let known = if is_files {
             file_items(settings)
@@ -86,8 +92,11 @@ impl Actor {
             let offset = Duration::from_millis(position.offset_ms);
             driver.resume = Some((position.item_id, offset));
         }
-        if is_files {
+        if is_files || had_removed {
             self.write_items().await;
+        }
+        if is_files {
+            // They are all there is.
         } else if is_known {
             self.read_anew(None);
         } else {
@@ -98,9 +107,15 @@ impl Actor {
 
     /// Reads the list from its beginning. A drawn order waits for all of it for a while.
     pub(super) fn read_list(&mut self, waits: bool) {
+        let reading = self.reading(Duration::ZERO, waits);
+        self.readings.begin(reading);
+    }
+
+    fn reading(&self, pause: Duration, waits: bool) -> impl Future<Output = ()> + Send + use<> {
         let read = self.read_sender.clone();
         let mut list = Reading::new(&self.context, &self.settings.borrow());
-        let reading = async move {
+        async move {
+            sleep(pause).await;
             let due = Instant::now() + WHOLE_LIST;
             let mut held = Vec::new();
             loop {
@@ -121,8 +136,7 @@ impl Actor {
                     return;
                 }
             }
-        };
-        self.readings.begin(reading);
+        }
     }
 
     /// Reads the whole list again, to compare.
@@ -172,10 +186,18 @@ impl Actor {
             }
             Read::Failed(error) => {
                 let message = format!("{NO_LIST}: {error}");
-                if self.list.lock().items().is_empty() {
+                let is_empty = self.list.lock().items().is_empty();
+                if is_empty && !self.is_cut_off() {
                     return Err(Fault::new("no_playable_items", message));
                 }
                 self.log(LogLevel::Warn, LogSource::Resolver, &message);
+                if is_empty {
+                    // The target can't be had either: what is away is the way out, as before the network is up.
+                    let waits = self.settings.borrow().shuffle_playlist;
+                    let reading = self.reading(BEGIN_AGAIN, waits);
+                    self.readings.begin(reading);
+                    return Ok(());
+                }
                 self.list.lock().complete();
             }
             Read::Anew(read, answer) => {
@@ -196,6 +218,13 @@ impl Actor {
         }
         self.list.tell();
         Ok(())
+    }
+
+    /// Whether there is no connection to the target.
+    fn is_cut_off(&self) -> bool {
+        let live = self.live();
+        let pump = live.pump.as_ref().map(PumpHandle::status);
+        pump.is_none_or(|pump| pump.connected_for.is_none())
     }
 
     /// The list can be read: all of it is played.

@@ -12,7 +12,7 @@ const FIRST_BACK_OFF: Duration = Duration::from_secs(10);
 /// Longest such pause.
 const LAST_BACK_OFF: Duration = Duration::from_secs(300);
 /// Items that fail in a row before there is a pause.
-const FAILURES: u32 = 3;
+pub(super) const FAILURES: u32 = 3;
 /// First pause after so many; each further failure doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// Longest such pause.
@@ -68,7 +68,9 @@ impl Driver {
             // Nothing of what is kept could be played: the site is asked again.
             self.desk.list.note_offline(false);
         }
-        let goes_on = settings.loop_enabled || was_offline;
+        self.desk.forget_told();
+        let has_left = self.desk.list.lock().has_left();
+        let goes_on = settings.loop_enabled || was_offline || has_left;
         // Of either kind are items that were not tried.
         let has_passed_over = std::mem::take(&mut self.course.has_passed_over);
         let is_whole = self.desk.list.lock().is_whole_cycle();
@@ -87,6 +89,10 @@ impl Driver {
             self.back_off().await;
         }
         self.course.plays = 0;
+        if has_left && !self.desk.is_offline() {
+            // What was left comes next.
+            return true;
+        }
         self.desk.list.lock().begin_cycle(settings.seed());
         true
     }

@@ -23,6 +23,8 @@ pub(super) struct Failure {
     pub(super) reason: &'static str,
     /// Whether the site gave nothing.
     pub(super) is_of_site: bool,
+    /// Up to where it was handed over.
+    pub(super) from: Duration,
     pub(super) message: String,
 }
 

@@ -1,5 +1,6 @@
 //! Where the bytes of an item come from: the site, the operator's files, or what was fetched ahead.
 
+use std::collections::HashSet;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,9 @@ const FIND_PAUSES: [Duration; 3] = [
     Duration::from_secs(2),
     Duration::from_secs(4),
 ];
+
+/// How long an item waits for the target at most, before the site is asked again.
+const HELD: Duration = Duration::from_secs(60);
 
 /// How an item is wanted.
 pub(super) struct Wanted {
@@ -88,6 +92,10 @@ impl Desk {
             };
             match pauses.next().filter(|_| error.is_passing()) {
                 Some(pause) => sleep(pause).await,
+                None if error.is_passing() && self.is_cut_off() => {
+                    self.wait_for_target(turn, HELD).await;
+                    pauses = FIND_PAUSES.into_iter();
+                }
                 None => return Err(failure(&error)),
             }
         }
@@ -200,13 +208,21 @@ impl Desk {
 
     /// A line about an item that is not fetched ahead, unless it is what was said of it before: each cycle comes to the
     /// same.
-    fn once(&self, item: &str, line: &str) -> Option<News> {
+    pub(super) fn once(&self, item: &str, line: &str) -> Option<News> {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let before = told.insert(item.to_owned(), line.to_owned());
         (before.as_deref() != Some(line)).then(|| News::Line {
             item: item.to_owned(),
             line: line.to_owned(),
         })
+    }
+
+    /// Forgets what was said of items that are in the list no more.
+    pub(super) fn forget_told(&self) {
+        let list = self.list.lock();
+        let ids: HashSet<&str> = list.items().iter().map(|item| &*item.video_id).collect();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|id, _| ids.contains(id.as_str()));
     }
 
     /// Fetches an item whole.
@@ -273,6 +289,7 @@ fn failure(error: &PlayoutError) -> Failure {
         },
         reason: error.reason(),
         is_of_site: true,
+        from: Duration::ZERO,
         message: error.to_string(),
     }
 }

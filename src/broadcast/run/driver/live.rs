@@ -155,6 +155,7 @@ fn skipped(reason: &'static str, message: String) -> Failure {
         state: ItemState::Skipped,
         reason,
         is_of_site: true,
+        from: Duration::ZERO,
         message,
     }
 }

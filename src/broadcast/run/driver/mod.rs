@@ -3,6 +3,7 @@
 //! Each item is a task of its own ([`play`]). The next one begins when the one before is about to hand over its last
 //! bytes, so that two programs run at most.
 
+mod away;
 mod cycles;
 mod failures;
 mod finding;
@@ -29,7 +30,7 @@ use crate::broadcast::list::{List, Next, Turn};
 use crate::broadcast::pump::PumpHandle;
 use crate::broadcast::shelf::Shelf;
 use crate::broadcast::source::{Headers, Monitor};
-use crate::broadcast::{Item, ItemState, OnItemFailure, ServeMode, Settings};
+use crate::broadcast::{Item, ItemState, ServeMode, Settings};
 use cycles::Course;
 use failures::Failure;
 pub(super) use news::News;
@@ -160,8 +161,10 @@ pub(super) struct Driver {
     /// The task that fetches what comes.
     fetching: Option<AbortOnDropHandle<()>>,
     rescues: Rescues,
-    /// Where the first item is taken up, when it is still the one.
+    /// Where the next item is taken up, when it is the one.
     pub(super) resume: Option<(String, Duration)>,
+    /// The same of the item that was left because the site went away.
+    left: Option<(String, Duration)>,
     course: Course,
 }
 
@@ -203,6 +206,7 @@ impl Driver {
             fetching: None,
             rescues: Rescues::default(),
             resume: None,
+            left: None,
             course: Course::default(),
         }
     }
@@ -277,13 +281,18 @@ impl Driver {
         self.running.push_back((id, is_ending));
     }
 
-    /// What is next: an item that was fetched after all, or one of the list; while the site is away one that is kept.
+    /// What is next: an item that was fetched after all, or one of the list; while the site is away one that is kept, and
+    /// when it is back what would have come.
     fn next(&mut self) -> Next {
         let desk = &self.desk;
         let is_offline = desk.is_offline();
         self.course.has_passed_over |= is_offline;
         let may = |item: &Item| !is_offline || desk.is_saved(item);
-        desk.list.lock().next(Instant::now(), may)
+        let mut list = desk.list.lock();
+        if !is_offline && list.go_back() {
+            self.resume = self.left.take();
+        }
+        list.next(Instant::now(), may)
     }
 
     /// Whether the end of a cycle isn't its end yet.
@@ -312,6 +321,9 @@ impl Driver {
             Ended::Nothing => return,
         };
         let item = turn.item.video_id.clone();
+        if fetched.is_err() {
+            self.rescues.forget(&turn);
+        }
         let news = match fetched.map(|()| self.desk.list.lock().put_before(turn)) {
             Ok(()) => News::Fetched(item),
             Err(message) => News::Line {
@@ -343,6 +355,7 @@ impl Driver {
             Ok(()) => {
                 self.course.plays += 1;
                 self.course.failures = 0;
+                self.rescues.forget(&turn);
                 (ItemState::Ok, None, String::new())
             }
             Err(failure) => {
@@ -359,25 +372,6 @@ impl Driver {
         self.desk.tell(fared).await;
         if state == ItemState::Failed {
             self.note_failure().await;
-        }
-    }
-
-    /// What could not be played as it comes may be fetched whole; where the site is away, what is kept is played.
-    async fn look_for_another_way(&mut self, turn: &Turn, failure: &Failure) {
-        if failure.state != ItemState::Failed {
-            return;
-        }
-        let Some(shelf) = &self.desk.shelf else {
-            return;
-        };
-        let is_away = shelf.has_kept() && failure.is_of_site;
-        if is_away && !self.desk.list.note_offline(true) {
-            self.desk.tell(News::Offline).await;
-        }
-        let is_wanted =
-            self.desk.settings.borrow().on_item_failure == OnItemFailure::FallbackDownload;
-        if is_wanted && shelf.get(&turn.item).is_none() {
-            self.rescues.begin(Arc::clone(&self.desk), turn.clone());
         }
     }
 }

@@ -169,6 +169,7 @@ impl Item<'_> {
                     state: ItemState::Failed,
                     reason,
                     is_of_site: false,
+                    from: self.from,
                     message: message.clone(),
                 });
             }
@@ -176,7 +177,11 @@ impl Item<'_> {
             self.say(line).await;
             at_least(FAILURE_PAUSE, began).await;
             if self.feed.live().is_none() {
-                self.feed = self.desk.find_anew(self.turn, &self.wanted).await?;
+                let found = self.desk.find_anew(self.turn, &self.wanted).await;
+                self.feed = found.map_err(|failure| Failure {
+                    from: self.from,
+                    ..failure
+                })?;
                 let (serial, source) = (self.serial, self.feed.source());
                 self.desk.tell(News::Source { serial, source }).await;
             }
@@ -352,6 +357,7 @@ fn check_length(length: Option<Duration>, most: Option<Duration>) -> Result<(), 
             state: ItemState::Skipped,
             reason: "too_long",
             is_of_site: false,
+            from: Duration::ZERO,
             message: format!("{} s, longer than `max_item_minutes`", length.as_secs()),
         }),
         _ => Ok(()),

@@ -1,5 +1,6 @@
 //! Items that could not be played as they come: fetched whole meanwhile, and played then (`fallback_download`).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
@@ -17,6 +18,8 @@ pub(super) struct Rescues {
     fetches: JoinSet<(Turn, Result<(), String>)>,
     /// One at a time: the site may be in trouble.
     place: Arc<Semaphore>,
+    /// Items that were begun to be fetched, and not played to their end since.
+    tried: HashSet<u32>,
 }
 
 impl Default for Rescues {
@@ -24,14 +27,15 @@ impl Default for Rescues {
         Self {
             fetches: JoinSet::new(),
             place: Arc::new(Semaphore::new(1)),
+            tried: HashSet::new(),
         }
     }
 }
 
 impl Rescues {
-    /// Begins to fetch an item.
+    /// Begins to fetch an item, unless that was done in vain.
     pub(super) fn begin(&mut self, desk: Arc<Desk>, turn: Turn) {
-        if self.fetches.len() >= MOST {
+        if self.fetches.len() >= MOST || !self.tried.insert(turn.item.ord) {
             return;
         }
         let place = Arc::clone(&self.place);
@@ -41,6 +45,11 @@ impl Rescues {
             let fetched = desk.fetch(&turn.item, NoRoom::GiveUp).await;
             (turn, fetched)
         });
+    }
+
+    /// Lets an item be fetched again when it fails again: it was played, or never came.
+    pub(super) fn forget(&mut self, turn: &Turn) {
+        self.tried.remove(&turn.item.ord);
     }
 
     /// Whether some are being fetched.

@@ -2,6 +2,7 @@
 
 mod again;
 mod ahead;
+mod away;
 mod copy;
 mod crashes;
 mod egress;
