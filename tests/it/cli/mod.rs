@@ -19,7 +19,7 @@ use tokio::process::{Child, Command};
 
 use crate::harness::upstream::tiktok::{Item, Post};
 use crate::harness::upstream::{Fault, Media, Rule, Upstream, World};
-use crate::harness::{KEY, address};
+use crate::harness::{KEY, address, assert_no_panic_in};
 
 /// Longest run of one command; generous, because machines are busy.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -137,10 +137,12 @@ async fn ended(mut command: Command) -> Done {
 
 impl Done {
     fn of(output: Output) -> Self {
+        let stderr = String::from_utf8(output.stderr).expect("text");
+        assert_no_panic_in(&stderr);
         Self {
             code: output.status.code(),
             stdout: output.stdout,
-            stderr: String::from_utf8(output.stderr).expect("text"),
+            stderr,
         }
     }
 

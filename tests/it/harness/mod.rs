@@ -6,6 +6,7 @@ pub(crate) mod film;
 pub(crate) mod held;
 pub(crate) mod ingest;
 pub(crate) mod lateness;
+mod panics;
 mod raw;
 mod refusal;
 mod selftest;
@@ -17,6 +18,7 @@ pub(crate) mod upstream;
 
 pub(crate) use api::{Api, Fetched, fetch, plain_client, tls_client, try_fetch};
 pub(crate) use canary::{Canaries, assert_no_secret_in};
+pub(crate) use panics::assert_no_panic_in;
 pub(crate) use raw::{Raw, raw};
 pub(crate) use refusal::{assert_bare_refusal, assert_refusal, without_request_id};
 pub(crate) use server::{Builder, ENCODERS, KEY, TestServer};

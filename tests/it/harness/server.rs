@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use super::api::Api;
 use super::canary::{Canaries, Overheard};
+use super::panics::assert_no_panic_in;
 use super::upstream::Upstream;
 
 /// Time for start and stop; generous, because test machines are busy.
@@ -218,7 +219,7 @@ impl Output {
 }
 
 /// A server that is running. It is ended when dropped; a secret that it has printed, written or told a child by then
-/// fails the test.
+/// fails the test, and so does a panic.
 pub(crate) struct TestServer {
     child: Child,
     output: Output,
@@ -240,8 +241,10 @@ impl Drop for TestServer {
         self.end();
         let written = written.or_else(|| self.canaries.found_below(self.dir.path()));
         assert!(written.is_none(), "written by the server: {written:?}");
-        let printed = self.canaries.found_inside(&self.logs());
+        let logs = self.logs();
+        let printed = self.canaries.found_inside(&logs);
         assert!(printed.is_none(), "printed by the server: {printed:?}");
+        assert_no_panic_in(&logs);
         let told = self.overheard.as_ref().map(Overheard::text);
         let told = self.canaries.found_inside(&told.unwrap_or_default());
         assert!(told.is_none(), "told to a child: {told:?}");

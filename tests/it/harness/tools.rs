@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
+use super::panics::assert_no_panic_in;
+
 /// Longest run of one program.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -75,7 +77,7 @@ pub(crate) async fn can_mount(dir: &Path) -> bool {
 /// Runs a program with these variables, and no others besides `PATH` and `HOME`, in `dir`.
 ///
 /// # Panics
-/// It can't be started or doesn't end in time.
+/// It can't be started, doesn't end in time, or panics.
 pub(crate) async fn run<A: AsRef<OsStr>>(
     program: impl AsRef<OsStr>,
     arguments: impl IntoIterator<Item = A>,
@@ -91,9 +93,11 @@ pub(crate) async fn run<A: AsRef<OsStr>>(
         .env("HOME", dir)
         .envs(variables)
         .current_dir(dir);
-    output(command)
+    let output = output(command)
         .await
-        .unwrap_or_else(|| panic!("{} doesn't run", program.display()))
+        .unwrap_or_else(|| panic!("{} doesn't run", program.display()));
+    assert_no_panic_in(&String::from_utf8_lossy(&output.stderr));
+    output
 }
 
 async fn output(mut command: Command) -> Option<Output> {

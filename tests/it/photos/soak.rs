@@ -300,7 +300,6 @@ async fn server_gives_everything_back_after_thousands_of_requests() {
         process.open()
     );
     assert_eq!(looked.metric("serverrs_http_panics_total").await, 0);
-    assert!(!stage.server.logs().contains("panicked at"));
     println!(
         "{answers} answers in {taken:?}: {idle:?} before, {after:?} after, {} KiB more than halfway",
         grown / 1024
