@@ -1,7 +1,8 @@
 //! The loopback feed: what FFmpeg reads in place of any address of a site.
 //!
-//! An own listener on 127.0.0.1, never on the public router. A path carries 128 bits of chance and a number; anything
-//! else is 404. Whoever reads gets one unbroken body: the engine behind it takes up again what breaks, and asks the
+//! An own listener on 127.0.0.1, never on the public router. A path is 128 bits of chance, drawn for each file that is fed
+//! and forgotten with it, since other users of the machine may see it among FFmpeg's arguments; anything else is 404.
+//! Whoever reads gets one unbroken body: the engine behind it takes up again what breaks, and asks the
 //! site anew when addresses expire.
 
 use std::collections::HashMap;
@@ -48,16 +49,9 @@ type Answer = Response<Either<FeedBody, Either<FileBody, Empty<Bytes>>>>;
 /// Everything that is fed now. The listener is opened with the first one.
 pub(super) struct Feeds {
     lifecycle: Lifecycle,
-    /// What paths begin with.
-    token: String,
-    state: Mutex<State>,
+    /// By their tokens.
+    entries: Mutex<HashMap<String, Arc<Entry>>>,
     address: OnceCell<SocketAddr>,
-}
-
-#[derive(Default)]
-struct State {
-    entries: HashMap<u64, Arc<Entry>>,
-    newest: u64,
 }
 
 /// What is fed.
@@ -88,7 +82,7 @@ struct Entry {
 /// A file that is fed as long as this lives.
 pub(super) struct Feed {
     feeds: Arc<Feeds>,
-    number: u64,
+    token: String,
     entry: Arc<Entry>,
     url: String,
 }
@@ -98,14 +92,13 @@ impl Feeds {
     pub(super) fn new(lifecycle: Lifecycle) -> Arc<Self> {
         Arc::new(Self {
             lifecycle,
-            token: format!("{:032x}", rand::random::<u128>()),
-            state: Mutex::default(),
+            entries: Mutex::default(),
             address: OnceCell::new(),
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn entries(&self) -> MutexGuard<'_, HashMap<String, Arc<Entry>>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins to feed a file.
@@ -121,17 +114,12 @@ impl Feeds {
             waited_us: AtomicU64::new(0),
             told_refreshes: AtomicU64::new(0),
         });
-        let number = {
-            let mut state = self.state();
-            state.newest += 1;
-            let number = state.newest;
-            state.entries.insert(number, Arc::clone(&entry));
-            number
-        };
+        let token = format!("{:032x}", rand::random::<u128>());
+        self.entries().insert(token.clone(), Arc::clone(&entry));
         Ok(Feed {
-            url: format!("http://{address}/{}/{number}", self.token),
+            url: format!("http://{address}/{token}"),
             feeds: Arc::clone(self),
-            number,
+            token,
             entry,
         })
     }
@@ -218,13 +206,12 @@ impl Feeds {
 
     /// What a path names, and which side of it where each has a body of its own.
     fn find(&self, path: &str) -> Option<(Arc<Entry>, Side)> {
-        let number = path.strip_prefix('/')?.strip_prefix(&self.token)?;
-        let number = number.strip_prefix('/')?;
-        let (number, side) = match number.strip_suffix(SOUND) {
-            Some(number) => (number, Side::Sound),
-            None => (number, Side::Picture),
+        let token = path.strip_prefix('/')?;
+        let (token, side) = match token.strip_suffix(SOUND) {
+            Some(token) => (token, Side::Sound),
+            None => (token, Side::Picture),
         };
-        let entry = self.state().entries.get(&number.parse().ok()?).cloned()?;
+        let entry = self.entries().get(token).cloned()?;
         let is_there = side == Side::Picture || matches!(entry.content, Content::Live(_));
         is_there.then_some((entry, side))
     }
@@ -301,7 +288,7 @@ impl Feed {
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        self.feeds.state().entries.remove(&self.number);
+        self.feeds.entries().remove(&self.token);
     }
 }
 
@@ -452,3 +439,6 @@ impl Drop for FeedBody {
         self.entry.resumes.fetch_add(resumes, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;
