@@ -172,7 +172,7 @@ impl App {
         let egresses = Egresses::new(settings.net)?;
         lifecycle.spawn(lifecycle.clone().until_soft(egresses.clone().watch()));
         let store = settings.store.map(|config| connected(config, &lifecycle));
-        let counts = counts(store.as_ref());
+        let counts = counts(store.as_ref(), &sealer);
         let sources = Sources {
             extractors: settings.extractors,
             egresses,
@@ -290,9 +290,9 @@ fn broadcasts(
 }
 
 /// Where requests are counted.
-fn counts(store: Option<&net::Store>) -> Arc<dyn protect::Store> {
+fn counts(store: Option<&net::Store>, sealer: &Arc<Sealer>) -> Arc<dyn protect::Store> {
     match store {
-        Some(store) => Arc::new(SharedStore::new(store.clone())),
+        Some(store) => Arc::new(SharedStore::new(store.clone(), Arc::clone(sealer))),
         None => Arc::new(MemoryStore::default()),
     }
 }

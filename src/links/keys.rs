@@ -36,6 +36,8 @@ struct Key {
     cipher: Aes256Gcm,
     /// For secrets that are kept, not handed out: no link can ever be taken for one.
     vault: Aes256Gcm,
+    /// For names of what is kept where others may read it.
+    names: Zeroizing<[u8; 32]>,
 }
 
 /// The keys of this process: one that seals, and all that open.
@@ -109,6 +111,18 @@ impl KeyRing {
         });
         opened.map(Zeroizing::new)
     }
+
+    /// A name for `text` that is the same under the same current key, and says nothing of it without: HKDF-Expand, which
+    /// is HMAC-SHA256 of the text (RFC 5869 §2.3).
+    #[expect(clippy::expect_used, reason = "constant lengths that HKDF accepts")]
+    pub(super) fn pseudonym(&self, text: &str) -> u128 {
+        let mut name = [0; 16];
+        Hkdf::<Sha256>::from_prk(&*self.current.names)
+            .expect("32 bytes are a hash of SHA-256")
+            .expand(text.as_bytes(), &mut name)
+            .expect("16 bytes are within HKDF's limit");
+        u128::from_be_bytes(name)
+    }
 }
 
 impl Key {
@@ -135,6 +149,7 @@ impl Key {
     fn from_master(master: &[u8; 32]) -> Self {
         let derivation = Hkdf::<Sha256>::new(None, master);
         let (mut key, mut vault) = (Zeroizing::new([0; 32]), Zeroizing::new([0; 32]));
+        let mut names = Zeroizing::new([0; 32]);
         let mut id = [0; 1];
         derivation
             .expand(b"enc", &mut *key)
@@ -143,12 +158,16 @@ impl Key {
             .expand(b"serverrs kept secret v1", &mut *vault)
             .expect("32 bytes are within HKDF's limit");
         derivation
+            .expand(b"serverrs name v1", &mut *names)
+            .expect("32 bytes are within HKDF's limit");
+        derivation
             .expand(b"kid", &mut id)
             .expect("1 byte is within HKDF's limit");
         Self {
             id: id[0],
             cipher: Aes256Gcm::new((&*key).into()),
             vault: Aes256Gcm::new((&*vault).into()),
+            names,
         }
     }
 
@@ -319,6 +338,15 @@ mod tests {
             assert_eq!(ring(&old, &[]).open_secret("a", &broken), None, "byte {at}");
             assert_eq!(ring(&old, &[]).open_secret("a", &sealed[..at]), None);
         }
+    }
+
+    #[test]
+    fn pseudonym_follows_from_the_current_key_and_the_text_alone() {
+        let (old, new) = ([1; 32], [2; 32]);
+        let name = ring(&old, &[]).pseudonym("text");
+        assert_eq!(ring(&old, &[new]).pseudonym("text"), name);
+        assert_ne!(ring(&old, &[]).pseudonym("texts"), name);
+        assert_ne!(ring(&new, &[old]).pseudonym("text"), name);
     }
 
     #[test]

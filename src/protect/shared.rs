@@ -1,5 +1,8 @@
 //! Counting where several instances share one limit; in this process while the shared store is away.
+//!
+//! Whoever can read the store learns that somebody asks, not who: counts have names that only the instances can tell.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -8,6 +11,7 @@ use futures_util::future::BoxFuture;
 use super::limiter::WINDOW;
 use super::memory::whole;
 use super::{Bucket, MemoryStore, Quota, Standing, Store};
+use crate::links::Sealer;
 use crate::net::{self, Paced};
 
 /// What the names of counts begin with.
@@ -17,14 +21,16 @@ const PREFIX: &str = "srs:1:limit";
 #[derive(Debug)]
 pub struct SharedStore {
     shared: net::Store,
+    sealer: Arc<Sealer>,
     own: MemoryStore,
 }
 
 impl SharedStore {
-    /// Counts in `shared`.
-    pub fn new(shared: net::Store) -> Self {
+    /// Counts in `shared`, under names by `sealer`.
+    pub fn new(shared: net::Store, sealer: Arc<Sealer>) -> Self {
         Self {
             shared,
+            sealer,
             own: MemoryStore::default(),
         }
     }
@@ -33,7 +39,8 @@ impl SharedStore {
 impl Store for SharedStore {
     fn take<'a>(&'a self, bucket: &'a Bucket, quota: Quota) -> BoxFuture<'a, Option<Standing>> {
         let taking = async move {
-            let key = format!("{PREFIX}:{bucket}");
+            let name = self.sealer.pseudonym(&format!("count of {bucket}")).await;
+            let key = format!("{PREFIX}:{}:{name}", bucket.class.as_str());
             match self.shared.pace(&key, quota.interval(), WINDOW).await {
                 Ok(paced) => Some(standing(quota, paced)),
                 Err(_) => self.own.take(bucket, quota).await,

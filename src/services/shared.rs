@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
 use crate::clock::Clock;
@@ -116,17 +115,23 @@ impl Shared {
     }
 
     /// Where the extraction of `post` by `egress` lies: where only those look who have the same way out.
-    pub(super) fn place(&self, extractor: &dyn Extractor, post: &Source, egress: &Egress) -> Place {
+    pub(super) async fn place(
+        &self,
+        extractor: &dyn Extractor,
+        post: &Source,
+        egress: &Egress,
+    ) -> Place {
         let (SourceKey::Post(id) | SourceKey::Short(id)) = &post.key;
         let mut key = format!("{PREFIX}:post:{}:{id}", post.site);
         if let Some(owner) = self.owner(egress, extractor.are_addresses_bound()) {
             key.push(':');
-            key.push_str(&owner);
+            // There are too few addresses for a plain hash to hide one.
+            key.push_str(&self.sealer.pseudonym(&format!("place of {owner}")).await);
         }
         Place(key)
     }
 
-    /// A name for whoever has the addresses of `egress`: its own name and address. Of a way without a name nobody has
+    /// Whoever has the addresses of `egress`: its own name and address. Of a way without a name nobody has
     /// said whose it is: what `is_bound` to the address that asked is this instance's alone, and the rest everybody's who
     /// has no names either.
     fn owner(&self, egress: &Egress, is_bound: bool) -> Option<String> {
@@ -135,15 +140,12 @@ impl Shared {
             || egress.generation().to_string(),
             |address| address.to_string(),
         );
-        let name = match (egress.name(), public_ip) {
-            (Some(name), _) => format!("egress\0{name}\0{address}"),
-            (None, _) if is_bound => format!("instance\0{}\0{address}", self.instance),
-            (None, Some(_)) => format!("address\0{address}"),
-            (None, None) => return None,
-        };
-        let digest = Sha256::digest(name.as_bytes());
-        let start = digest.first_chunk().copied().unwrap_or_default();
-        Some(format!("{:016x}", u64::from_be_bytes(start)))
+        match (egress.name(), public_ip) {
+            (Some(name), _) => Some(format!("egress\0{name}\0{address}")),
+            (None, _) if is_bound => Some(format!("instance\0{}\0{address}", self.instance)),
+            (None, Some(_)) => Some(format!("address\0{address}")),
+            (None, None) => None,
+        }
     }
 
     /// The extraction at `place`, if it is one of `post` that may still be served.

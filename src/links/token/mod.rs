@@ -90,6 +90,12 @@ impl Sealer {
         self.ring().await.open_secret(context, sealed)
     }
 
+    /// A name of 32 hexadecimal digits for `text`: the same wherever this key seals, and nothing to whoever has no key. After
+    /// a change of the key it is another one.
+    pub async fn pseudonym(&self, text: &str) -> String {
+        format!("{:032x}", self.ring().await.pseudonym(text))
+    }
+
     async fn ring(&self) -> &KeyRing {
         self.ring.get_or_init(|| self.derive()).await
     }

@@ -74,7 +74,8 @@ impl Resolver {
             let _place = self.inner.admission.admit().await.map_err(failed)?;
             return Ok(self.extract(&question).await?.0);
         };
-        let place = shared.place(question.extractor.as_ref(), &question.post, &egress);
+        let extractor = question.extractor.as_ref();
+        let place = shared.place(extractor, &question.post, &egress).await;
         if !question.is_fresh
             && let Some(resolved) = self.told(&shared, &question, &egress).await
         {
@@ -100,7 +101,9 @@ impl Resolver {
             let place = if by.number() == egress.number() {
                 place
             } else {
-                shared.place(question.extractor.as_ref(), &question.post, by)
+                shared
+                    .place(question.extractor.as_ref(), &question.post, by)
+                    .await
             };
             shared.put(&place, &resolved.extraction).await;
         }
@@ -124,7 +127,7 @@ impl Resolver {
             is_other && !question.is_only && egresses.is_usable(other, post.site)
         });
         for egress in std::iter::once(egress).chain(others) {
-            let place = shared.place(extractor.as_ref(), post, egress);
+            let place = shared.place(extractor.as_ref(), post, egress).await;
             if let Some(found) = shared.get(&place, post).await {
                 return Some(self.keep_found(question, found, egress).await);
             }

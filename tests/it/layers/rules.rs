@@ -11,8 +11,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("observe", &[]),
     ("task", &[]),
-    // Limits may be counted where instances share them.
-    ("protect", &["net"]),
+    // Limits may be counted where instances share them, under names that they alone can tell.
+    ("protect", &["links", "net"]),
     ("net", &[]),
     ("process", &[]),
     ("telemetry", &[]),
