@@ -188,3 +188,42 @@ async fn targets_and_keys_that_are_none_are_refused_by_name() {
         }
     }
 }
+
+#[tokio::test]
+async fn slip_in_the_body_of_a_start_is_refused_and_starts_nothing() {
+    let server = server().await;
+    let record = made(&server, ready()).await;
+    for (what, body, field) in [
+        ("start", json!({ "from_postion": true }), "from_postion"),
+        ("start", json!({ "from_start": true }), "from_start"),
+        ("start", json!({ "from_position": "yes" }), "from_position"),
+        ("start", json!({ "from_position": 1 }), "from_position"),
+        ("start", json!({ "index": -1 }), "index"),
+        ("start", json!({ "index": "3" }), "index"),
+        ("start", json!({ "index": 3, "indx": 3 }), "indx"),
+        ("restart", json!({ "from_strat": true }), "from_strat"),
+        ("restart", json!({ "from_start": "true" }), "from_start"),
+        ("restart", json!({ "index": 3 }), "index"),
+    ] {
+        let path = format!("{}/{what}", route(&record));
+        let answer = ask(&server, Method::POST, &path, Some(body)).await;
+        assert_error(&answer, 422, "invalid_field");
+        let told = answer.json();
+        assert_eq!(told["detail"][0]["loc"], json!(["body", field]), "{told}");
+        let message = told["message"].as_str().unwrap();
+        assert!(message.contains(&format!("`{field}`")), "{message}");
+    }
+    assert_eq!(get(&server, &route(&record)).await["status"], "created");
+    for body in [
+        None,
+        Some(json!({})),
+        Some(json!({ "index": null, "from_position": null })),
+        Some(json!({ "index": 0, "from_position": true })),
+    ] {
+        let path = format!("{}/start", route(&record));
+        let answer = ask(&server, Method::POST, &path, body).await;
+        assert_eq!(answer.status, 202, "{}", answer.json());
+        let path = format!("{}/stop?wait=30", route(&record));
+        ask(&server, Method::POST, &path, None).await;
+    }
+}

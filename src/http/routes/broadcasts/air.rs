@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::described::{
@@ -19,6 +20,8 @@ use crate::http::{AppState, fields, json as answer};
 
 /// Longest time that a reply to `stop` is held, in seconds.
 const MAX_WAIT: u64 = 60;
+/// What a switch of a body must be.
+const FLAG: &str = "true or false";
 
 /// Puts it on air. Done twice it is done once.
 #[utoipa::path(
@@ -41,11 +44,12 @@ pub(super) async fn start(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let fields = records::read(&app, &headers, body).await?;
+    let mut fields = records::read(&app, &headers, body).await?;
     let start = Start {
-        index: index(&fields)?,
-        from_position: fields.get("from_position").is_some_and(fields::is_true),
+        index: take(&mut fields, "index", "a number from 0 on")?,
+        from_position: take(&mut fields, "from_position", FLAG)?.unwrap_or(false),
     };
+    none_left(&fields, "`index` and `from_position`")?;
     let (record, is_news) = broadcasts(&app)?.start(&id, start).await?;
     let status = if is_news {
         StatusCode::ACCEPTED
@@ -113,10 +117,12 @@ pub(super) async fn restart(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let fields = records::read(&app, &headers, body).await?;
+    let mut fields = records::read(&app, &headers, body).await?;
+    let from_start = take(&mut fields, "from_start", FLAG)?.unwrap_or(false);
+    none_left(&fields, "`from_start`")?;
     let start = Start {
         index: None,
-        from_position: !fields.get("from_start").is_some_and(fields::is_true),
+        from_position: !from_start,
     };
     let record = broadcasts(&app)?.restart(&id, start).await?;
     with_status(StatusCode::ACCEPTED, &record.to_json())
@@ -197,16 +203,24 @@ pub(super) async fn validate(
     answer::no_store(&broadcasts(&app)?.validate(fields).await?)
 }
 
-fn index(fields: &Map<String, Value>) -> Result<Option<u32>, ApiError> {
-    match fields.get("index") {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => {
-            let index = fields::number(value).and_then(|index| u32::try_from(index).ok());
-            let index =
-                index.ok_or_else(|| ApiError::invalid("body", "index", "a number from 0 on"))?;
-            Ok(Some(index))
-        }
-    }
+/// Takes a field out of a body, so that what nobody knows is left. Null says as little as a field that is left out.
+fn take<T: DeserializeOwned>(
+    fields: &mut Map<String, Value>,
+    name: &'static str,
+    kind: &'static str,
+) -> Result<Option<T>, ApiError> {
+    let value = fields.remove(name).unwrap_or_default();
+    serde_json::from_value(value).map_err(|_| ApiError::invalid("body", name, kind))
+}
+
+/// A field that nobody knows is a known one misspelt: without it something else would be done than what was meant.
+fn none_left(fields: &Map<String, Value>, known: &str) -> Result<(), ApiError> {
+    let Some(name) = fields.keys().next() else {
+        return Ok(());
+    };
+    let message = format!("`{name}` is no field of this request: it takes {known}");
+    let detail = json!([{"type": "value_error", "loc": ["body", name], "msg": message}]);
+    Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", message).detail(detail))
 }
 
 fn with_status(status: StatusCode, body: &Value) -> Result<Response, ApiError> {

@@ -281,6 +281,7 @@ pub(super) struct BroadcastStatus {
 
 /// How a broadcast begins.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct BroadcastStart {
     /// Place of the first item, counted from 0.
     index: Option<u32>,
@@ -290,6 +291,7 @@ pub(super) struct BroadcastStart {
 
 /// How a broadcast begins again.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct BroadcastRestart {
     /// Begin with the first item in place of going on where it was.
     from_start: Option<bool>,

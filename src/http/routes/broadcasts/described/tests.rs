@@ -100,3 +100,13 @@ fn described_words_are_those_that_there_are() {
         }
     }
 }
+
+#[test]
+fn described_bodies_of_starts_take_no_other_fields() {
+    for schema in [
+        described::<BroadcastStart>(),
+        described::<BroadcastRestart>(),
+    ] {
+        assert_eq!(schema["additionalProperties"], json!(false), "{schema}");
+    }
+}
