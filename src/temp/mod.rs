@@ -166,6 +166,16 @@ impl Temp {
         .await
     }
 
+    /// A directory for one job that writes no file and only makes pipes ([`JobDir::pipe`]): it needs no room, and is made
+    /// however little is free.
+    ///
+    /// # Errors
+    /// [`TempError`] when the directory can't be made.
+    pub async fn job_of_pipes(&self) -> Result<JobDir, TempError> {
+        let temp = self.clone();
+        blocking(move || temp.dir_for(Reservation::new(&temp.run.quota))).await
+    }
+
     /// Adds to a reservation; where there is no room, what can be given up is, piece by piece.
     fn make_room(&self, reservation: &mut Reservation, bytes: u64) -> Result<(), TempError> {
         if !reservation.may_ever_grow(bytes) {

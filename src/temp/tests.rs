@@ -69,6 +69,24 @@ async fn bytes_that_are_there_already_need_the_quota_and_no_room_on_disk() {
 }
 
 #[tokio::test]
+async fn pipes_need_neither_quota_nor_room_on_disk() {
+    let root = TempDir::new().unwrap();
+    let full = TempConfig {
+        quota_bytes: Some(0),
+        min_free_bytes: u64::MAX,
+        ..config(root.path())
+    };
+    let temp = Temp::open(&full).unwrap();
+    let job = temp.job_of_pipes().await.unwrap();
+    let pipe = job.pipe("options").unwrap();
+    assert!(pipe.exists());
+    // What is written is counted here, too.
+    assert!(matches!(job.reserve(1).await, Err(TempError::Full)));
+    job.remove().await;
+    assert!(!pipe.exists());
+}
+
+#[tokio::test]
 async fn job_goes_with_its_files_and_gives_its_room_back() {
     let root = TempDir::new().unwrap();
     let temp = Temp::open(&config(root.path())).unwrap();

@@ -5,6 +5,7 @@ use std::io;
 
 use super::rtmp::ChunkError;
 use crate::net::{DialError, TargetRefused};
+use crate::temp::TempError;
 
 /// What was being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +67,9 @@ pub enum PublishError {
     /// The program that sends has ended; its last words, without a key.
     #[error("target lost: ffmpeg ended: {0}")]
     Relay(String),
+    /// There is no pipe through which the program that sends would get the key.
+    #[error("no pipe for ffmpeg below `STREAM_TEMP_DIR`: {0}")]
+    Pipe(#[from] TempError),
     /// The target doesn't speak RTMP, or breaks its rules.
     #[error("target breaks the protocol: {0}")]
     Protocol(#[from] ChunkError),

@@ -145,8 +145,8 @@ impl Connect for Srt {
     async fn connect(&mut self) -> Result<SrtSession, PublishError> {
         let target = &self.target;
         let address = self.dialer.resolve(target.host(), target.port()).await?;
-        let dir = self.temp.job(0).await.map_err(io::Error::other)?;
-        let path = dir.pipe("options").map_err(io::Error::other)?;
+        let dir = self.temp.job_of_pipes().await?;
+        let path = dir.pipe("options")?;
         let job = Job {
             arguments: relay::srt(&path, address),
             bounds: Bounds {

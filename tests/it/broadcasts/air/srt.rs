@@ -15,7 +15,7 @@ use super::plays::seen_of_children;
 use super::{LIST, SMALL, Studio, WIDE, flashes_in_file};
 use crate::broadcasts::{CANARY, ask, assert_error, builder, get, route};
 use crate::harness::ingest::Manner;
-use crate::harness::{Builder, eventually, skip};
+use crate::harness::{Builder, can_mount, eventually, skip};
 
 /// How long the listener may take to see the end.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -229,4 +229,66 @@ async fn srt_target_that_does_not_answer_is_never_connected() {
     );
     let stopped = studio.post(&record, "stop?wait=30").await;
     assert_eq!(stopped["status"], "stopped");
+}
+
+#[tokio::test]
+async fn srt_target_is_reached_though_the_disk_is_nearly_full() {
+    let dir = tempfile::tempdir().unwrap();
+    if !can_mount(dir.path()).await {
+        return;
+    }
+    let listener = Listener::new();
+    let allowed = listener.address();
+    let small = r#"mount -t tmpfs -o size=8m none "$STREAM_TEMP_DIR" && exec "$0" "$@""#;
+    let with = |builder: Builder| {
+        builder
+            .env("STREAM_TEMP_DIR", &dir.path().to_string_lossy())
+            .env("BROADCAST_ALLOW_PRIVATE_TARGETS", &allowed)
+            .under(&["unshare", "-rm", "sh", "-c", small])
+    };
+    let Some(studio) = Studio::with([Manner::Keep], with).await else {
+        return;
+    };
+    if !has_srt().await {
+        return skip("srt", "ffmpeg was built without it");
+    }
+    let mut listening = listener.listen(None, studio.dir.path());
+    studio.list(&[(SMALL, 3)]).await;
+    let key = format!("{CANARY}?latency=1500000");
+    let record = studio
+        .start(json!({ "target_url": format!("srt://{allowed}"), "stream_key": key }))
+        .await;
+    studio.to_the_end(&record).await;
+    let ended = tokio::time::timeout(PATIENCE, listening.wait()).await;
+    assert!(ended.expect("the listener's end").unwrap().success());
+    assert_eq!(flashes_in_file(studio.dir.path()).await, 3);
+}
+
+#[tokio::test]
+async fn srt_without_a_place_for_its_pipe_names_the_variable() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let allowed = socket.local_addr().unwrap().to_string();
+    let with = |builder: Builder| builder.env("BROADCAST_ALLOW_PRIVATE_TARGETS", &allowed);
+    let Some(studio) = Studio::with([Manner::Keep], with).await else {
+        return;
+    };
+    if !has_srt().await {
+        return skip("srt", "ffmpeg was built without it");
+    }
+    let streams = studio.server().dir().join("streams");
+    for run in std::fs::read_dir(&streams).unwrap() {
+        std::fs::remove_dir_all(run.unwrap().path()).unwrap();
+    }
+    studio.list(&[(SMALL, 3)]).await;
+    let record = studio
+        .start(json!({ "target_url": format!("srt://{allowed}"), "stream_key": CANARY }))
+        .await;
+    let said = eventually("a try", async || {
+        let said = studio.messages(&record).await;
+        said.contains("target lost: ").then_some(said)
+    })
+    .await;
+    let reason = "target lost: no pipe for ffmpeg below `STREAM_TEMP_DIR`";
+    assert!(said.contains(reason), "{said}");
+    studio.post(&record, "stop?wait=30").await;
 }
