@@ -280,6 +280,7 @@ fn broadcasts(
         }
     };
     let broadcasts = Broadcasts::new(parts(store));
+    lifecycle.spawn(broadcasts.clone().end_following());
     let booted = broadcasts.clone();
     let until_soft = lifecycle.clone();
     lifecycle.spawn(async move {

@@ -26,21 +26,33 @@ pub enum Notice {
 
 /// Passes news on.
 #[derive(Debug, Default)]
-pub(super) struct Bus(Mutex<HashMap<String, Sender<Arc<Notice>>>>);
+pub(super) struct Bus(Mutex<Channels>);
+
+#[derive(Debug, Default)]
+struct Channels {
+    /// By the id of the broadcast.
+    senders: HashMap<String, Sender<Arc<Notice>>>,
+    /// The server ends: there is no more news.
+    is_over: bool,
+}
 
 impl Bus {
-    fn channels(&self) -> MutexGuard<'_, HashMap<String, Sender<Arc<Notice>>>> {
+    fn channels(&self) -> MutexGuard<'_, Channels> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Follows a broadcast from now on.
     ///
     /// # Errors
-    /// [`BroadcastError::TooManyFollowers`].
+    /// [`BroadcastError::TooManyFollowers`], and [`BroadcastError::Draining`] when there is no more news.
     pub(super) fn follow(&self, id: &str) -> Result<Follower, BroadcastError> {
         let mut channels = self.channels();
-        channels.retain(|_, sender| sender.receiver_count() > 0);
-        let sender = channels
+        if channels.is_over {
+            return Err(BroadcastError::Draining);
+        }
+        let senders = &mut channels.senders;
+        senders.retain(|_, sender| sender.receiver_count() > 0);
+        let sender = senders
             .entry(id.to_owned())
             .or_insert_with(|| Sender::new(BUFFER));
         if sender.receiver_count() >= MAX_FOLLOWERS {
@@ -51,7 +63,7 @@ impl Bus {
 
     /// Tells all who follow it.
     pub(super) fn tell(&self, id: &str, notice: Notice) {
-        if let Some(sender) = self.channels().get(id) {
+        if let Some(sender) = self.channels().senders.get(id) {
             // It fails when the last one has just left.
             let _ = sender.send(Arc::new(notice));
         }
@@ -59,7 +71,14 @@ impl Bus {
 
     /// Ends the following of a broadcast that is no more.
     pub(super) fn close(&self, id: &str) {
-        self.channels().remove(id);
+        self.channels().senders.remove(id);
+    }
+
+    /// Ends the following of all, for good. What they were told before still reaches them.
+    pub(super) fn end(&self) {
+        let mut channels = self.channels();
+        channels.is_over = true;
+        channels.senders.clear();
     }
 }
 
@@ -68,7 +87,8 @@ impl Bus {
 pub struct Follower(Receiver<Arc<Notice>>);
 
 impl Follower {
-    /// The next piece of news, or how many were lost before it; `None` when the broadcast is no more.
+    /// The next piece of news, or how many were lost before it; `None` when the broadcast is no more, or
+    /// the server ends.
     pub async fn next(&mut self) -> Option<Result<Arc<Notice>, u64>> {
         match self.0.recv().await {
             Ok(notice) => Some(Ok(notice)),
@@ -107,6 +127,19 @@ mod tests {
         assert!(matches!(&*next, Notice::Log(row) if row.id == 3));
         bus.close("A");
         while follower.next().await.is_some() {}
+    }
+
+    #[tokio::test]
+    async fn follower_gets_what_was_told_before_the_end_and_none_follows_after_it() {
+        let bus = Bus::default();
+        let mut follower = bus.follow("A").unwrap();
+        bus.tell("A", row(1));
+        bus.end();
+        bus.tell("A", row(2));
+        let last = follower.next().await.unwrap().unwrap();
+        assert!(matches!(&*last, Notice::Log(row) if row.id == 1));
+        assert!(follower.next().await.is_none());
+        assert!(matches!(bus.follow("A"), Err(BroadcastError::Draining)));
     }
 
     #[test]

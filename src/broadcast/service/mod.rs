@@ -177,10 +177,25 @@ impl Broadcasts {
     /// Its news from now on.
     ///
     /// # Errors
-    /// [`BroadcastError::NotFound`], [`BroadcastError::TooManyFollowers`], or the database.
+    /// [`BroadcastError::NotFound`], [`BroadcastError::TooManyFollowers`], [`BroadcastError::Draining`], or the database.
     pub async fn follow(&self, id: &str) -> Result<Follower, BroadcastError> {
         self.get(id).await?;
         self.inner.context.bus.follow(id)
+    }
+
+    /// Waits for the end of the server, then ends every following once nothing is on air: followers hear of that, and
+    /// the server need not wait for them to go.
+    pub async fn end_following(self) {
+        self.parts().lifecycle.soft.cancelled().await;
+        let last: Vec<Running> = {
+            // A start that is under way is through then, and no other is let through.
+            let _starting = self.inner.starting.lock().await;
+            self.all_running().values().cloned().collect()
+        };
+        for running in last {
+            running.over().await;
+        }
+        self.inner.context.bus.end();
     }
 
     /// Writes what is still to be written.

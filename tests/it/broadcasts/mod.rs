@@ -3,6 +3,7 @@
 mod abroad;
 mod accounts;
 mod air;
+mod followers;
 mod gates;
 mod lists;
 mod live;

@@ -7,10 +7,11 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, stream};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::described::{BroadcastLogs, LogLevelName, OfFollowing};
 use super::{Id, broadcasts, records};
@@ -22,6 +23,8 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 const LAST_EVENT_ID: &str = "last-event-id";
 /// How long a stream of events may say nothing.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// What it says then: a comment, which clients take for nothing.
+const PING: &[u8] = b": ping\n\n";
 /// Rows when the client names no limit.
 const DEFAULT_LIMIT: usize = 20;
 /// Most rows of one answer: all that are kept.
@@ -169,14 +172,13 @@ struct Watching {
 }
 
 impl Watching {
-    fn pieces(self) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    fn pieces(self) -> impl Stream<Item = Bytes> {
         stream::unfold(self, |mut watching| async move {
-            let piece = watching.next().await?;
-            Some((Ok(piece), watching))
+            Some((watching.next().await?, watching))
         })
     }
 
-    /// The next event; `None` when the broadcast is no more.
+    /// The next event; `None` when there are no more.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             let news = tokio::select! {
@@ -198,11 +200,17 @@ impl Watching {
     }
 }
 
-/// An answer of server-sent events (HTML Living Standard §9.2).
-pub(super) fn events(
-    pieces: impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static,
-) -> Response {
-    let mut response = Response::new(Body::from_stream(pieces));
+/// An answer of server-sent events (HTML Living Standard §9.2), with a comment wherever nothing comes for a while: both
+/// ends, and whoever is between, see that the other is there.
+fn events(pieces: impl Stream<Item = Bytes> + Send + 'static) -> Response {
+    let kept_alive = stream::unfold(Box::pin(pieces), |mut pieces| async move {
+        let piece = match timeout(KEEP_ALIVE, pieces.next()).await {
+            Ok(piece) => piece?,
+            Err(_) => Bytes::from_static(PING),
+        };
+        Some((Ok::<_, Infallible>(piece), pieces))
+    });
+    let mut response = Response::new(Body::from_stream(kept_alive));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -219,26 +227,22 @@ struct Following {
 }
 
 impl Following {
-    fn pieces(self) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    fn pieces(self) -> impl Stream<Item = Bytes> {
         // So that the client knows at once that it follows.
-        let hello = stream::iter([Ok(Bytes::from_static(b": \n\n"))]);
+        let hello = stream::iter([Bytes::from_static(b": \n\n")]);
         let rest = stream::unfold(self, |mut following| async move {
-            let piece = following.next().await?;
-            Some((Ok(piece), following))
+            Some((following.next().await?, following))
         });
-        futures_util::StreamExt::chain(hello, rest)
+        hello.chain(rest)
     }
 
-    /// The next event; `None` when the broadcast is no more.
+    /// The next event; `None` when there are no more.
     async fn next(&mut self) -> Option<Bytes> {
         if let Some(waiting) = self.waiting.pop_front() {
             return Some(waiting);
         }
         loop {
-            let Ok(news) = tokio::time::timeout(KEEP_ALIVE, self.follower.next()).await else {
-                return Some(Bytes::from_static(b": ping\n\n"));
-            };
-            match news? {
+            match self.follower.next().await? {
                 Err(lost) => return Some(event("lagged", None, &json!({ "skipped": lost }))),
                 Ok(notice) => match &*notice {
                     Notice::Log(row) if row.level >= self.level && row.id > self.told => {
@@ -256,7 +260,47 @@ fn log_event(row: &LogRow) -> Bytes {
 }
 
 /// One event; JSON has no line breaks of its own.
-pub(super) fn event(name: &str, id: Option<i64>, data: &serde_json::Value) -> Bytes {
+fn event(name: &str, id: Option<i64>, data: &serde_json::Value) -> Bytes {
     let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
     format!("{id}event: {name}\ndata: {data}\n\n").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn answer_says_something_every_so_often_though_nothing_comes() {
+        // Silent for twice as long and a little more, as figures every 60 s are; then for ever.
+        let late = async {
+            sleep(2 * KEEP_ALIVE + Duration::from_secs(1)).await;
+            event("stats", None, &json!({}))
+        };
+        let pieces = stream::once(late).chain(stream::once(pending()));
+        let mut body = events(pieces).into_body().into_data_stream();
+        let begun = Instant::now();
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            let piece = body.next().await.unwrap().unwrap();
+            seen.push((begun.elapsed().as_secs(), piece));
+        }
+        let ping = || Bytes::from_static(b": ping\n\n");
+        let stats = Bytes::from_static(b"event: stats\ndata: {}\n\n");
+        assert_eq!(
+            seen,
+            [(15, ping()), (30, ping()), (31, stats), (46, ping())]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answer_ends_with_what_it_tells() {
+        let piece = event("state", None, &json!({}));
+        let pieces = stream::once(ready(piece.clone()));
+        let body = events(pieces).into_body();
+        assert_eq!(axum::body::to_bytes(body, 1000).await.unwrap(), piece);
+    }
 }

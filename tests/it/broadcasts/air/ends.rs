@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{SMALL, Studio, successor, until};
+use crate::broadcasts::followers::{Following, LONG_GRACE};
 use crate::broadcasts::{get, route};
-use crate::harness::eventually;
 use crate::harness::ingest::Manner;
+use crate::harness::{Builder, eventually};
 
 pub(super) fn is_alive(pid: u64) -> bool {
     // A zombie has no command line.
@@ -77,4 +78,28 @@ async fn stopped_server_says_good_bye_and_keeps_the_place() {
         "{}",
         kept["position"]
     );
+}
+
+#[tokio::test]
+async fn followers_hear_that_it_goes_off_air_and_do_not_delay_the_end() {
+    let (name, value) = LONG_GRACE;
+    let patient = |builder: Builder| builder.env(name, value);
+    let Some(studio) = Studio::with([Manner::Keep], patient).await else {
+        return;
+    };
+    studio.list(&[(SMALL, 60)]).await;
+    let record = studio.start(json!({})).await;
+    studio
+        .until(&record, "on air", |status| status["status"] == "running")
+        .await;
+    let events = Following::of(studio.server(), &record, "events?stats_interval=60").await;
+    let logs = Following::of(studio.server(), &record, "logs?follow=true").await;
+    let (status, _) = studio.stage.server.stop().await;
+    assert_eq!(status.code(), Some(0));
+    let seen = events.rest().await;
+    let place = |status: &str| seen.find(&format!(r#"data: {{"status":"{status}""#));
+    let (stopping, stopped) = (place("stopping"), place("stopped"));
+    assert!(stopping.is_some() && stopping < stopped, "{seen}");
+    let seen = logs.rest().await;
+    assert!(seen.contains(r#""message":"stopped""#), "{seen}");
 }
