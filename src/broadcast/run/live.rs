@@ -1,7 +1,6 @@
 //! What a running broadcast shows of itself.
 
 use std::collections::BTreeMap;
-use std::ops::AddAssign;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::Tally;
 use super::driver::SharedList;
 use crate::broadcast::list::{AtEnd, Turn};
 use crate::broadcast::pump::{PumpHandle, PumpStatus};
@@ -41,7 +41,21 @@ pub(super) struct Queued {
     /// What is held of it.
     pub(super) monitor: Monitor,
     /// The program that works on it.
-    pub(super) child: Option<u32>,
+    child: Option<u32>,
+    /// What that program, or the one before it, said last of itself.
+    report: Report,
+}
+
+impl Queued {
+    /// An item that no program works on yet.
+    pub(super) fn new(item: OnAir, monitor: Monitor) -> Self {
+        Self {
+            item,
+            monitor,
+            child: None,
+            report: Report::default(),
+        }
+    }
 }
 
 /// See the module.
@@ -64,7 +78,10 @@ pub(in crate::broadcast) struct Live {
     pub(super) offset: Duration,
     /// What is at the pump, by the numbers under which it was queued: the item on air, and those after it.
     pub(super) queued: BTreeMap<u64, Queued>,
-    pub(super) report: Report,
+    /// Frames that programs threw away, of all items.
+    dropped: u64,
+    /// The same of frames that they repeated.
+    duplicated: u64,
     pub(super) played: u64,
     pub(super) failures: u64,
     pub(super) skipped: u64,
@@ -72,38 +89,38 @@ pub(in crate::broadcast) struct Live {
     pub(super) refreshes: u64,
 }
 
-/// What came of the items and connections of a broadcast.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Items that were played.
-    pub played: u64,
-    /// Items that could not be played.
-    pub skipped: u64,
-    /// Items that broke.
-    pub failed: u64,
-    /// Times that an upstream was taken up again.
-    pub resumes: u64,
-    /// Connections after the first.
-    pub reconnects: u64,
-    /// Media time of the slate.
-    pub slate: Duration,
-    /// Bytes sent.
-    pub sent_bytes: u64,
-}
-
-impl AddAssign for Tally {
-    fn add_assign(&mut self, other: Self) {
-        self.played += other.played;
-        self.skipped += other.skipped;
-        self.failed += other.failed;
-        self.resumes += other.resumes;
-        self.reconnects += other.reconnects;
-        self.slate += other.slate;
-        self.sent_bytes += other.sent_bytes;
-    }
-}
-
 impl Live {
+    /// A broadcast that is starting, to a target as it is shown, and that was on air for so many milliseconds before.
+    pub(super) fn new(
+        since: String,
+        target: String,
+        earlier_ms: u64,
+        settings: watch::Receiver<Settings>,
+    ) -> Self {
+        Self {
+            status: Status::Starting,
+            since,
+            started: Instant::now(),
+            earlier_ms,
+            target,
+            pump: None,
+            list: None,
+            settings,
+            shelf: Weak::new(),
+            now: None,
+            serial: 0,
+            offset: Duration::ZERO,
+            queued: BTreeMap::new(),
+            dropped: 0,
+            duplicated: 0,
+            played: 0,
+            failures: 0,
+            skipped: 0,
+            resumes: 0,
+            refreshes: 0,
+        }
+    }
+
     /// What came of its items and connections.
     pub(in crate::broadcast) fn tally(&self) -> Tally {
         let pump = self.pump.as_ref().map(PumpHandle::status);
@@ -161,7 +178,27 @@ impl Live {
     pub(super) fn note_child(&mut self, serial: u64, pid: Option<u32>) {
         if let Some(queued) = self.queued.get_mut(&serial) {
             queued.child = pid;
+            // The next program counts from nothing again.
+            (queued.report.dropped, queued.report.duplicated) = (0, 0);
         }
+    }
+
+    /// Notes how far the program is that works on an item.
+    pub(super) fn note_report(&mut self, serial: u64, report: Report) {
+        let Some(queued) = self.queued.get_mut(&serial) else {
+            return;
+        };
+        let before = std::mem::replace(&mut queued.report, report);
+        self.dropped += report.dropped.saturating_sub(before.dropped);
+        self.duplicated += report.duplicated.saturating_sub(before.duplicated);
+    }
+
+    /// How fast the item on air is made, or the next one while there is none, in times real time.
+    fn speed(&self) -> f64 {
+        let mut from_now = self.queued.range(self.serial..);
+        from_now
+            .next()
+            .map_or(0.0, |(_, queued)| queued.report.speed)
     }
 
     /// Where it is, as it is kept.
@@ -234,7 +271,7 @@ impl Live {
                 "left_out_ms": millis(pump.left_out),
             })),
             "encoder": json!({
-                "speed": self.report.speed, "drop": self.report.dropped, "dup": self.report.duplicated,
+                "speed": self.speed(), "drop": self.dropped, "dup": self.duplicated,
             }),
         })
     }
@@ -247,8 +284,8 @@ impl Live {
             "bitrate_kbps": (pump.bits_per_second / 1000.0).round(),
             "fps": (pump.pictures_per_second * 10.0).round() / 10.0,
             "frames": pump.pictures,
-            "dropped_frames": self.report.dropped,
-            "duplicated_frames": self.report.duplicated,
+            "dropped_frames": self.dropped,
+            "duplicated_frames": self.duplicated,
             "sent_bytes": pump.sent_bytes,
             "unacked_bytes": pump.unacknowledged_bytes,
             "lead_ms": millis(pump.lead),
@@ -299,4 +336,92 @@ impl Live {
 
 pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broadcast::source::{self, SourceOptions};
+
+    fn live() -> Live {
+        let (_, settings) = watch::channel(Settings::default());
+        Live::new(String::new(), String::new(), 0, settings)
+    }
+
+    fn on_air(index: u32) -> OnAir {
+        OnAir {
+            index,
+            cycle: 0,
+            id: index.to_string(),
+            title: String::new(),
+            duration: None,
+            source: "direct",
+        }
+    }
+
+    fn queue(live: &mut Live, serial: u64) {
+        let (sink, _source) = source::channel(SourceOptions::default());
+        let item = on_air(u32::try_from(serial).unwrap());
+        live.queued
+            .insert(serial, Queued::new(item, sink.monitor()));
+    }
+
+    fn report(speed: f64, dropped: u64, duplicated: u64) -> Report {
+        Report {
+            speed,
+            dropped,
+            duplicated,
+            ..Report::default()
+        }
+    }
+
+    fn shown(live: &Live) -> (f64, u64, u64) {
+        let encoder = &live.to_json()["encoder"];
+        let count = |name: &str| encoder[name].as_u64().unwrap();
+        (
+            encoder["speed"].as_f64().unwrap(),
+            count("drop"),
+            count("dup"),
+        )
+    }
+
+    #[test]
+    fn speed_is_that_of_the_item_on_air_and_frames_are_those_of_all() {
+        let mut live = live();
+        assert_eq!(shown(&live), (0.0, 0, 0));
+        queue(&mut live, 1);
+        live.note_child(1, Some(11));
+        live.note_report(1, report(4.0, 1, 10));
+        assert_eq!(shown(&live), (4.0, 1, 10), "before it is on air");
+        live.take_on_air(1, on_air(1));
+        live.note_report(1, report(2.0, 3, 12));
+        queue(&mut live, 2);
+        live.note_child(2, Some(12));
+        live.note_report(2, report(9.0, 0, 5));
+        assert_eq!(shown(&live), (2.0, 3, 17), "the next one is made ready");
+        live.note_report(1, report(1.5, 4, 12));
+        live.note_child(1, None);
+        assert_eq!(shown(&live), (1.5, 4, 17), "its program has ended");
+        live.queued.remove(&1);
+        live.take_on_air(2, on_air(2));
+        live.note_report(2, report(3.0, 1, 5));
+        assert_eq!(shown(&live), (3.0, 5, 17));
+        live.note_report(1, report(1.0, 100, 100));
+        assert_eq!(shown(&live), (3.0, 5, 17), "of an item that is off air");
+    }
+
+    #[test]
+    fn frames_of_every_run_of_an_item_count() {
+        let mut live = live();
+        queue(&mut live, 1);
+        live.note_child(1, Some(11));
+        live.note_report(1, report(1.0, 7, 2));
+        live.note_child(1, None);
+        live.note_child(1, Some(12));
+        live.note_report(1, report(1.0, 1, 0));
+        assert_eq!(shown(&live), (1.0, 8, 2));
+        // A run of which more is counted than of the one before.
+        live.note_report(1, report(1.0, 9, 3));
+        assert_eq!(shown(&live), (1.0, 16, 5));
+    }
 }

@@ -6,6 +6,7 @@ mod early;
 mod fetching;
 mod live;
 mod reading;
+mod tally;
 
 use std::sync::{Arc, Mutex};
 
@@ -15,8 +16,8 @@ use super::{BroadcastError, Settings};
 pub(super) use actor::{Actor, Begin};
 pub(super) use early::Early;
 pub(super) use live::Live;
-pub use live::Tally;
 pub(super) use reading::Reading;
+pub use tally::Tally;
 
 /// Commands that may wait for the task.
 const COMMANDS: usize = 16;

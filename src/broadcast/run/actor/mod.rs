@@ -4,8 +4,7 @@ mod lists;
 mod news;
 mod readings;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
@@ -120,30 +119,10 @@ impl Actor {
         let (ended, ended_receiver) = watch::channel(());
         let (news_sender, news) = mpsc::channel(NEWS);
         let (read_sender, read) = mpsc::channel(4);
-        let live = Arc::new(Mutex::new(Live {
-            status: Status::Starting,
-            since: context.now(),
-            started: Instant::now(),
-            earlier_ms: begin
-                .position
-                .as_ref()
-                .map_or(0, |position| position.on_air_ms),
-            target: target.to_string(),
-            pump: None,
-            list: None,
-            settings: settings_receiver.clone(),
-            shelf: Weak::new(),
-            now: None,
-            serial: 0,
-            offset: Duration::ZERO,
-            queued: BTreeMap::new(),
-            report: normalise::Report::default(),
-            played: 0,
-            failures: 0,
-            skipped: 0,
-            resumes: 0,
-            refreshes: 0,
-        }));
+        let earlier_ms = begin.position.as_ref().map_or(0, |before| before.on_air_ms);
+        let (since, shown) = (context.now(), target.to_string());
+        let live = Live::new(since, shown, earlier_ms, settings_receiver.clone());
+        let live = Arc::new(Mutex::new(live));
         let cycle = begin.position.as_ref().map_or(0, |position| position.cycle);
         let seed = broadcast.settings.seed();
         let actor = Self {

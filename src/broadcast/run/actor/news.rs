@@ -30,11 +30,7 @@ impl Actor {
                     duration,
                     source,
                 };
-                let queued = Queued {
-                    item,
-                    monitor,
-                    child: None,
-                };
+                let queued = Queued::new(item, monitor);
                 self.live().queued.insert(serial, queued);
                 self.list.lock().found(ord);
             }
@@ -54,7 +50,7 @@ impl Actor {
                 self.log_item(LogLevel::Info, LogSource::Resolver, &item, "kept");
             }
             News::Offline => self.take_offline(),
-            News::Report(report) => self.live().report = report,
+            News::Report { serial, report } => self.live().note_report(serial, report),
             News::Line { item, line } => {
                 self.log_item(LogLevel::Warn, LogSource::Normaliser, &item, &line);
             }

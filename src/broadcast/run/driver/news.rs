@@ -24,8 +24,8 @@ pub(in crate::broadcast::run) enum News {
     Source { serial: u64, source: &'static str },
     /// A program runs for the item of this number; `None` when it has ended.
     Child { serial: u64, pid: Option<u32> },
-    /// How far that program is.
-    Report(Report),
+    /// How far the program is that runs for the item of this number.
+    Report { serial: u64, report: Report },
     /// A line of that program, or about it.
     Line { item: String, line: String },
     /// An item was fetched whole.

@@ -293,7 +293,7 @@ impl Item<'_> {
                 let normaliser = normaliser.among(&desk.programs);
                 let pid = normaliser.id();
                 desk.tell(News::Child { serial, pid }).await;
-                let pass_on = |said| pass_on(desk, self.turn, &self.feed, said);
+                let pass_on = |said| pass_on(desk, (self.turn, serial), &self.feed, said);
                 let ended = tokio::select! {
                     ended = normaliser.run(&mut self.sink, pass_on) => Ok(ended),
                     slow = watch.look() => Err(slow),
@@ -340,10 +340,10 @@ impl Item<'_> {
 }
 
 /// What the program says is passed on while there is room; it must not wait.
-fn pass_on(desk: &Desk, turn: &Turn, feed: &Feed, said: Said) {
+fn pass_on(desk: &Desk, (turn, serial): (&Turn, u64), feed: &Feed, said: Said) {
     let item = turn.item.video_id.clone();
     let _ = desk.news.try_send(match said {
-        Said::Report(report) => News::Report(report),
+        Said::Report(report) => News::Report { serial, report },
         Said::Line(line) => News::Line {
             line: line.replace(feed.url(), "feed"),
             item,
