@@ -232,6 +232,19 @@ impl MediaResponse {
         }
     }
 
+    /// Longest wait for a piece.
+    pub fn idle_timeout(&self) -> Duration {
+        self.idle.timeout
+    }
+
+    /// The error of a body that takes too long.
+    pub fn stalled(&self) -> NetError {
+        NetError::Timeout {
+            host: self.host.clone(),
+            phase: Phase::Body,
+        }
+    }
+
     /// The next piece as it came off the connection; `None` at the end of the body. With a `Content-Length` or
     /// chunked coding the end is proven: a body that breaks off is an error. A body that ends with its connection
     /// can't be told from a broken one; whoever reads it counts.
@@ -256,10 +269,7 @@ impl MediaResponse {
                 host: self.host.clone(),
                 message: message(&*error),
             }),
-            None => Err(NetError::Timeout {
-                host: self.host.clone(),
-                phase: Phase::Body,
-            }),
+            None => Err(self.stalled()),
         }
     }
 

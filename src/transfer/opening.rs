@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::answer::{Facts, Question, check};
 use super::fault::Fault;
@@ -25,8 +25,10 @@ const PATIENCE: Duration = Duration::from_secs(40);
 const WAIT_STEP_MS: u64 = 200;
 /// Added to the longest wait when the host's budget is used up.
 const OVER_BUDGET_MS: u64 = 1000;
-/// Bytes that the judgement on the beginning looks at.
+/// Bytes that the judgement on the beginning looks at; more than it needs.
 const SNIFFED_BYTES: usize = 512;
+/// What is said of an answer that begins as a page does.
+const PAGE: &str = "a page instead of media";
 
 /// An answer whose head is believed and whose first piece is there.
 #[derive(Debug)]
@@ -91,8 +93,17 @@ pub(super) async fn open_mirror<O: Origin>(
     })
 }
 
-/// The first piece, or as many as it takes to tell the beginning of media from that of a page.
+/// The first piece, or as many as it takes to tell the beginning of media from that of a page. All of them together have
+/// the time of one: the client waits for its head.
 async fn read_lead(response: &mut MediaResponse, facts: &Facts) -> Result<Vec<Bytes>, Fault> {
+    let patience = response.idle_timeout();
+    match timeout(patience, read_start(response, facts)).await {
+        Ok(lead) => lead,
+        Err(_elapsed) => Err(response.stalled().into()),
+    }
+}
+
+async fn read_start(response: &mut MediaResponse, facts: &Facts) -> Result<Vec<Bytes>, Fault> {
     let mut lead = Vec::with_capacity(1);
     let mut start = Vec::new();
     while let Some(piece) = response.chunk().await? {
@@ -108,8 +119,8 @@ async fn read_lead(response: &mut MediaResponse, facts: &Facts) -> Result<Vec<By
         }
         match sniff(&start) {
             Verdict::Media => return Ok(lead),
-            Verdict::Page => return Err(Fault::Unusable("a page instead of media")),
-            Verdict::Undecided => {}
+            Verdict::Undecided if start.len() < SNIFFED_BYTES => {}
+            Verdict::Page | Verdict::Undecided => return Err(Fault::Unusable(PAGE)),
         }
     }
     if lead.is_empty() {
@@ -117,7 +128,7 @@ async fn read_lead(response: &mut MediaResponse, facts: &Facts) -> Result<Vec<By
     }
     // A part of a few bytes tells nothing; a whole file that may be a page is taken for one.
     if facts.end == facts.total {
-        return Err(Fault::Unusable("a page instead of media"));
+        return Err(Fault::Unusable(PAGE));
     }
     Ok(lead)
 }

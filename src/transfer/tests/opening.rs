@@ -22,6 +22,55 @@ async fn page_instead_of_media_is_refused_whatever_its_type() {
     ));
 }
 
+/// Just below what ends a wait for a piece.
+const ALMOST_IDLE: Duration = Duration::from_secs(29);
+
+/// What may become a page, and never does.
+fn blanks(mark: &str) -> Answer {
+    let body = mark.to_owned() + &" ".repeat(TOTAL);
+    Answer::whole()
+        .with("content-length", body.len())
+        .body(body)
+}
+
+#[tokio::test(start_paused = true)]
+async fn page_that_puts_off_what_it_is_is_refused_after_a_few_bytes() {
+    for mark in ["", "<", "{", "\u{feff}<!doc"] {
+        let fake = Fake::new(move |call| match call.mirror {
+            0 => blanks(mark),
+            _ => blanks(mark).pieces_of(100).drip(Duration::from_millis(1)),
+        });
+        let (refused, fake, _) = refusal(fake.mirrors(2), Ask::default()).await;
+        assert!(matches!(refused, TransferError::Unusable(_)), "{refused}");
+        assert_eq!(fake.asks().len(), 2);
+        assert!(fake.taken() < 2 * PIECE as u64, "{} bytes", fake.taken());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn page_that_drips_has_the_time_of_one_piece() {
+    let start = Instant::now();
+    let drip = || blanks("{").pieces_of(1).drip(ALMOST_IDLE);
+    let (refused, fake, _) = refusal(Fake::new(move |_| drip()), Ask::default()).await;
+    let phase = Phase::Body;
+    assert!(
+        matches!(&refused, TransferError::Net(NetError::Timeout { phase: at, .. }) if *at == phase),
+        "{refused}"
+    );
+    assert_eq!(fake.asks().len(), 2);
+    assert!(start.elapsed() < IDLE * 2 + Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn media_that_drips_is_known_by_its_first_byte() {
+    let slow = |call: Call| Answer::to(call.ask).pieces_of(TOTAL / 4).drip(ALMOST_IDLE);
+    let (fake, bench) = (Arc::new(Fake::new(slow)), Bench::new());
+    assert_eq!(
+        bench.fetch(&fake, Ask::default()).await,
+        Read::clean(&file())
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn picture_must_be_one() {
     let bench = Bench::new();

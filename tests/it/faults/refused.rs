@@ -65,6 +65,17 @@ fn heads() -> Vec<Case> {
                 vec![target.everywhere(Fault::Stall { at: 0, gate })]
             },
         ),
+        case(
+            "white space that drips",
+            Expected::Refused(504, "upstream_timeout"),
+            |target, _| {
+                target.forget_size();
+                vec![
+                    target.everywhere(Fault::Blanks("{")),
+                    target.everywhere(Fault::Rate(20)),
+                ]
+            },
+        ),
     ]
 }
 
@@ -133,6 +144,10 @@ fn bodies() -> Vec<Case> {
             let content_type = "video/mp4";
             vec![target.everywhere(Fault::Html { content_type })]
         }),
+        bad("white space in place of a page", |target, _| {
+            target.forget_size();
+            vec![target.always(Fault::Blanks("<"))]
+        }),
         bad("gzip", |target, _| vec![target.always(Fault::Gzip)]),
         bad("close in place of any length", |target, _| {
             target.forget_size();
@@ -171,7 +186,7 @@ async fn all_are_refused(cases: &[Case], seeds: u64, least: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_and_heads_that_are_no_good_are_errors() {
-    all_are_refused(&heads(), 2, 176).await;
+    all_are_refused(&heads(), 2, 192).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -181,5 +196,5 @@ async fn statuses_that_say_no_are_errors() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_that_are_something_else_are_errors() {
-    all_are_refused(&bodies(), 2, 144).await;
+    all_are_refused(&bodies(), 2, 160).await;
 }

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::harness::upstream::tiktok::{Gear, Item, WWW};
-use crate::harness::upstream::{Fault, Rule, TunnelFault};
-use crate::harness::{Stage, address, assert_refusal, link, text};
+use crate::harness::upstream::{Fault, Progress, Rule, TunnelFault};
+use crate::harness::{Stage, address, assert_refusal, eventually, link, text};
 
 const ID: &str = "7524919459643919761";
 const PLAY: &str = "h264_720p_1490112";
@@ -40,6 +40,7 @@ async fn second_mirror_takes_over_whatever_the_first_one_says() {
         Fault::Html {
             content_type: "video/mp4",
         },
+        Fault::Blanks("<"),
         Fault::Gzip,
         Fault::NegativeLength,
         Fault::TwoLengths,
@@ -90,6 +91,52 @@ async fn mirror_that_can_not_be_reached_is_passed_over() {
         assert_eq!(asked(&stage, FIRST), 0, "{fault:?}");
         stage.assert_well().await;
     }
+}
+
+/// Fails unless a link whose addresses begin so gives nothing, and little is read of what they go on with.
+async fn assert_blanks_are_left(stage: &Stage, link: &str, path: &str) {
+    for start in ["<", "{"] {
+        stage.world().clear_faults();
+        stage
+            .world()
+            .fault(Rule::path_prefix(path, Fault::Blanks(start)));
+        let answer = stage.api().get(link).await;
+        assert_refusal(&answer, 502, "upstream_error");
+    }
+    let taken = eventually("all answers are over", async || {
+        stage.world().look(|traffic| {
+            let blanks = traffic.records.iter();
+            let blanks = blanks.filter(|record| record.target.starts_with(path));
+            let taken = blanks.map(|record| {
+                let is_over = record.progress != Progress::Sending;
+                is_over.then_some(record.taken)
+            });
+            taken.collect::<Option<Vec<_>>>()
+        })
+    })
+    .await;
+    assert!(taken.len() >= 4, "{taken:?}");
+    let most = taken.into_iter().max().unwrap_or_default();
+    assert!(most < 32 * 1024 * 1024, "{most} bytes");
+    stage.assert_well().await;
+}
+
+#[tokio::test]
+async fn white_space_without_end_is_not_read() {
+    let (stage, item, link) = stage().await;
+    let path = |address: &str| {
+        let url = url::Url::parse(address).expect("an address");
+        url.path().to_owned()
+    };
+    let video = path(&address(&item, "/video/playAddr"));
+    assert_blanks_are_left(&stage, &link, &video).await;
+    let stage = Stage::new().await;
+    let item = Item::photo(ID, 1);
+    let body = stage.resolve(&item).await;
+    let picture = path(&address(&item, "/imagePost/images/0/imageURL/urlList/0"));
+    let (folder, _) = picture.rsplit_once('/').expect("a path");
+    let link = text(&body, "/download_link/no_watermark/0");
+    assert_blanks_are_left(&stage, &link, folder).await;
 }
 
 #[tokio::test]

@@ -185,6 +185,11 @@ async fn head_faults_are_byte_exact() {
             "HTTP/1.1 200 ",
             "Content-Type: video/mp4",
         ),
+        (
+            Fault::Blanks("<"),
+            "HTTP/1.1 200 ",
+            "Transfer-Encoding: chunked",
+        ),
         (Fault::Gzip, "HTTP/1.1 200 ", "Content-Encoding: gzip"),
         (
             Fault::Replaced {

@@ -121,6 +121,9 @@ pub(crate) enum Fault {
         /// `Content-Type`.
         content_type: &'static str,
     },
+    /// The beginning of a page in place of the file, and white space after it: 64 MiB in chunks, of no type
+    /// in particular.
+    Blanks(&'static str),
     /// The body compressed with gzip and marked so, although nobody asked for it.
     Gzip,
     /// Whatever lies at or after this offset of the file is never delivered: the connection is reset there.
@@ -139,6 +142,7 @@ impl Fault {
                 | Self::RetryAfter(_)
                 | Self::Redirect { .. }
                 | Self::Html { .. }
+                | Self::Blanks(_)
                 | Self::Unsatisfiable
                 | Self::CloseBeforeHead
                 | Self::ResetBeforeHead

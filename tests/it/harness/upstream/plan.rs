@@ -8,6 +8,9 @@ use super::gate::Gate;
 use super::media::Payload;
 use super::wire::Request;
 
+/// White space of [`Fault::Blanks`].
+const BLANKS: usize = 64 * 1024 * 1024;
+
 /// How the end of the body is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {
@@ -181,6 +184,10 @@ impl Plan {
                 *reply = Reply::html(200, "Access Denied");
                 reply.set("Content-Type", *content_type);
             }
+            Fault::Blanks(start) => {
+                *reply = blanks(start);
+                self.framing = Framing::Chunked;
+            }
             Fault::Gzip => compress(reply),
             fault => self.apply_to_range(fault),
         }
@@ -257,6 +264,15 @@ impl Plan {
 pub(super) fn is_suffix(request: &Request) -> bool {
     let range = request.header("range");
     range.is_some_and(|range| range.starts_with("bytes=-"))
+}
+
+fn blanks(start: &'static str) -> Reply {
+    let block = Payload::Bytes(vec![b' '; BLANKS / 64].into());
+    let start = Payload::Bytes(Bytes::from_static(start.as_bytes()));
+    let body = std::iter::once(start).chain(std::iter::repeat_n(block, 64));
+    let mut reply = Reply::new(200, Payload::parts(body));
+    reply.set("Content-Type", "application/octet-stream");
+    reply
 }
 
 fn compress(reply: &mut Reply) {
