@@ -88,7 +88,8 @@ impl Work<'_> {
         let origin = feed.origin(self.post, &format!("image-{number}"), Some(mirror))?;
         let path = self.dir.path(&format!("picture-{number}-{mirror}"));
         let file = (self.dir, path.as_path());
-        feed.save(origin, Expected::Image, MAX_PICTURE_BYTES, file)
+        let length = feed
+            .save(origin, Expected::Image, MAX_PICTURE_BYTES, file)
             .await?;
         let start = beginning(&path, pictures::HEADER_BYTES).await?;
         let kind = pictures::Kind::of(&start).ok_or(FeedError::Missing)?;
@@ -108,20 +109,23 @@ impl Work<'_> {
         if kind == pictures::Kind::WebP
             && let Some(first) = webp::first_frame(&start)
         {
+            // The length of the frame is what the file says of itself, up to 4 GiB.
+            if first.data.end > length {
+                return Err(FeedError::Missing);
+            }
             self.still(&mut picture, &first).await?;
         }
         Ok(picture)
     }
 
-    /// Takes the first frame out of an animation, which FFmpeg can't read.
+    /// Takes the first frame, all of which is there, out of an animation, which FFmpeg can't read.
     async fn still(&self, picture: &mut Picture, first: &FirstFrame) -> Result<(), FeedError> {
         let length = first.data.end - first.data.start;
         self.dir.reserve(length + first.header.len() as u64).await?;
         let path = picture.path.with_extension("still");
-        let copied = copy_part(&picture.path, &path, first).await;
-        if copied.map_err(TempError::from)? != length {
-            return Err(FeedError::Missing);
-        }
+        copy_part(&picture.path, &path, first)
+            .await
+            .map_err(TempError::from)?;
         picture.path = path;
         picture.place = Some(first.place);
         Ok(())
@@ -165,16 +169,15 @@ fn ours(error: FeedError) -> SlideshowError {
     }
 }
 
-/// Writes a frame of an animation as a file of its own; returns how many of its bytes were there.
-async fn copy_part(from: &Path, to: &Path, frame: &FirstFrame) -> io::Result<u64> {
+/// Writes a frame of an animation as a file of its own.
+async fn copy_part(from: &Path, to: &Path, frame: &FirstFrame) -> io::Result<()> {
     let mut file = File::open(from).await?;
     file.seek(SeekFrom::Start(frame.data.start)).await?;
     let mut data = file.take(frame.data.end - frame.data.start);
     let mut still = File::create(to).await?;
     still.write_all(&frame.header).await?;
-    let copied = tokio::io::copy(&mut data, &mut still).await?;
-    still.flush().await?;
-    Ok(copied)
+    tokio::io::copy(&mut data, &mut still).await?;
+    still.flush().await
 }
 
 async fn beginning(path: &Path, length: usize) -> Result<Vec<u8>, TempError> {

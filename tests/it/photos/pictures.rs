@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::faults::assert_names_picture;
 use super::stage::{ID, Photos, assert_whole, first};
 use crate::harness::upstream::tiktok::Item;
-use crate::harness::{has_tool, skip, text};
+use crate::harness::{Builder, has_tool, skip, text};
 
 #[tokio::test]
 async fn picture_that_can_not_be_used_is_taken_from_its_other_address() {
@@ -67,6 +67,47 @@ async fn first_frame_of_an_animation_is_shown() {
     for frame in frames {
         let blue = frame.pixel(540, 960);
         assert!(blue[2] > 200 && blue[0] < 40, "{blue:?}");
+    }
+    photos.assert_nothing_left().await;
+}
+
+/// The beginning of an animation whose first frame has so many bytes, as it says.
+fn animation_that_claims(length: u32) -> Bytes {
+    let mut file = b"RIFF\xf8\x03\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0".to_vec();
+    // 100 x 100, and a frame that fills it.
+    let size = [99, 0, 0, 99, 0, 0];
+    file.extend(size);
+    file.extend(b"ANMF");
+    file.extend(length.to_le_bytes());
+    file.extend([0; 6]);
+    file.extend(size);
+    file.extend([100, 0, 0, 0]);
+    file.extend(b"VP8 ");
+    file.resize(1024, 0);
+    file.into()
+}
+
+#[tokio::test]
+async fn animation_that_claims_more_than_it_has_takes_no_room() {
+    // Less than is claimed.
+    let quota = |builder: Builder| builder.env("TEMP_QUOTA_MB", "500");
+    let Some(photos) = Photos::with(|_, builder| quota(builder)).await else {
+        return;
+    };
+    let good = photos.studio.picture("good.jpg", "blue", "90x160").await;
+    for (number, length) in [3 << 30, u32::MAX, 2048].into_iter().enumerate() {
+        let bad = animation_that_claims(length);
+        let item = Item::photo(&format!("752491945964391923{number}"), 1).without("/music/playUrl");
+        photos.stage.serve(&item);
+        photos.put(&item, &first(0), &bad, "image/webp");
+        let other = "/imagePost/images/0/imageURL/urlList/1";
+        photos.put(&item, other, &good, "image/jpeg");
+        let answer = photos.slideshow(&item).await;
+        assert_whole(&answer);
+        let blue = photos.studio.frames(&answer.body).await[0].pixel(540, 960);
+        assert!(blue[2] > 200 && blue[0] < 40, "{blue:?}");
+        let alone = photos.serve(&format!("752491945964391924{number}"), &[bad], None);
+        assert_names_picture(&photos.slideshow(&alone).await, 1);
     }
     photos.assert_nothing_left().await;
 }
