@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::error::Category;
+
 use super::Refusal;
 use crate::net::NetError;
 
@@ -79,6 +81,29 @@ impl Block {
     }
 }
 
+/// Where reading JSON stopped, and why. The reader's own words are left out: they repeat the text of the answer where
+/// it has another type than expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{category:?} at line {line} column {column}")]
+pub struct JsonFault {
+    /// Broken off, no JSON, or JSON of another shape.
+    pub category: Category,
+    /// Counted from 1.
+    pub line: usize,
+    /// Bytes into the line, counted from 1; 0 where the line before it ended.
+    pub column: usize,
+}
+
+impl From<serde_json::Error> for JsonFault {
+    fn from(error: serde_json::Error) -> Self {
+        Self {
+            category: error.classify(),
+            line: error.line(),
+            column: error.column(),
+        }
+    }
+}
+
 /// Why an extraction failed, by what the caller can do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -136,9 +161,9 @@ pub enum ExtractError {
         site: &'static str,
         /// Which part of the answer.
         step: &'static str,
-        /// What the JSON reader says; positions and field names only.
+        /// Where the JSON reader stopped.
         #[source]
-        source: Option<serde_json::Error>,
+        source: Option<JsonFault>,
     },
     /// The site has trouble of its own: HTTP 5xx, or its own status code for it.
     #[error("{site}: answered with code {code}")]
@@ -198,5 +223,36 @@ impl ExtractError {
             Self::Shape { .. } | Self::Upstream { .. } => true,
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shape_says_where_and_never_what() {
+        const CANARY: &str = "sent-by-the-site";
+        for text in [
+            format!("\"{CANARY}\""),
+            format!("{{\"{CANARY}\": 1}}"),
+            format!("[1, \"{CANARY}\""),
+            format!("{{\n{CANARY}"),
+        ] {
+            let source = serde_json::from_str::<Vec<u8>>(&text).unwrap_err();
+            let error = ExtractError::Shape {
+                site: "a-site",
+                step: "answer",
+                source: Some(source.into()),
+            };
+            let cause = std::error::Error::source(&error).unwrap();
+            let said = format!("{error} {error:?} {cause} {cause:?}");
+            assert!(!said.contains(CANARY), "{said}");
+        }
+        let source = serde_json::from_str::<u8>("1,\n").unwrap_err();
+        assert_eq!(
+            JsonFault::from(source).to_string(),
+            "Syntax at line 1 column 2"
+        );
     }
 }

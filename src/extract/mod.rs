@@ -33,7 +33,7 @@ pub mod tiktok;
 mod upstream;
 pub mod youtube;
 
-pub use error::{Block, ExtractError, Unavailable};
+pub use error::{Block, ExtractError, JsonFault, Unavailable};
 pub use facts::{
     AudioTrack, Caption, Chapter, DynamicRange, LiveStatus, PostFacts, StreamFacts, Thumbnail,
 };

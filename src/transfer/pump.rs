@@ -260,7 +260,7 @@ impl<O: Origin> Pump<O> {
         self.refreshed_at = Some(Instant::now());
         self.record.note_refresh();
         if let Err(error) = self.origin.refresh().await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "refresh failed");
+            tracing::debug!(%error, "refresh failed");
             return Err(misses);
         }
         if self.is_other_content() {

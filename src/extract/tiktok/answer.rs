@@ -47,7 +47,7 @@ pub(super) fn read_post(html: &[u8], id: &str) -> Result<Option<Item>, ExtractEr
     let detail = page::detail(html).map_err(|source| ExtractError::Shape {
         site: SITE,
         step: "page data",
-        source: Some(source),
+        source: Some(source.into()),
     })?;
     detail
         .or_else(|| page::legacy(html, id))

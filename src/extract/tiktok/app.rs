@@ -262,7 +262,7 @@ pub(super) fn read(body: &[u8], id: &str) -> Result<Aweme, ExtractError> {
         serde_json::from_slice(body).map_err(|source| ExtractError::Shape {
             site: SITE,
             step: "app answer",
-            source: Some(source),
+            source: Some(source.into()),
         })?;
     let awemes = answer.aweme_details.into_vec();
     let found = awemes.into_iter().find(|aweme| aweme.aweme_id.text() == id);

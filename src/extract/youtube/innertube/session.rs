@@ -378,7 +378,7 @@ fn parse<T: DeserializeOwned>(body: &[u8], step: &'static str) -> Result<T, Extr
     serde_json::from_slice(body).map_err(|source| ExtractError::Shape {
         site: SITE,
         step,
-        source: Some(source),
+        source: Some(source.into()),
     })
 }
 
