@@ -23,6 +23,7 @@ pub(crate) mod fuzz;
 mod hop;
 mod identity;
 mod lenient;
+mod line;
 mod live;
 mod model;
 mod playlist;

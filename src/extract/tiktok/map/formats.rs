@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use super::frame::Frame;
 use super::key::{CodecName, UrlKey, codec_name};
 use super::{address, small, track_container};
+use crate::extract::line::one_line;
 use crate::extract::select::{HD, rank};
 use crate::extract::{Codec, Container, Format, Tracks};
 
@@ -77,7 +78,7 @@ impl Gathered {
             CodecName::Unplayable => return,
             CodecName::Known(codec) => Some(codec),
             CodecName::Unknown => {
-                self.warn(format!("{}: unknown codec", encoding.name));
+                self.warn(format!("{}: unknown codec", one_line(encoding.name)));
                 None
             }
         };
@@ -381,6 +382,21 @@ mod tests {
                 "audio"
             ]
         );
+    }
+
+    #[test]
+    fn warning_about_an_encoding_is_one_short_line() {
+        let mut gathered = upright();
+        let name = format!("new\n2026-11-22T12:00:00Z  INFO x{}", "y".repeat(1_000_000));
+        gathered.add(&Encoding {
+            name: &name,
+            codec: "new",
+            ..encoding("", &urls(&["a.test/1"]))
+        });
+        let [warning] = &gathered.warnings[..] else {
+            panic!("{}", gathered.warnings.len());
+        };
+        assert!(warning.len() < 300 && !warning.contains('\n'), "{warning}");
     }
 
     #[test]

@@ -12,21 +12,19 @@ use super::SITE;
 use super::formats::Mapped;
 use super::response::player::{PlayabilityStatus, Player};
 use super::response::text::plain;
+use crate::extract::line::one_line;
 use crate::extract::{Block, ExtractError, Unavailable};
 
 /// How long to wait after the site took us for a robot; it forgets slowly, and asking on makes it worse.
 const BOT_CHECK_WAIT: Duration = Duration::from_secs(600);
 /// How long to wait after the site limited us: it says an hour at most (yt-dlp wiki, `Extractors`).
 const RATE_LIMIT_WAIT: Duration = Duration::from_secs(3600);
-/// Longest text of the site that is kept for the log, in characters.
-const MAX_MESSAGE: usize = 200;
-
 /// Why a client may not play a video.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     /// Which kind of no.
     pub(super) kind: Kind,
-    /// The site's own words.
+    /// The site's own words, on a line.
     pub(super) message: String,
     /// For a video withheld here: the regions where it is not, as far as they are known.
     pub(super) available_in: Vec<String>,
@@ -57,10 +55,10 @@ pub(super) enum Next {
 }
 
 impl Fault {
-    pub(super) fn new(kind: Kind, message: impl Into<String>) -> Self {
+    pub(super) fn new(kind: Kind, message: &str) -> Self {
         Self {
             kind,
-            message: message.into(),
+            message: one_line(message),
             available_in: Vec::new(),
         }
     }
@@ -217,7 +215,6 @@ fn of_status(status: &PlayabilityStatus) -> Option<Fault> {
         return None;
     }
     let texts = texts(status);
-    let message: String = texts.chars().take(MAX_MESSAGE).collect();
     let kind = of_screen(status)
         .or_else(|| rules::meaning(word, &normal(&texts)))
         .unwrap_or(Kind::Unknown);
@@ -227,7 +224,7 @@ fn of_status(status: &PlayabilityStatus) -> Option<Fault> {
         }),
         other => other,
     };
-    Some(Fault::new(kind, format!("{word}: {message}")))
+    Some(Fault::new(kind, &format!("{word}: {texts}")))
 }
 
 /// Where a video can be seen, as an answer of a web client says.
@@ -414,6 +411,29 @@ mod tests {
     #[test]
     fn empty_answer_is_a_missing_video() {
         assert_eq!(kind("{}"), Some(Kind::Post(Unavailable::NotFound)));
+    }
+
+    #[test]
+    fn words_of_the_site_are_one_short_line_in_every_error() {
+        let forged = "\\n2026-11-22T12:00:00Z  INFO serverrs: all is well";
+        let long = "x".repeat(300_000);
+        for (status, reason) in [
+            (format!("X{forged}{long}"), String::new()),
+            (
+                "ERROR".to_owned(),
+                format!("Video unavailable{forged}{long}"),
+            ),
+            ("LOGIN_REQUIRED".to_owned(), format!("{long}{forged}")),
+        ] {
+            let json =
+                format!(r#"{{"playabilityStatus":{{"status":"{status}","reason":"{reason}"}}}}"#);
+            let player: Player = serde_json::from_str(&json).unwrap();
+            let fault = fault(&player).unwrap();
+            let (miss, error) = (format!("{fault:?}"), fault.into_error().to_string());
+            for text in [miss, error] {
+                assert!(text.len() < 400 && !text.contains('\n'), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use serde_json::Value;
 use url::Url;
 
+use crate::extract::line::one_line;
 use crate::extract::youtube::SITE;
 use crate::extract::youtube::ids::{PlaylistId, PlaylistKind};
 use crate::extract::youtube::response::json::{at, count_of, list, string, text};
@@ -19,9 +20,6 @@ pub(super) struct Header {
     pub(super) author: PlaylistAuthor,
     pub(super) entry_count: Option<u64>,
 }
-
-/// Longest text of the site that is kept for the log, in characters.
-const MAX_MESSAGE: usize = 200;
 
 /// The error that an answer names, if it does. It comes with status 200.
 pub(super) fn alert(answer: &Value) -> Option<ExtractError> {
@@ -44,7 +42,7 @@ pub(super) fn alert(answer: &Value) -> Option<ExtractError> {
     Some(ExtractError::Unavailable {
         site: SITE,
         reason,
-        message: message.chars().take(MAX_MESSAGE).collect(),
+        message: one_line(&message),
     })
 }
 
