@@ -10,6 +10,7 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
+use crate::broadcast::redact::strike;
 use crate::config::Secret;
 
 /// Longest id of a stream in bytes (`SRTO_STREAMID`).
@@ -111,7 +112,7 @@ impl SrtOptions {
         let mut secrets: Vec<&str> = secrets.map(Secret::reveal).collect();
         // One that is part of the other must leave the other to be found.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        let clean = |text: String, secret: &str| text.replace(secret, "***");
+        let clean = |text: String, secret: &str| strike(&text, secret);
         secrets.into_iter().fold(text.to_owned(), clean)
     }
 }
@@ -176,6 +177,8 @@ mod tests {
         assert!(!format!("{options:?}").contains("abc123"));
         let part_of_the_other = SrtOptions::parse("horse?passphrase=correct-horse").unwrap();
         assert_eq!(part_of_the_other.clean("of correct-horse"), "of ***");
+        assert_eq!(options.clean("of correct%2Dhorse"), "of ***");
+        assert_eq!(options.clean("of correct%2dhorse"), "***");
     }
 
     proptest! {

@@ -30,6 +30,8 @@ pub(crate) enum Manner {
     RefuseApp,
     /// Knows no such key, and repeats it in its answer.
     RefuseKey,
+    /// The same, and repeats it as addresses write it.
+    RefuseKeyEncoded,
     /// The same of each key that it hears for the first time; takes everything under one that it has heard.
     RefuseKeyOnce,
     /// Closes after so many messages of media.

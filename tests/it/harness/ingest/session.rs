@@ -4,6 +4,7 @@ use std::io;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serverrs::broadcast::flv::{Tag, TagKind};
 use serverrs::broadcast::publisher::Step;
 use serverrs::broadcast::publisher::amf0::Value;
@@ -215,7 +216,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Side<'_, S> {
 
     async fn publish(&mut self, key: &str) -> io::Result<Then> {
         let is_refused = match self.manner {
-            Manner::RefuseKey => true,
+            Manner::RefuseKey | Manner::RefuseKeyEncoded => true,
             Manner::RefuseKeyOnce => {
                 let all = self.ledger.publications.lock().unwrap();
                 !all.iter().any(|publication| publication.key == key)
@@ -228,7 +229,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Side<'_, S> {
         } else {
             "NetStream.Publish.Start"
         };
-        let description = format!("{key} is not for you");
+        let description = match self.manner {
+            Manner::RefuseKeyEncoded => format!("{} is not for you", in_address(key)),
+            _ => format!("{key} is not for you"),
+        };
         let values = [
             Value::text("onStatus"),
             Value::Number(0.0),
@@ -280,6 +284,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Side<'_, S> {
     fn note(&self, change: impl FnOnce(&mut super::Publication)) {
         self.ledger.note(self.index, change);
     }
+}
+
+/// A text as a part of an address, with nothing encoded that need not be (RFC 3986 §2.3).
+fn in_address(text: &str) -> String {
+    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'_')
+        .remove(b'.')
+        .remove(b'~');
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 fn status(code: &str, description: &str) -> Value {
