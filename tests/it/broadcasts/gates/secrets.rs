@@ -33,7 +33,8 @@ fn told_to(pid: u32) -> String {
 /// An ingest that says no may repeat the key in its answer.
 #[tokio::test]
 async fn refused_key_is_told_nowhere() {
-    let Some(studio) = Studio::new([Manner::RefuseKey]).await else {
+    let manners = [Manner::RefuseKey, Manner::RefuseKeyEncoded];
+    let Some(studio) = Studio::new(manners).await else {
         return;
     };
     // Longer than what is held, so that the encoder runs while it is looked at.
