@@ -8,7 +8,7 @@ use crate::harness::upstream::tiktok::{
     status_page,
 };
 use crate::harness::upstream::{Answer, Fault, Page, Rule};
-use crate::harness::{Stage, assert_refusal, eventually, fetch};
+use crate::harness::{Stage, assert_refusal, eventually, fetch, link};
 
 /// A post that answers only this; returns its address.
 fn page(stage: &Stage, number: usize, answer: Answer) -> String {
@@ -17,6 +17,39 @@ fn page(stage: &Stage, number: usize, answer: Answer) -> String {
         .world()
         .page(Page::new(WWW, &format!("/@*/video/{id}"), vec![answer]));
     format!("https://{WWW}/@user/video/{id}")
+}
+
+/// A page whose data are a text.
+fn text_for_data(text: &str) -> Answer {
+    let script = "<script id=\"__UNIVERSAL_DATA_FOR_REHYDRATION__\" type=\"application/json\">";
+    Answer::html(format!("{script}{}</script>", json!(text)))
+}
+
+#[tokio::test]
+async fn log_repeats_no_answer_that_can_not_be_read() {
+    const TEXT: &str = "what-the-site-said";
+    let mut stage = Stage::new().await;
+    let url = page(&stage, 0, text_for_data(TEXT));
+    assert_refusal(&stage.post(&url).await, 502, "extraction_failed");
+    // A transfer that asks the site anew in its middle.
+    let item = Item::video("7524919459643919762");
+    let link = link(&stage.resolve(&item).await, "h264_720p_1490112");
+    stage.world().page(Page::new(
+        WWW,
+        &format!("/@*/video/{}", item.id()),
+        vec![text_for_data(TEXT)],
+    ));
+    let file = |fault| Rule::path_prefix("/video/", fault).besides_tail();
+    stage
+        .world()
+        .fault(file(Fault::Reset { at: 10_007 }).nth(1));
+    stage.world().fault(file(Fault::Status(403)).since(2));
+    let answer = stage.api().get(&link).await;
+    assert!(answer.status == 200 && !answer.is_whole);
+    stage.server.wait_for_log("refresh failed").await;
+    let logs = stage.server.logs();
+    assert!(!logs.contains(TEXT), "{logs}");
+    stage.assert_well().await;
 }
 
 #[tokio::test]
