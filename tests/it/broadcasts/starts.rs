@@ -194,14 +194,14 @@ async fn slip_in_the_body_of_a_start_is_refused_and_starts_nothing() {
     let server = server().await;
     let record = made(&server, ready()).await;
     for (what, body, field) in [
-        ("start", json!({ "from_postion": true }), "from_postion"),
+        ("start", json!({ "from_place": true }), "from_place"),
         ("start", json!({ "from_start": true }), "from_start"),
         ("start", json!({ "from_position": "yes" }), "from_position"),
         ("start", json!({ "from_position": 1 }), "from_position"),
         ("start", json!({ "index": -1 }), "index"),
         ("start", json!({ "index": "3" }), "index"),
-        ("start", json!({ "index": 3, "indx": 3 }), "indx"),
-        ("restart", json!({ "from_strat": true }), "from_strat"),
+        ("start", json!({ "index": 3, "place": 3 }), "place"),
+        ("restart", json!({ "from_first": true }), "from_first"),
         ("restart", json!({ "from_start": "true" }), "from_start"),
         ("restart", json!({ "index": 3 }), "index"),
     ] {
