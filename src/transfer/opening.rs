@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use super::answer::{Facts, Question, check};
 use super::fault::Fault;
@@ -12,7 +12,7 @@ use super::sniff::{Verdict, sniff};
 use super::tail::{self, Tails};
 use super::wish::Wish;
 use super::{Origin, TransferError};
-use crate::net::{MediaResponse, RangeAsk};
+use crate::net::{MediaResponse, NetError, RangeAsk};
 
 /// Mirrors of one representation that are tried; sites name two to four.
 pub(super) const MAX_MIRRORS: usize = 8;
@@ -93,23 +93,19 @@ pub(super) async fn open_mirror<O: Origin>(
     })
 }
 
-/// The first piece, or as many as it takes to tell the beginning of media from that of a page. All of them together have
-/// the time of one: the client waits for its head.
+/// The first piece, or as many as it takes to tell the beginning of media from that of a page. Those after the first one
+/// have the time of one piece together: the client waits for its head.
 async fn read_lead(response: &mut MediaResponse, facts: &Facts) -> Result<Vec<Bytes>, Fault> {
     let patience = response.idle_timeout();
-    match timeout(patience, read_start(response, facts)).await {
-        Ok(lead) => lead,
-        Err(_elapsed) => Err(response.stalled().into()),
-    }
-}
-
-async fn read_start(response: &mut MediaResponse, facts: &Facts) -> Result<Vec<Bytes>, Fault> {
+    let mut due = None;
     let mut lead = Vec::with_capacity(1);
     let mut start = Vec::new();
-    while let Some(piece) = response.chunk().await? {
+    while let Some(piece) = next_piece(response, due).await? {
+        // What is made here is none while it is left out.
         if piece.is_empty() {
             continue;
         }
+        due.get_or_insert_with(|| Instant::now() + patience);
         let room = SNIFFED_BYTES - start.len();
         start.extend_from_slice(&piece[..piece.len().min(room)]);
         lead.push(piece);
@@ -131,6 +127,20 @@ async fn read_start(response: &mut MediaResponse, facts: &Facts) -> Result<Vec<B
         return Err(Fault::Unusable(PAGE));
     }
     Ok(lead)
+}
+
+/// The next piece, by a time where there is one.
+async fn next_piece(
+    response: &mut MediaResponse,
+    due: Option<Instant>,
+) -> Result<Option<Bytes>, NetError> {
+    let Some(due) = due else {
+        return response.chunk().await;
+    };
+    match timeout_at(due, response.chunk()).await {
+        Ok(piece) => piece,
+        Err(_elapsed) => Err(response.stalled()),
+    }
 }
 
 /// The opening of one transfer, before the client knows anything.
