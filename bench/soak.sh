@@ -1,5 +1,5 @@
 #!/bin/sh
-# Wears the shipped binary in: 200,000 short streams, 20,000 posts and more, 2 % upstreams that fail and 2 % clients that
+# Wears the shipped binary in: 600,000 short streams, 60,000 posts and more, 2 % upstreams that fail and 2 % clients that
 # leave. Prints the table, writes it to $SOAK_RESULTS (target/soak.md), and fails when a goal is not met.
 # bench/soak.sh [--quick]; see bench/README.md.
 set -eu

@@ -26,8 +26,9 @@ use client::{Client, PER_POST};
 use held::{Held, figure};
 use jobs::Jobs;
 
-/// Short streams of a whole run.
-const STREAMS: usize = 200_000;
+/// Short streams of a whole run. A third of it is over in little more than a minute, of which the second half is too short to
+/// tell memory that grows from what a rendered video takes for a while.
+const STREAMS: usize = 600_000;
 /// Of a quick one.
 const QUICK_STREAMS: usize = 20_000;
 /// Clients at once.
